@@ -1,0 +1,72 @@
+"""The HTTP application: the table of routes below /api/v1, health, and the description. Knows no meeting."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from aiohttp import web
+
+from bot.api import openapi
+from bot.api.handlers import bots, characters
+from bot.api.problems import REQUEST_ID, Handler, NotReady, problems
+from bot.api.routes import SERVICES, Route, Services, Splitter, endpoint
+from bot.clock import Clock, RealClock
+from bot.store import schema
+from bot.store.session import Database
+
+PREFIX = "/api/v1"
+ROUTES: tuple[Route, ...] = (*bots.ROUTES, *characters.ROUTES)
+READY_TIMEOUT_S = 5.0
+
+
+def make_app(database: Database, *, home: Path, split: Splitter, clock: Clock | None = None) -> web.Application:
+    """`split` makes passages of a document; `home` keeps pictures. The caller closes the database."""
+    app = web.Application(middlewares=[_identify, problems])
+    app[SERVICES] = Services(database=database, clock=clock or RealClock(), home=home, split=split)
+    for route in ROUTES:
+        app.router.add_route(route.method, PREFIX + route.path, endpoint(route))
+    app.router.add_get("/healthz", _healthy)
+    app.router.add_get("/readyz", _ready)
+    app.router.add_get("/openapi.json", _describe)
+    return app
+
+
+@web.middleware
+async def _identify(request: web.Request, handler: Handler) -> web.StreamResponse:
+    request[REQUEST_ID] = secrets.token_hex(8)
+    response = await handler(request)
+    response.headers["X-Request-Id"] = request[REQUEST_ID]
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+async def _healthy(_request: web.Request) -> web.Response:
+    """The process answers."""
+    return web.json_response({"status": "ok"})
+
+
+async def _ready(request: web.Request) -> web.Response:
+    """The database answers and has this version's schema. Raises NotReady, DatabaseUnavailable."""
+    try:
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            revision = await schema.current(request.app[SERVICES].database)
+    except TimeoutError:
+        raise NotReady("The database did not answer in time.") from None
+    if revision != schema.head():
+        raise NotReady("The database is not at this version; run `understudy db upgrade`.")
+    return web.json_response({"status": "ok", "revision": revision})
+
+
+async def _describe(_request: web.Request) -> web.Response:
+    return web.json_response(openapi.describe(ROUTES, prefix=PREFIX, version=product_version()))
+
+
+def product_version() -> str:
+    try:
+        return version("understudy")
+    except PackageNotFoundError:  # run from a folder, not installed
+        return "0.0.0"

@@ -1,0 +1,183 @@
+"""Bots: send one into a meeting, watch it, read what was said, make it leave."""
+
+from __future__ import annotations
+
+from bot.api import cursors
+from bot.api.routes import Call, NoBody, NoPath, NoQuery, Route
+from bot.api.schemas import (
+    After,
+    BotList,
+    BotPath,
+    BotsQuery,
+    BotView,
+    EventList,
+    EventView,
+    Leave,
+    NewBot,
+    SegmentView,
+    Transcript,
+    TurnList,
+    TurnView,
+)
+from bot.domain.join_time import BadJoinTime, join_time
+from bot.domain.lifecycle import Command
+from bot.domain.meeting_key import BadMeetingUrl
+from bot.domain.naming import BadBotName
+from bot.store import bots, characters, leases, transcripts, turns
+from bot.store.bots import MeetingTaken, UnknownBot
+from bot.store.characters import UnknownCharacter
+
+
+async def create(call: Call[NoPath, NoQuery, NewBot]) -> BotView:
+    wanted = call.body
+    join_at = join_time(wanted.join_at, call.now)
+    async with call.services.database.write() as session:
+        character = await characters.get(session, wanted.character_id, workspace_id=call.workspace_id)
+        bot = await bots.create(
+            session,
+            workspace_id=call.workspace_id,
+            character_id=character.id,
+            meeting_url=wanted.meeting_url,
+            bot_name=wanted.bot_name or character.name,
+            join_at=join_at,
+            metadata=wanted.metadata,
+            at=call.now,
+        )
+    return BotView.of(bot)
+
+
+async def list_newest(call: Call[NoPath, BotsQuery, NoBody]) -> BotList:
+    query = call.query
+    before = cursors.decode(query.cursor) if query.cursor else None
+    async with call.services.database.read() as session:
+        found = await bots.list_newest(
+            session, workspace_id=call.workspace_id, limit=query.limit + 1, before=before, state=query.state
+        )
+    page, has_more = found[: query.limit], len(found) > query.limit
+    next_cursor = cursors.encode(page[-1].created_at, page[-1].id) if has_more else None
+    return BotList(data=[BotView.of(bot) for bot in page], next_cursor=next_cursor, has_more=has_more)
+
+
+async def show(call: Call[BotPath, NoQuery, NoBody]) -> BotView:
+    async with call.services.database.read() as session:
+        return BotView.of(await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id))
+
+
+async def events(call: Call[BotPath, After, NoBody]) -> EventList:
+    async with call.services.database.read() as session:
+        bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
+        found = await bots.events(session, bot.id, after=call.query.after, limit=call.query.limit)
+    return EventList(data=[EventView.of(event) for event in found])
+
+
+async def transcript(call: Call[BotPath, After, NoBody]) -> Transcript:
+    async with call.services.database.read() as session:
+        bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
+        found = await transcripts.list(session, bot.id, after=call.query.after, limit=call.query.limit)
+    return Transcript(data=[SegmentView.of(sequence, segment) for sequence, segment in found])
+
+
+async def turn_records(call: Call[BotPath, NoQuery, NoBody]) -> TurnList:
+    async with call.services.database.read() as session:
+        bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
+        found = await turns.list_all(session, bot.id)
+    return TurnList(data=[TurnView.of(turn) for turn in found])
+
+
+async def leave(call: Call[BotPath, NoQuery, Leave]) -> BotView:
+    command = Command.KILL if call.body.kill else Command.LEAVE
+    async with call.services.database.write() as session:
+        bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
+        return BotView.of(await leases.ask(session, bot.id, command=command, at=call.now))
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/bots",
+        name="create_bot",
+        summary="Send a character into a meeting, now or at `join_at`",
+        tag="bots",
+        scope="bots:write",
+        handler=create,
+        body=NewBot,
+        answer=BotView,
+        status=201,
+        errors=(UnknownCharacter, BadMeetingUrl, BadBotName, BadJoinTime, MeetingTaken),
+    ),
+    Route(
+        method="GET",
+        path="/bots",
+        name="list_bots",
+        summary="Bots, newest first",
+        tag="bots",
+        scope="bots:read",
+        handler=list_newest,
+        query=BotsQuery,
+        answer=BotList,
+    ),
+    Route(
+        method="GET",
+        path="/bots/{bot_id}",
+        name="show_bot",
+        summary="One bot",
+        tag="bots",
+        scope="bots:read",
+        handler=show,
+        path_model=BotPath,
+        answer=BotView,
+        errors=(UnknownBot,),
+    ),
+    Route(
+        method="GET",
+        path="/bots/{bot_id}/events",
+        name="list_bot_events",
+        summary="What happened to a bot, in order",
+        tag="bots",
+        scope="bots:read",
+        handler=events,
+        path_model=BotPath,
+        query=After,
+        answer=EventList,
+        errors=(UnknownBot,),
+    ),
+    Route(
+        method="GET",
+        path="/bots/{bot_id}/transcript",
+        name="show_transcript",
+        summary="What was said: by others as heard, by the bot as far as it was heard",
+        tag="bots",
+        scope="transcripts:read",
+        handler=transcript,
+        path_model=BotPath,
+        query=After,
+        answer=Transcript,
+        errors=(UnknownBot,),
+    ),
+    Route(
+        method="GET",
+        path="/bots/{bot_id}/turns",
+        name="list_turns",
+        summary="Every turn of the bot with the time of each stage",
+        tag="bots",
+        scope="transcripts:read",
+        handler=turn_records,
+        path_model=BotPath,
+        answer=TurnList,
+        errors=(UnknownBot,),
+    ),
+    Route(
+        method="POST",
+        path="/bots/{bot_id}/leave",
+        name="make_bot_leave",
+        summary="Make a bot leave; one that has not started is cancelled. Safe to repeat",
+        tag="bots",
+        scope="bots:write",
+        handler=leave,
+        path_model=BotPath,
+        body=Leave,
+        answer=BotView,
+        status=202,
+        errors=(UnknownBot,),
+    ),
+)

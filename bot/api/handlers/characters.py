@@ -1,0 +1,126 @@
+"""Characters: make one of a picture and a few words, list them, and give one something to know."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bot.api.routes import Call, NoBody, NoPath, NoQuery, Route
+from bot.api.schemas import (
+    MAX_DOCUMENT_CHARACTERS,
+    MAX_IMAGE_BYTES,
+    CharacterList,
+    CharacterPath,
+    CharacterView,
+    DocumentList,
+    DocumentView,
+    NewCharacter,
+    NewDocument,
+)
+from bot.assets import BadImage, keep_image
+from bot.store import characters, knowledge
+from bot.store.characters import BadCharacter, CharacterExists, UnknownCharacter
+
+
+async def create(call: Call[NoPath, NoQuery, NewCharacter]) -> CharacterView:
+    image = await asyncio.to_thread(keep_image, call.services.home, call.body.image_base64)
+    given = call.body.model_dump(exclude={"image_base64"})
+    new = characters.NewCharacter(**given, image_path=str(image))
+    async with call.services.database.write() as session:
+        return CharacterView.of(await characters.create(session, workspace_id=call.workspace_id, new=new))
+
+
+async def list_all(call: Call[NoPath, NoQuery, NoBody]) -> CharacterList:
+    async with call.services.database.read() as session:
+        found = await characters.list_all(session, workspace_id=call.workspace_id)
+    return CharacterList(data=[CharacterView.of(character) for character in found])
+
+
+async def show(call: Call[CharacterPath, NoQuery, NoBody]) -> CharacterView:
+    async with call.services.database.read() as session:
+        found = await characters.get(session, call.path.character_id, workspace_id=call.workspace_id)
+    return CharacterView.of(found)
+
+
+async def add_document(call: Call[CharacterPath, NoQuery, NewDocument]) -> DocumentView:
+    given = call.body
+    passages = await asyncio.to_thread(call.services.split, given.name, given.text)
+    async with call.services.database.write() as session:
+        character = await characters.get(session, call.path.character_id, workspace_id=call.workspace_id)
+        added = await knowledge.add_document(
+            session, character.knowledge_base_id, name=given.name, media_type=given.media_type, passages=passages
+        )
+    return DocumentView.of(added)
+
+
+async def documents(call: Call[CharacterPath, NoQuery, NoBody]) -> DocumentList:
+    async with call.services.database.read() as session:
+        character = await characters.get(session, call.path.character_id, workspace_id=call.workspace_id)
+        found = await knowledge.documents(session, character.knowledge_base_id)
+    return DocumentList(data=[DocumentView.of(document) for document in found])
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/characters",
+        name="create_character",
+        summary="Make a character of a picture, a name and a persona",
+        tag="characters",
+        scope="characters:write",
+        handler=create,
+        body=NewCharacter,
+        body_limit=MAX_IMAGE_BYTES * 4 // 3 + 256 * 1024,
+        answer=CharacterView,
+        status=201,
+        errors=(BadCharacter, BadImage, CharacterExists),
+    ),
+    Route(
+        method="GET",
+        path="/characters",
+        name="list_characters",
+        summary="Characters by name",
+        tag="characters",
+        scope="characters:read",
+        handler=list_all,
+        answer=CharacterList,
+    ),
+    Route(
+        method="GET",
+        path="/characters/{character_id}",
+        name="show_character",
+        summary="One character",
+        tag="characters",
+        scope="characters:read",
+        handler=show,
+        path_model=CharacterPath,
+        answer=CharacterView,
+        errors=(UnknownCharacter,),
+    ),
+    Route(
+        method="POST",
+        path="/characters/{character_id}/documents",
+        name="add_document",
+        summary="Give a character something to know; a document of the same name is replaced",
+        tag="knowledge",
+        scope="knowledge:write",
+        handler=add_document,
+        path_model=CharacterPath,
+        body=NewDocument,
+        body_limit=MAX_DOCUMENT_CHARACTERS * 4,
+        answer=DocumentView,
+        status=201,
+        errors=(UnknownCharacter,),
+    ),
+    Route(
+        method="GET",
+        path="/characters/{character_id}/documents",
+        name="list_documents",
+        summary="The documents of a character's knowledge base, by name",
+        tag="knowledge",
+        scope="knowledge:read",
+        handler=documents,
+        path_model=CharacterPath,
+        answer=DocumentList,
+        errors=(UnknownCharacter,),
+    ),
+)

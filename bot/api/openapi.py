@@ -1,0 +1,98 @@
+"""The OpenAPI 3.1 description, written from the table of routes. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from bot.api import problems
+from bot.api.routes import Route
+from bot.errors import BotError
+
+_LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+_REF = "#/components/schemas/{model}"
+
+
+def describe(routes: Sequence[Route], *, prefix: str, version: str) -> dict[str, Any]:
+    """The document for `routes`, mounted below `prefix`."""
+    models: list[tuple[type[BaseModel], Any]] = [(problems.Problem, "serialization")]
+    models += [(route.answer, "serialization") for route in routes]
+    models += [(route.body, "validation") for route in routes if route.takes_body]
+    refs, definitions = models_json_schema(models, ref_template=_REF)
+    paths: dict[str, dict[str, Any]] = defaultdict(dict)
+    for route in routes:
+        paths[prefix + route.path][route.method.lower()] = _operation(route, refs)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Understudy", "version": version, "license": _LICENSE},
+        "servers": [{"url": "/"}],
+        "security": [{"key": []}],
+        "paths": dict(paths),
+        "components": {
+            "schemas": definitions.get("$defs", {}),
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "uk_<id>_<secret>"}},
+        },
+    }
+
+
+def _operation(route: Route, refs: Any) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.name,
+        "summary": route.summary,
+        "description": f"Needs the scope `{route.scope}`.",
+        "tags": [route.tag],
+        "parameters": [*_parameters(route.path_model, "path"), *_parameters(route.query, "query")],
+        "responses": {
+            str(route.status): {
+                "description": "Done",
+                "content": {"application/json": {"schema": refs[route.answer, "serialization"]}},
+            }
+        },
+    }
+    if route.takes_body:
+        operation["requestBody"] = {
+            "required": route.body_required,
+            "content": {"application/json": {"schema": refs[route.body, "validation"]}},
+        }
+    problem = {"schema": refs[problems.Problem, "serialization"]}
+    for status, errors in _by_status((*route.all_errors, BotError)).items():
+        lines = "\n".join(f"- `{error.code}`: {problems.title(error)}" for error in errors)
+        operation["responses"][status] = {"description": lines, "content": {problems.MEDIA_TYPE: problem}}
+    return operation
+
+
+def _by_status(errors: Iterable[type[BotError]]) -> dict[str, list[type[BotError]]]:
+    grouped: dict[str, list[type[BotError]]] = defaultdict(list)
+    for error in errors:
+        grouped[str(error.http_status)].append(error)
+    return dict(sorted(grouped.items()))
+
+
+def _parameters(model: type[BaseModel], place: str) -> list[dict[str, Any]]:
+    schema = model.model_json_schema()
+    shared = schema.get("$defs", {})
+    required = set(schema.get("required", ()))
+    return [
+        {
+            "name": name,
+            "in": place,
+            "required": place == "path" or name in required,
+            "schema": _inlined(properties, shared),
+        }
+        for name, properties in schema.get("properties", {}).items()
+    ]
+
+
+def _inlined(schema: Any, shared: dict[str, Any]) -> Any:
+    """The schema with references to `shared` replaced by what they name: parameters have no place for definitions."""
+    if isinstance(schema, list):
+        return [_inlined(one, shared) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inlined(shared[schema["$ref"].rsplit("/", 1)[1]], shared)
+    return {key: _inlined(value, shared) for key, value in schema.items()}

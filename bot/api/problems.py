@@ -1,0 +1,133 @@
+"""Errors as RFC 9457 problem details: one shape for everything that can go wrong, made in one place."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field
+
+from bot.errors import BadInput, BotError, Unavailable
+from bot.log import get_log
+
+log = get_log(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
+RETRY_AFTER_S = 5
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class FieldError(BaseModel):
+    pointer: str = Field(description="JSON pointer into the body, or query/NAME, or path/NAME")
+    message: str
+
+
+class Problem(BaseModel):
+    """What went wrong. An error may carry more members, such as `bot_id`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="urn:understudy:problem:CODE")
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str = Field(description="stable, for programs")
+    errors: list[FieldError]
+    request_id: str
+    retryable: bool
+
+
+class InvalidRequest(BadInput):
+    """The request does not have the form this endpoint takes; `errors` says where."""
+
+    code = "invalid_request"
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__()
+        self.errors = errors
+
+
+class MalformedJson(BadInput):
+    """The body is not JSON in UTF-8."""
+
+    code, http_status = "malformed_json", 400
+
+
+class UnsupportedMediaType(BadInput):
+    """The body must be application/json."""
+
+    code, http_status = "unsupported_media_type", 415
+
+
+class BodyTooLarge(BadInput):
+    """The body is larger than this endpoint takes."""
+
+    code, http_status = "body_too_large", 413
+
+
+class InsufficientScope(BotError):
+    """The API key does not have the scope this endpoint needs."""
+
+    code, http_status = "insufficient_scope", 403
+
+
+class NotReady(Unavailable):
+    """The service cannot work now; `detail` says why."""
+
+    code = "not_ready"
+
+
+def title(error: type[BotError]) -> str:
+    return inspect.cleandoc(error.__doc__ or error.__name__).split("\n\n")[0].replace("\n", " ")
+
+
+def answer(request: web.Request, error: BotError) -> web.Response:
+    """The response that tells a client of `error`."""
+    body = error.fields | {
+        "type": f"urn:understudy:problem:{error.code}",
+        "title": title(type(error)),
+        "status": error.http_status,
+        "detail": str(error),
+        "instance": request.path,
+        "code": error.code,
+        "errors": [field.model_dump() for field in getattr(error, "errors", ())],
+        "request_id": request[REQUEST_ID],
+        "retryable": error.retryable,
+    }
+    headers = {"WWW-Authenticate": "Bearer"} if error.http_status == 401 else {}
+    if error.retryable:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    return web.json_response(body, status=error.http_status, content_type=MEDIA_TYPE, headers=headers)
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Whatever a handler raises becomes a problem; an unforeseen error is logged and told without its details."""
+    try:
+        return await handler(request)
+    except BotError as error:
+        if error.http_status >= 500:
+            log.exception("a request failed", code=error.code, request_id=request[REQUEST_ID])
+        return answer(request, error)
+    except web.HTTPException as refused:
+        return answer(request, _from_http(refused))
+    except Exception:  # the boundary: a client gets an answer whatever broke
+        log.exception("a request failed unexpectedly", request_id=request[REQUEST_ID])
+        return answer(request, BotError("Something unexpected went wrong; the log has it under the request id."))
+
+
+def _from_http(refused: web.HTTPException) -> BotError:
+    status = HTTPStatus(refused.status)
+    error = BotError(f"{status.phrase}.", **_allowed(refused))
+    error.code, error.http_status = status.phrase.lower().replace(" ", "_"), refused.status
+    return error
+
+
+def _allowed(refused: web.HTTPException) -> dict[str, Any]:
+    return {"allowed": sorted(refused.allowed_methods)} if isinstance(refused, web.HTTPMethodNotAllowed) else {}

@@ -1,0 +1,209 @@
+"""A route as a value: method, path, the models it takes and gives, the errors it may raise, the scope it needs.
+
+The table of routes is all there is: it serves requests and writes the OpenAPI description. A handler is a coroutine
+from a `Call` to the answer's model:
+
+    async def show(call: Call[BotPath, NoQuery, NoBody]) -> BotView: ...
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bot.api.problems import (
+    BodyTooLarge,
+    FieldError,
+    InsufficientScope,
+    InvalidRequest,
+    MalformedJson,
+    UnsupportedMediaType,
+)
+from bot.clock import Clock
+from bot.errors import BotError
+from bot.store import keys
+from bot.store.keys import ApiKey, BadKey
+from bot.store.session import Database
+
+Splitter = Callable[[str, str], Sequence[tuple[str, str]]]  # (document's name, text) -> (heading, text) passages
+
+
+class Strict(BaseModel):
+    """A model of what clients send: an unknown field is an error, so that a misspelt one is not lost in silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NoPath(Strict):
+    pass
+
+
+class NoQuery(Strict):
+    pass
+
+
+class NoBody(Strict):
+    pass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Services:
+    """What handlers work with; made once by the application's factory."""
+
+    database: Database
+    clock: Clock
+    home: Path
+    split: Splitter
+
+
+SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
+
+P = TypeVar("P", bound=BaseModel)
+Q = TypeVar("Q", bound=BaseModel)
+B = TypeVar("B", bound=BaseModel)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call(Generic[P, Q, B]):
+    """One request, parsed: who asks, for what."""
+
+    services: Services
+    workspace_id: str
+    now: datetime
+    path: P
+    query: Q
+    body: B
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Route:
+    method: str
+    path: str  # below /api/v1
+    name: str  # operationId
+    summary: str
+    tag: str
+    scope: str
+    handler: Callable[[Call[Any, Any, Any]], Awaitable[BaseModel]]
+    answer: type[BaseModel]
+    status: int = 200
+    path_model: type[BaseModel] = NoPath
+    query: type[BaseModel] = NoQuery
+    body: type[BaseModel] = NoBody
+    body_limit: int = 256 * 1024  # bytes
+    errors: tuple[type[BotError], ...] = ()
+
+    @property
+    def takes_body(self) -> bool:
+        return self.body is not NoBody
+
+    @property
+    def body_required(self) -> bool:
+        return any(field.is_required() for field in self.body.model_fields.values())
+
+    @property
+    def all_errors(self) -> tuple[type[BotError], ...]:
+        """Those of the handler and those of this layer."""
+        of_body = (MalformedJson, UnsupportedMediaType, BodyTooLarge) if self.takes_body else ()
+        return (*self.errors, BadKey, InsufficientScope, InvalidRequest, *of_body)
+
+
+def endpoint(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """The aiohttp handler of a route: key, scope, path, query, body, then the handler, then its answer as JSON."""
+
+    async def serve(request: web.Request) -> web.Response:
+        services = request.app[SERVICES]
+        now = services.clock.now()
+        key = await _key(request, services, now)
+        if route.scope not in key.scopes:
+            raise InsufficientScope(scope=route.scope)
+        call = Call(
+            services=services,
+            workspace_id=key.workspace_id,
+            now=now,
+            path=_parse(route.path_model, dict(request.match_info), "path"),
+            query=_parse(route.query, _single(request), "query"),
+            body=await _body(request, route),
+        )
+        shown = await route.handler(call)
+        return web.Response(text=shown.model_dump_json(), status=route.status, content_type="application/json")
+
+    return serve
+
+
+async def _key(request: web.Request, services: Services, now: datetime) -> ApiKey:
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise BadKey
+    async with services.database.read() as session:
+        key = await keys.verify(session, text.strip())
+    if keys.is_stale(key, now):
+        async with services.database.write() as session:
+            await keys.touch(session, key.id, now=now)
+    return key
+
+
+def _single(request: web.Request) -> dict[str, str]:
+    twice = sorted({name for name in request.query if len(request.query.getall(name)) > 1})
+    if twice:
+        raise InvalidRequest([FieldError(pointer=f"query/{name}", message="given more than once") for name in twice])
+    return dict(request.query)
+
+
+async def _body(request: web.Request, route: Route) -> Any:
+    if not route.takes_body:
+        return NoBody()
+    raw = await _read(request, route.body_limit)
+    if not raw and not route.body_required:
+        return _parse(route.body, {}, "")
+    if request.content_type != "application/json":
+        raise UnsupportedMediaType
+    try:
+        value = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+        storable = _storable(value)
+    except (ValueError, RecursionError) as error:
+        raise MalformedJson from error
+    if not storable:
+        raise InvalidRequest([FieldError(pointer="", message="text holds a NUL or half of a surrogate pair")])
+    return _parse(route.body, value, "")
+
+
+async def _read(request: web.Request, limit: int) -> bytes:
+    if (request.content_length or 0) > limit:
+        raise BodyTooLarge(limit_bytes=limit)
+    raw = bytearray()
+    async for chunk in request.content.iter_any():
+        raw += chunk
+        if len(raw) > limit:
+            raise BodyTooLarge(limit_bytes=limit)
+    return bytes(raw)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _storable(value: Any) -> bool:
+    """Can the databases keep every text in it? PostgreSQL takes no NUL, UTF-8 no lone surrogate."""
+    if isinstance(value, str):
+        return not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)
+    if isinstance(value, dict):
+        return all(_storable(key) and _storable(one) for key, one in value.items())
+    return all(map(_storable, value)) if isinstance(value, list) else True
+
+
+def _parse(model: type[BaseModel], value: Any, place: str) -> Any:
+    try:
+        return model.model_validate(value)
+    except ValidationError as invalid:
+        errors = [
+            FieldError(pointer=place + "".join(f"/{part}" for part in error["loc"]), message=error["msg"])
+            for error in invalid.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        raise InvalidRequest(errors) from None

@@ -1,0 +1,198 @@
+"""The nouns of the API as clients see them: pydantic models, and how each is made of the store's nouns."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import AwareDatetime, Base64Bytes, BaseModel, Field, FiniteFloat, StringConstraints
+
+from bot.api.routes import Strict
+from bot.domain.lifecycle import BotState
+from bot.domain.meeting_key import MAX_URL_CHARACTERS
+from bot.store.bots import Bot, BotEvent
+from bot.store.characters import Character
+from bot.store.knowledge import Document
+from bot.store.transcripts import Segment
+from bot.store.turns import TurnRecord
+
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+MetadataValue = Annotated[str, StringConstraints(max_length=500)] | bool | int | FiniteFloat | None
+Sequence32 = Annotated[int, Field(ge=0, le=2**31 - 1)]
+MAX_IMAGE_BYTES = 4 * 1024 * 1024
+MAX_DOCUMENT_CHARACTERS = 1_000_000
+
+
+class BotPath(Strict):
+    bot_id: Annotated[str, StringConstraints(max_length=64)]
+
+
+class CharacterPath(Strict):
+    character_id: Annotated[str, StringConstraints(max_length=64)]
+
+
+class Page(Strict):
+    limit: int = Field(50, ge=1, le=100)
+    cursor: str | None = Field(None, max_length=200, description="`next_cursor` of the page before")
+
+
+class BotsQuery(Page):
+    state: BotState | None = None
+
+
+class After(Strict):
+    after: Sequence32 = Field(0, description="only what has a greater `sequence`")
+    limit: int = Field(1000, ge=1, le=1000)
+
+
+class NewBot(Strict):
+    meeting_url: str = Field(max_length=MAX_URL_CHARACTERS, description="the link people join by")
+    character_id: str = Field(max_length=64)
+    bot_name: Line | None = Field(None, description='the name in the meeting; "(AI)" is added. None: the character\'s')
+    join_at: AwareDatetime | None = Field(None, description="None: now")
+    metadata: dict[MetadataKey, MetadataValue] = Field(default_factory=dict, max_length=50)
+
+
+class Leave(Strict):
+    kill: bool = Field(False, description="silent and gone at once, without a goodbye")
+
+
+class NewCharacter(Strict):
+    name: Line
+    image_base64: Base64Bytes = Field(max_length=MAX_IMAGE_BYTES * 4 // 3 + 4, description="PNG or JPEG, at most 4 MiB")
+    aliases: list[Line] = Field(default_factory=list, max_length=20)
+    persona: str = Field("", max_length=8000)
+    greeting: str = Field("", max_length=500)
+    voice: str = Field("", max_length=100)
+    likeness: str = Field("fictional", description="fictional | stock | self | consented")
+    consent_proof: str | None = Field(None, max_length=2000)
+    consent_expires_at: AwareDatetime | None = None
+
+
+class NewDocument(Strict):
+    name: Line
+    text: str = Field(min_length=1, max_length=MAX_DOCUMENT_CHARACTERS)
+    media_type: str = Field("text/markdown", pattern=r"^text/(markdown|plain)$")
+
+
+class BotView(BaseModel):
+    id: str
+    state: BotState
+    code: str | None = Field(description="why it is in this state, for programs")
+    sub_code: str | None
+    detail: str
+    attempt: int
+    meeting_url: str
+    character_id: str
+    bot_name: str
+    join_at: AwareDatetime
+    metadata: dict[str, Any]
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    joined_at: AwareDatetime | None
+    ended_at: AwareDatetime | None
+
+    @classmethod
+    def of(cls, bot: Bot) -> Self:
+        return cls.model_validate(bot, from_attributes=True)
+
+
+class EventView(BaseModel):
+    sequence: int
+    attempt: int
+    kind: str
+    state: BotState
+    code: str | None
+    sub_code: str | None
+    detail: str
+    data: dict[str, Any]
+    at: AwareDatetime
+
+    @classmethod
+    def of(cls, event: BotEvent) -> Self:
+        return cls.model_validate(event, from_attributes=True)
+
+
+class SegmentView(BaseModel):
+    sequence: int
+    speaker_id: str
+    speaker_name: str
+    text: str
+    start_ms: int
+    end_ms: int
+    source: str
+    confidence: float | None
+    own: bool
+    cut: bool
+
+    @classmethod
+    def of(cls, sequence: int, segment: Segment) -> Self:
+        fields = {name: getattr(segment, name) for name in cls.model_fields if name != "sequence"}
+        return cls(sequence=sequence, **fields)
+
+
+class TurnView(BaseModel):
+    attempt: int
+    epoch: int
+    record: dict[str, Any]
+
+    @classmethod
+    def of(cls, turn: TurnRecord) -> Self:
+        return cls.model_validate(turn, from_attributes=True)
+
+
+class CharacterView(BaseModel):
+    id: str
+    slug: str
+    name: str
+    aliases: list[str]
+    persona: str
+    greeting: str
+    voice: str
+    likeness: str
+    consent_expires_at: AwareDatetime | None
+    engine: str
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+    @classmethod
+    def of(cls, character: Character) -> Self:
+        return cls.model_validate(character, from_attributes=True)
+
+
+class DocumentView(BaseModel):
+    id: str
+    name: str
+    media_type: str
+    sha256: str
+    created_at: AwareDatetime
+
+    @classmethod
+    def of(cls, document: Document) -> Self:
+        return cls.model_validate(document, from_attributes=True)
+
+
+class BotList(BaseModel):
+    data: list[BotView]
+    next_cursor: str | None
+    has_more: bool
+
+
+class EventList(BaseModel):
+    data: list[EventView]
+
+
+class Transcript(BaseModel):
+    data: list[SegmentView]
+
+
+class TurnList(BaseModel):
+    data: list[TurnView]
+
+
+class CharacterList(BaseModel):
+    data: list[CharacterView]
+
+
+class DocumentList(BaseModel):
+    data: list[DocumentView]

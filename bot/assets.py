@@ -1,0 +1,30 @@
+"""Pictures of characters, kept in this installation's home under the hash of their content."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from bot.errors import BadInput
+
+_KINDS = ((b"\x89PNG\r\n\x1a\n", ".png"), (b"\xff\xd8\xff", ".jpg"))
+
+
+class BadImage(BadInput):
+    """The picture of a character must be a PNG or a JPEG."""
+
+    code = "bad_image"
+
+
+def keep_image(home: Path, content: bytes) -> Path:
+    """Store a picture once; returns its file. Raises BadImage."""
+    suffix = next((suffix for magic, suffix in _KINDS if content.startswith(magic)), None)
+    if suffix is None:
+        raise BadImage
+    folder = home / "characters"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / (hashlib.sha256(content).hexdigest() + suffix)
+    if not path.exists():
+        path.with_suffix(".part").write_bytes(content)
+        path.with_suffix(".part").replace(path)
+    return path

@@ -1,0 +1,63 @@
+"""The command line: a table of subcommands, each a module in `bot/commands`, imported only when it is asked for.
+
+A command module has `HELP: str`, `arguments(parser) -> None` and `run(args, settings) -> int` (the exit code).
+Exit codes: 0 done, 1 failed with a message, 2 wrong usage, 130 interrupted; a command may document more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from bot import log
+from bot.config import load_settings, prepare_home
+from bot.errors import BotError
+
+COMMANDS: dict[str, tuple[str, str]] = {  # name: (module, one line for --help)
+    "demo": ("bot.commands.demo", "a bot joins a meeting on this machine and talks with you"),
+    "up": ("bot.commands.up", "API, worker, dispatcher, bot host and broker as one tree"),
+    "api": ("bot.commands.api", "the HTTP API alone"),
+    "worker": ("bot.commands.worker", "a Celery worker alone"),
+    "dispatcher": ("bot.commands.dispatcher", "claims due bots, relays the outbox, reaps the dead"),
+    "bot-host": ("bot.commands.bot_host", "owns the bot processes of this host"),
+    "run": ("bot.commands.run", "one bot in one meeting, as the bot host starts it"),
+    "simulator": ("bot.commands.simulator", "a meeting server to test against"),
+    "character": ("bot.commands.character", "list and add characters"),
+    "knowledge": ("bot.commands.knowledge", "give a character something to know"),
+    "keys": ("bot.commands.keys", "make API keys"),
+    "db": ("bot.commands.db", "bring the database to this version"),
+    "doctor": ("bot.commands.doctor", "what is here, what is missing, how to get it"),
+    "engine": ("bot.commands.engine", "look into video weights, make their prompts"),
+    "bench": ("bot.commands.bench", "run a benchmark; its last line is JSON"),
+    "test": ("bot.commands.test", "run the tests"),
+}
+
+HOMELESS = frozenset({"doctor", "bench", "test", "simulator"})  # these keep nothing
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(prog="understudy", description="Send a talking character into a video meeting.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    chosen: ModuleType | None = None
+    for name, (module, line) in COMMANDS.items():
+        subparser = commands.add_parser(name, help=line, description=line)
+        if arguments[:1] == [name]:
+            chosen = importlib.import_module(module)
+            chosen.arguments(subparser)
+    parsed = parser.parse_args(arguments)
+    assert chosen is not None
+    try:
+        settings = load_settings()
+        if parsed.command not in HOMELESS:
+            prepare_home(settings)
+        log.configure(level=settings.log_level, as_json=settings.log_json, personal=settings.log_personal)
+        return int(chosen.run(parsed, settings))
+    except BotError as error:
+        print(f"understudy {parsed.command}: {error} ({error.code})", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130

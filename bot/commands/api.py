@@ -1,0 +1,36 @@
+"""`understudy api`: the HTTP API alone."""
+
+from __future__ import annotations
+
+import argparse
+
+from bot.config import Settings
+
+HELP = "the HTTP API alone"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "Listens on UNDERSTUDY_API_HOST and UNDERSTUDY_API_PORT; SIGTERM ends it after the open requests."
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    from aiohttp import web
+
+    from bot.api.app import make_app
+    from bot.conversation.passages import split_document
+    from bot.store.session import Database
+
+    async def build() -> web.Application:
+        database = Database.open(settings)
+        app = make_app(database, home=settings.home, split=split_document)
+
+        async def close(_app: web.Application) -> None:
+            await database.close()
+
+        app.on_cleanup.append(close)
+        return app
+
+    web.run_app(
+        build(), host=settings.api_host, port=settings.api_port, access_log=None, print=None, shutdown_timeout=10
+    )
+    return 0

@@ -1,0 +1,37 @@
+"""`understudy bot-host`: owns the bot processes of this host."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from bot.config import Settings
+
+HELP = "owns the bot processes of this host"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "SIGTERM or Ctrl-C: every bot says goodbye and leaves; after 28 s what is left is killed."
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    asyncio.run(_run(settings))
+    return 0
+
+
+async def _run(settings: Settings) -> None:
+    from bot.clock import RealClock
+    from bot.commands.stopping import stop_event
+    from bot.scheduling.host import BotHost
+    from bot.scheduling.launchers.subprocess import host_socket
+    from bot.store.session import Database
+
+    async with Database.open(settings) as database:
+        host = BotHost(
+            database,
+            socket=host_socket(settings.home),
+            logs=settings.home / "logs" / "bots",
+            max_bots=settings.max_bots,
+            clock=RealClock(),
+        )
+        await host.run(stop_event())

@@ -1,0 +1,163 @@
+"""`understudy demo`: a bot joins a meeting on this machine; with `--rehearse` a synthetic person talks with it.
+
+A rehearsal's last line on standard output is its JSON; everything else goes to standard error. It ends with 0 only
+when all it checks was seen, with 1 otherwise. A rehearsal has a home of its own, kept when something went wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bot.config import Settings, child_environment
+from bot.errors import BotError
+
+if TYPE_CHECKING:
+    from bot.rehearsal.questions import Question
+    from bot.rehearsal.report import Findings
+    from bot.rehearsal.stage import Stage, Teller
+
+HELP = "a bot joins a meeting on this machine and talks with you"
+VISITING_S = 3600.0  # a person at a demo may take their time: to let the bot in, and to come back to it
+INTERRUPTED = 130
+ANY_PORT = 0
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rehearse", action="store_true", help="play the human too, measure, print JSON, end")
+    parser.add_argument("--headless", action="store_true", help="no browser window, not even on a private display")
+    parser.add_argument("--questions", type=Path, metavar="FILE", help="ask these instead: a JSON list, or lines")
+    parser.add_argument("--engine", metavar="NAME", help="what moves the face: portrait, diffusion-tiny (noise)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rehearsal's JSON there, too")
+    parser.add_argument("--voice", default="rms", choices=("slt", "rms", "espeak"), help="the asker's voice")
+    parser.epilog = "Without --rehearse it prints the links of the meeting and runs until Ctrl-C."
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    settings = replace(settings, headless=args.headless)
+    return _rehearse(args, settings) if args.rehearse else _show(settings, args.engine)
+
+
+def _show(settings: Settings, engine: str | None) -> int:
+    from bot.rehearsal.stage import Teller, on_stage
+    from bot.supervision.installation import only_one
+
+    settings = replace(settings, home=settings.home / "demo", lobby_timeout_s=VISITING_S, alone_timeout_s=VISITING_S)
+    tell = Teller(sys.stdout)
+    with only_one(settings.home):
+        asyncio.run(on_stage(settings, tell=tell, play=lambda stage: _visit(stage, tell), engine=engine))
+    return 0
+
+
+async def _visit(stage: Stage, tell: Teller) -> None:
+    """The bot goes to a meeting and stays; a person joins when they like."""
+    from bot.supervision.installation import LOCAL_KEY
+
+    meeting = await stage.host.open(lobby_timeout_s=VISITING_S)
+    bot = await stage.client.create_bot(meeting_url=meeting.url, character_id=stage.character_id)
+    print(
+        f"\n{bot['bot_name']} is on the way to a meeting on this machine. Open both in a browser:\n"
+        f"\n  host     {meeting.host_url}\n           lets you and the bot in"
+        f"\n  meeting  {meeting.url}\n           join here and talk"
+        f"\n\n  bot      {stage.api_url}/api/v1/bots/{bot['id']} (also /events, /transcript, /turns)"
+        f"\n  API key  in {stage.settings.home / LOCAL_KEY}"
+        f"\n  logs     in {stage.settings.home / 'logs'}"
+        "\n\nCtrl-C: the bot says goodbye and all stops. A second Ctrl-C kills at once.\n",
+        flush=True,
+    )
+    last = await stage.client.until_state(bot["id"], (), timeout_s=float("inf"), seen=lambda state: tell(_said(state)))
+    tell(f"{last.get('detail') or last.get('code') or 'it has left'}; Ctrl-C ends the demo")
+    await stage.tree.until_stopped()
+
+
+def _said(state: str) -> str:
+    return f"the bot is {state.replace('_', ' ')}"
+
+
+def _rehearse(args: argparse.Namespace, settings: Settings) -> int:
+    from bot.rehearsal.leftovers import Leftovers
+    from bot.rehearsal.report import failure, report, table
+    from bot.rehearsal.stage import Teller
+
+    own = settings.home == Settings().home
+    home = Path(tempfile.mkdtemp(prefix="understudy-rehearsal-")) if own else settings.home
+    leftovers = Leftovers(home)
+    try:
+        found = _findings(args, replace(settings, home=home), Teller(sys.stderr))
+        if found is None:
+            return INTERRUPTED
+        whole = report(replace(found, left=leftovers.found()))
+        print(table(whole), file=sys.stderr)
+    except BotError as error:
+        whole = failure(f"{error} ({error.code})", left=leftovers.found())
+        print(f"understudy demo: {error} ({error.code})", file=sys.stderr)
+    if not whole["ok"]:
+        print(f"the logs are kept in {home / 'logs'}", file=sys.stderr)
+    elif own:
+        shutil.rmtree(home, ignore_errors=True)
+    _give(whole, args.json)
+    return 0 if whole["ok"] else 1
+
+
+def _findings(args: argparse.Namespace, settings: Settings, tell: Teller) -> Findings | None:
+    from bot.rehearsal.questions import read_questions
+    from bot.supervision.installation import only_one
+
+    questions = read_questions(args.questions or _shipped_questions())
+    with only_one(settings.home):
+        return asyncio.run(_played(args, settings, questions, tell))
+
+
+async def _played(
+    args: argparse.Namespace, settings: Settings, questions: Sequence[Question], tell: Teller
+) -> Findings | None:
+    from bot.library import SHIPPED
+    from bot.rehearsal.reference import Renderer, mouth_box
+    from bot.rehearsal.rehearse import Plan, rehearse
+    from bot.rehearsal.stage import on_stage
+
+    async def play(stage: Stage) -> Findings:
+        plan = Plan(
+            questions=questions,
+            character_id=stage.character_id,
+            box=mouth_box(SHIPPED / "record"),
+            voice=args.voice,
+            headless=args.headless,
+            chromium=settings.chromium,
+            display=child_environment(settings).get("DISPLAY", ""),
+        )
+        meeting = await stage.host.open()
+        tell(f"a meeting is open: {meeting.url}")
+        async with Renderer(SHIPPED, settings.video) as renderer:
+            return await rehearse(
+                plan,
+                folder=settings.home / "asker",
+                client=stage.client,
+                host=stage.host,
+                meeting=meeting,
+                render=renderer.render,
+                tell=tell,
+            )
+
+    return await on_stage(replace(settings, api_port=ANY_PORT), tell=tell, play=play, engine=args.engine)
+
+
+def _shipped_questions() -> Path:
+    from bot.library import SHIPPED
+
+    return SHIPPED / "rehearsal.json"
+
+
+def _give(whole: dict[str, Any], path: Path | None) -> None:
+    """The report: one line on standard output, the last one."""
+    if path is not None:
+        path.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(json.dumps(whole, ensure_ascii=False), flush=True)

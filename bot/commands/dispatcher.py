@@ -1,0 +1,33 @@
+"""`understudy dispatcher`: claims due bots, relays the outbox, reaps the dead. Several may run beside each other."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from bot.config import Settings
+
+HELP = "claims due bots, relays the outbox, reaps the dead"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "Runs until SIGTERM or Ctrl-C; another one may take over at any moment."
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    asyncio.run(_run(settings))
+    return 0
+
+
+async def _run(settings: Settings) -> None:
+    from bot.clock import RealClock
+    from bot.commands.stopping import until_stopped
+    from bot.scheduling.celery_app import launch_routes, make_celery
+    from bot.scheduling.dispatcher import Dispatcher
+    from bot.store.session import Database
+
+    routes = launch_routes(make_celery(settings))
+    async with Database.open(settings) as database, asyncio.TaskGroup() as group:
+        serving = group.create_task(Dispatcher(database, routes, clock=RealClock()).run())
+        await until_stopped()
+        serving.cancel()

@@ -1,0 +1,45 @@
+"""`understudy keys`: make, list and revoke API keys."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from datetime import UTC, datetime
+
+from bot.config import Settings
+
+HELP = "make API keys"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    create = actions.add_parser("create", help="make a key and show it, this once")
+    create.add_argument("--name", default="command line", help="what the key is for")
+    create.add_argument("--json", action="store_true", help="print id and key as JSON")
+    actions.add_parser("list", help="the keys there are, without their secrets")
+    revoke = actions.add_parser("revoke", help="from now on the key opens nothing")
+    revoke.add_argument("key_id", metavar="ID")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    asyncio.run(_run(args, settings))
+    return 0
+
+
+async def _run(args: argparse.Namespace, settings: Settings) -> None:
+    from bot.store import keys, workspaces
+    from bot.store.session import Database
+
+    async with Database.open(settings) as database, database.write() as session:
+        workspace = await workspaces.ensure(session)
+        if args.action == "create":
+            key, text = await keys.create(session, workspace_id=workspace.id, name=args.name)
+            print(json.dumps({"id": key.id, "key": text}) if args.json else text)
+        elif args.action == "revoke":
+            await keys.revoke(session, args.key_id, workspace_id=workspace.id, now=datetime.now(UTC))
+            print(f"revoked {args.key_id}")
+        else:
+            for key in await keys.list_all(session, workspace_id=workspace.id):
+                state = "revoked" if key.revoked_at else "active"
+                print(f"{key.id}  {state:7}  made {key.created_at:%Y-%m-%d}  {key.name}")

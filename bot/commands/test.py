@@ -1,0 +1,119 @@
+"""`understudy test`: style, types and architecture first, then the fast tests, then those on real parts.
+
+Words this command does not know go to pytest (`understudy test tests/engine -k mouth`, or after `--` when the first one
+is an option). With such words only what they select runs; without any, everything but the acceptance sizes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bot.config import Settings
+
+HELP = "run the tests"
+ROOT = Path(__file__).resolve().parents[2]
+FAST_LIMIT_S = 90.0
+PYTEST_FOUND_NONE = 5  # exit code
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    name: str
+    argv: tuple[str, ...]
+    quiet: bool = False  # its output is shown only when it fails
+    may_be_empty: bool = False  # a run of pytest that finds no test has not failed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    ok: bool
+    took_s: float
+    counts: Counter[str] = field(default_factory=Counter)  # of pytest's closing line: passed, failed, skipped
+
+
+def _module(*words: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", *words)
+
+
+CHECKS = (
+    Step(name="ruff check", argv=_module("ruff", "check", "."), quiet=True),
+    Step(name="ruff format", argv=_module("ruff", "format", "--check", "."), quiet=True),
+    Step(name="import contracts", argv=(str(Path(sys.executable).with_name("lint-imports")),), quiet=True),
+    Step(name="mypy", argv=_module("mypy"), quiet=True),
+)
+PYTEST = _module("pytest", "-q", "-m")
+FAST = Step(name="fast tests", argv=(*PYTEST, "not slow and not acceptance"))
+REAL = Step(name="tests on real parts", argv=(*PYTEST, "slow and not acceptance"), may_be_empty=True)
+ACCEPTANCE = Step(name="acceptance", argv=(*PYTEST, "acceptance"), may_be_empty=True)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="the acceptance sizes too (up to an hour)")
+    parser.add_argument("--fast", action="store_true", help="the checks and the fast tests only")
+    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="...", help="go to pytest, and choose what runs")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    checks, runs = plan(words_of(args), acceptance=args.all, fast_only=args.fast)
+    checked = [_run(step) for step in checks]
+    if not all(outcome.ok for outcome in checked):
+        print("understudy test: failed before any test ran", flush=True)
+        return 1
+    outcomes = []
+    for step in runs:
+        outcomes.append(outcome := _run(step))
+        if step is FAST and outcome.took_s > FAST_LIMIT_S:
+            print(f"warning: the fast tests should stay under {FAST_LIMIT_S:.0f} s", flush=True)
+    counts: Counter[str] = sum((outcome.counts for outcome in outcomes), Counter())
+    took_s = sum(outcome.took_s for outcome in checked + outcomes)
+    print(f"understudy test: {', '.join(f'{n} {what}' for what, n in counts.items())} in {took_s:.0f} s", flush=True)
+    return 0 if all(outcome.ok for outcome in outcomes) else 1
+
+
+def words_of(args: argparse.Namespace) -> list[str]:
+    """The caller's own words for pytest."""
+    return list(args.words[1:] if args.words[:1] == ["--"] else args.words)
+
+
+def plan(words: Sequence[str], *, acceptance: bool, fast_only: bool) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+    """What is checked before the tests, and the runs of pytest. Words of the caller's own choose one run."""
+    if words:
+        return (), (Step(name="chosen tests", argv=_module("pytest", *words)),)
+    if fast_only:
+        return CHECKS, (FAST,)
+    return CHECKS, (FAST, REAL, ACCEPTANCE) if acceptance else (FAST, REAL)
+
+
+def _run(step: Step) -> Outcome:
+    began_s = time.monotonic()
+    if not step.quiet:
+        print(f"== {step.name}", flush=True)
+    told: list[str] = []
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        step.argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=pipe, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        for line in process.stdout or ():
+            told.append(line)
+            if not step.quiet:
+                print(line, end="", flush=True)
+    ok = process.returncode == 0 or (step.may_be_empty and process.returncode == PYTEST_FOUND_NONE)
+    if step.quiet and not ok:
+        print("".join(told), end="")
+    took_s = time.monotonic() - began_s
+    print(f"== {step.name}: {'ok' if ok else f'failed (exit {process.returncode})'}, {took_s:.1f} s", flush=True)
+    return Outcome(ok=ok, took_s=took_s, counts=closing_counts(told[-1] if told else ""))
+
+
+def closing_counts(line: str) -> Counter[str]:
+    """ "12 passed, 1 skipped in 3.21s" as numbers; empty for any other line."""
+    found = re.findall(r"(\d+) (passed|failed|skipped|errors?|xfailed|xpassed)\b", line) if " in " in line else []
+    return Counter({what.rstrip("s") if what == "errors" else what: int(number) for number, what in found})

@@ -1,0 +1,118 @@
+"""Every setting, read once. The only reader of the environment in the product.
+
+Each field is an environment variable: UNDERSTUDY_ and the field's name in capitals.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from bot.errors import BadSettings
+
+PREFIX = "UNDERSTUDY_"
+
+VIDEO_SIZES = {"640x360": (640, 360), "1280x720": (1280, 720)}
+CAMERA_PATHS = ("auto", "v4l2loopback", "file", "page")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    home: Path = Path.home() / ".understudy"  # all state of this installation
+    database_url: str = ""  # empty: SQLite in `home`; else postgresql://...
+    broker_url: str = ""  # empty: a private Redis; else redis://...
+    api_host: str = "127.0.0.1"
+    api_port: int = 8420
+    log_level: str = "INFO"
+    log_json: bool = False
+    log_personal: bool = False  # print people's words, names and URLs in logs
+    chromium: str = ""  # empty: found on PATH
+    headless: bool = True  # of the bot's browser; false needs a display or Xvfb
+    camera_path: str = "auto"  # auto | v4l2loopback | file | page
+    llm_url: str = ""  # an OpenAI-compatible base URL, e.g. http://127.0.0.1:11434/v1; empty: quoted knowledge only
+    llm_api_key: str = ""
+    llm_model: str = ""
+    whisper_model: str = ""  # folder with faster-whisper weights; empty: the embedded recogniser, demo grade
+    max_bots: int = 4  # live bots on this host
+    video: str = "640x360"  # size of the bot's picture: 640x360 or 1280x720
+    lobby_timeout_s: float = 600.0
+    alone_timeout_s: float = 60.0  # leave when the last other person has been gone for so long
+    max_meeting_s: float = 4 * 3600.0
+
+    def __repr__(self) -> str:
+        hidden = {"llm_api_key", "database_url", "broker_url"}
+        shown = (f"{f.name}={'***' if f.name in hidden else getattr(self, f.name)!r}" for f in fields(self))
+        return f"Settings({', '.join(shown)})"
+
+
+RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (  # field, what fits, what is needed in words
+    ("api_port", lambda port: 0 <= port <= 65535, "a port is 0 to 65535, and 0 takes a free one"),
+    ("log_level", lambda level: level in LOG_LEVELS, f"it can be {', '.join(LOG_LEVELS)}"),
+    ("camera_path", lambda path: path in CAMERA_PATHS, f"it can be {', '.join(CAMERA_PATHS)}"),
+    ("video", lambda size: size in VIDEO_SIZES, f"it can be {', '.join(VIDEO_SIZES)}"),
+    ("max_bots", lambda count: count >= 1, "at least one bot must be allowed"),
+    ("lobby_timeout_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),
+    ("alone_timeout_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),
+    ("max_meeting_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),
+)
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment. Raises BadSettings naming the variable that cannot be used."""
+    environ = os.environ if environ is None else environ
+    given: dict[str, Any] = {}
+    known = {PREFIX + f.name.upper(): f for f in fields(Settings)}
+    for variable, field in known.items():
+        if variable in environ:
+            given[field.name] = _parse(variable, environ[variable], type(getattr(_DEFAULTS, field.name)))
+    settings = Settings(**given)
+    for name, fits, needed in RULES:
+        value = getattr(settings, name)
+        if not fits(value):
+            raise BadSettings(f"{PREFIX}{name.upper()} cannot be {value!r}: {needed}")
+    return settings
+
+
+def prepare_home(settings: Settings) -> None:
+    """Make the installation's folder, for its owner alone. Raises BadSettings where that cannot be."""
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise BadSettings(
+            f"{PREFIX}HOME cannot be {str(settings.home)!r}: no folder can be made there ({error.strerror})"
+        ) from error
+    if not os.access(settings.home, os.W_OK | os.X_OK):
+        raise BadSettings(f"{PREFIX}HOME cannot be {str(settings.home)!r}: nothing can be written there")
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The variables that give a child process these settings."""
+    return {PREFIX + f.name.upper(): _text(getattr(settings, f.name)) for f in fields(Settings)}
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """The whole environment of a child process: what we were started with, and these settings."""
+    return {**os.environ, **environment_of(settings)}
+
+
+def _text(value: Any) -> str:
+    return ("1" if value else "0") if isinstance(value, bool) else str(value)
+
+
+_BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
+
+
+def _parse(variable: str, text: str, kind: Any) -> Any:
+    try:
+        if kind is bool:
+            return _BOOLEANS[text.strip().lower()]
+        return Path(text).expanduser().absolute() if issubclass(kind, Path) else kind(text)
+    except (KeyError, ValueError) as error:
+        raise BadSettings(f"{variable} cannot be {text!r}: a {kind.__name__} is needed") from error
+
+
+_DEFAULTS = Settings()

@@ -1,0 +1,1 @@
+"""Turns, knowledge and answers."""

@@ -1,0 +1,139 @@
+"""What the turn-taker is told and what it asks for: two closed unions. Seconds are on the meeting's timeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.conversation.addressing import Because
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PeopleChanged:
+    """`others`: people in the meeting besides the bot."""
+
+    at_s: float
+    others: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpeechBegan:
+    at_s: float
+    speaker: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpeechStopped:
+    at_s: float
+    speaker: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heard:
+    """The words of a stretch that ended. Empty: there were none."""
+
+    at_s: float
+    speaker: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChatWritten:
+    at_s: float
+    speaker: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SayAsked:
+    """Something to say that is no answer: the greeting, an operator's line."""
+
+    at_s: float
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlaybackBegan:
+    """The first sample of this epoch was heard at the device."""
+
+    at_s: float
+    epoch: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlaybackEnded:
+    """The last sample of this epoch was heard, or the epoch has nothing to be heard."""
+
+    at_s: float
+    epoch: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tick:
+    at_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stop:
+    """The kill switch."""
+
+    at_s: float
+
+
+Event = (
+    PeopleChanged
+    | SpeechBegan
+    | SpeechStopped
+    | Heard
+    | ChatWritten
+    | SayAsked
+    | PlaybackBegan
+    | PlaybackEnded
+    | Tick
+    | Stop
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Think:
+    """Make an answer and say it under `epoch`. `written`: the question came by chat."""
+
+    question: str
+    speaker: str
+    epoch: int
+    because: Because
+    written: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Speak:
+    text: str
+    epoch: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interrupt:
+    """Drop everything older than `epoch`, now."""
+
+    epoch: int
+    by: str  # who spoke; empty: nobody
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ignore:
+    reason: str
+    speaker: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SayGoodbye:
+    """A brief goodbye under `epoch`; `Leave` follows when it was heard."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Leave:
+    reason: str
+
+
+Effect = Think | Speak | Interrupt | Ignore | SayGoodbye | Leave

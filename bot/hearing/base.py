@@ -1,0 +1,115 @@
+"""The ports of hearing. PCM is s16 mono at 16 kHz; positions are samples on the meeting's one timeline."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+RATE_HZ = 16_000
+
+Pcm = NDArray[np.int16]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeardWord:
+    start_sample: int
+    end_sample: int
+    text: str
+    confidence: float  # 0..1, the recogniser's own
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpeechStarted:
+    """Someone began to speak; `start_sample` is the first voiced sample."""
+
+    stream: str  # participant, or "mix"
+    start_sample: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpeechEnded:
+    """Enough silence followed. `end_sample` is the sample after the last voiced one; `decided_sample` is when the
+    silence was long enough to say so."""
+
+    stream: str
+    start_sample: int
+    end_sample: int
+    decided_sample: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Utterance:
+    """The words of one stretch of speech, final. `text` may be empty: noise was speech to the detector only.
+    `recognised_s` is the wall time from SpeechEnded to the words."""
+
+    stream: str
+    start_sample: int
+    end_sample: int
+    text: str
+    words: tuple[HeardWord, ...]
+    confidence: float
+    recognised_s: float
+    alternatives: tuple[str, ...] = ()  # other readings of the same sound, likelier ones first
+
+
+HearingEvent = SpeechStarted | SpeechEnded | Utterance
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recognised:
+    """What a recogniser made of one stretch of speech. `alternatives`: other readings, likelier ones first."""
+
+    text: str
+    words: tuple[HeardWord, ...]
+    confidence: float
+    alternatives: tuple[str, ...] = ()
+
+
+class HearingError(Exception):
+    """The recogniser cannot go on."""
+
+    code = "hearing_error"
+    retryable = True
+
+
+class Recogniser(Protocol):
+    """Speech to words, streaming, in its own process; decodes while the speech goes on so that the end comes fast."""
+
+    name: str
+    grade: str  # "demo" or "production": shown to users as it is
+
+    async def start(self, stream: str, start_sample: int) -> None:
+        """A stretch of speech begins on `stream`. Raises HearingError."""
+        ...
+
+    async def feed(self, stream: str, pcm: Pcm) -> None:
+        """The next sound of it, without gaps."""
+        ...
+
+    async def finish(self, stream: str) -> Recognised:
+        """It ended. Raises HearingError after 10 s without an answer."""
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *exc: object) -> None: ...
+
+
+class Ears(Protocol):
+    """Streams of sound in, hearing events out, in order per stream."""
+
+    def feed(self, stream: str, start_sample: int, pcm: Pcm) -> None:
+        """The next 20 ms of one stream; gaps in `start_sample` are silence. Never waits; bounded, drops oldest."""
+        ...
+
+    def events(self) -> AsyncIterator[HearingEvent]:
+        """One consumer. Ends when the ears are closed; raises HearingError."""
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *exc: object) -> None: ...

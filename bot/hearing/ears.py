@@ -1,0 +1,251 @@
+"""Streams of sound in, hearing events out: per stream a voice detector, and one recogniser for all of them.
+
+Knows no meeting: the bot's own participant is a stream nobody feeds, and a mix goes through `playback.py` first. Sound
+waits in one bounded queue; when it is full the oldest is dropped, which the stream then hears as silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any, Self
+
+import numpy as np
+
+from bot.clock import Clock, RealClock
+from bot.hearing.base import (
+    RATE_HZ,
+    HearingError,
+    HearingEvent,
+    Pcm,
+    Recogniser,
+    SpeechEnded,
+    SpeechStarted,
+    Utterance,
+)
+from bot.hearing.vad import WINDOW, Began, Finished, GateSettings, SpeechGate, SpeechProbability, load_model
+from bot.log import get_log
+
+PREROLL_SAMPLES = RATE_HZ * 3 // 10
+QUEUE_CHUNKS = 2048  # of 20 ms: 40 s of one stream, 10 s of four
+MAX_STREAMS = 32
+MAX_EVENTS = 1024
+LONGEST_GAP_SAMPLES = RATE_HZ  # a longer one ends what was said; no need to hear all of it
+TICK_S = 0.1
+LATE_S = 0.25  # a stream in speech that sends nothing for so long has fallen silent
+
+log = get_log(__name__)
+_Chunk = tuple[str, int, Pcm]
+
+
+class _Stream:
+    """One stream's detector and the sound not yet in whole windows."""
+
+    def __init__(self, model: Any, settings: GateSettings, position: int) -> None:
+        self.probability = SpeechProbability(model)
+        self.gate = SpeechGate(settings, position)
+        self.pending: Pcm = np.empty(0, np.int16)
+        kept = PREROLL_SAMPLES // WINDOW + settings.start_of + 2
+        self.history: deque[Pcm] = deque(maxlen=kept)
+        self.position = position  # the next sample expected
+        self.arrived_s = 0.0
+        self.arrived_position = position
+
+    def jump(self, position: int) -> None:
+        self.probability.reset()
+        self.gate.jump(position)
+        self.pending = np.empty(0, np.int16)
+        self.history.clear()
+        self.position = position
+
+    @property
+    def speaking(self) -> bool:
+        return self.gate.start is not None
+
+    def preroll(self, start: int) -> tuple[int, Pcm]:
+        """What was kept from 300 ms before `start` on: its first sample's position, and the sound."""
+        sound = np.concatenate(list(self.history))
+        first = self.gate.position - len(sound)
+        begin = max(first, start - PREROLL_SAMPLES)
+        return begin, sound[begin - first :]
+
+
+class RecognisingEars:
+    """Satisfies `base.Ears`. Owns the recogniser it is given: opens it, closes it."""
+
+    def __init__(self, recogniser: Recogniser, *, settings: GateSettings | None = None, clock: Clock | None = None):
+        self._recogniser = recogniser
+        self._settings = settings or GateSettings()
+        self._clock = clock or RealClock()
+        self._model: Any = None
+        self._streams: dict[str, _Stream] = {}
+        self._chunks: deque[_Chunk] = deque(maxlen=QUEUE_CHUNKS)
+        self._arrived = asyncio.Event()
+        self._events: asyncio.Queue[HearingEvent | None] = asyncio.Queue(MAX_EVENTS)
+        self._finishing: dict[str, asyncio.Task[None]] = {}
+        self._worker: asyncio.Task[None] | None = None
+        self._failure: HearingError | None = None
+
+    def feed(self, stream: str, start_sample: int, pcm: Pcm) -> None:
+        if len(self._chunks) == QUEUE_CHUNKS:
+            log.warning("sound dropped: the ears are behind")
+        self._chunks.append((stream, start_sample, pcm))
+        self._arrived.set()
+
+    async def events(self) -> AsyncIterator[HearingEvent]:
+        while (event := await self._events.get()) is not None:
+            yield event
+        if self._failure is not None:
+            raise self._failure
+
+    async def __aenter__(self) -> Self:
+        self._model = await asyncio.to_thread(load_model)
+        await self._recogniser.__aenter__()
+        self._worker = asyncio.create_task(self._work(), name="ears")
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        tasks = [task for task in (self._worker, *self._finishing.values()) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await self._recogniser.__aexit__(*exc)
+        self._close_events()
+
+    def _close_events(self) -> None:
+        if self._events.full():
+            self._events.get_nowait()
+        self._events.put_nowait(None)
+
+    async def _work(self) -> None:
+        try:
+            while True:
+                if not self._chunks:
+                    await self._wait()
+                if self._chunks:
+                    await self._take(*self._chunks.popleft())
+                await self._silence_for_the_late()
+        except HearingError as error:
+            self._fail(error)
+
+    async def _wait(self) -> None:
+        self._arrived.clear()
+        try:
+            async with asyncio.timeout(TICK_S):
+                await self._arrived.wait()
+        except TimeoutError:
+            return
+
+    async def _take(self, name: str, start: int, pcm: Pcm) -> None:
+        stream = self._streams.get(name)
+        if stream is None:
+            stream = self._add_stream(name, start)
+            if stream is None:
+                return
+        await self._fill(name, stream, start)
+        pcm = pcm[max(0, stream.position - start) :]  # what silence was assumed for came too late
+        stream.arrived_s, stream.arrived_position = self._clock.monotonic_s(), start + len(pcm)
+        await self._hear(name, stream, pcm)
+
+    def _add_stream(self, name: str, start: int) -> _Stream | None:
+        if len(self._streams) >= MAX_STREAMS:
+            quiet = [other for other, stream in self._streams.items() if not stream.speaking]
+            if not quiet:
+                return None
+            del self._streams[min(quiet, key=lambda other: self._streams[other].arrived_s)]
+        self._streams[name] = _Stream(self._model, self._settings, start)
+        return self._streams[name]
+
+    async def _fill(self, name: str, stream: _Stream, until: int) -> None:
+        """A gap is silence; after a long one the stream starts anew."""
+        gap = until - stream.position
+        if gap <= 0:
+            return
+        if stream.speaking or gap <= LONGEST_GAP_SAMPLES:
+            await self._hear(name, stream, np.zeros(min(gap, LONGEST_GAP_SAMPLES), np.int16))
+        if gap > LONGEST_GAP_SAMPLES:
+            stream.jump(until)
+
+    async def _silence_for_the_late(self) -> None:
+        now_s = self._clock.monotonic_s()
+        for name, stream in list(self._streams.items()):
+            if stream.speaking and now_s - stream.arrived_s > LATE_S:
+                late = stream.arrived_position + round((now_s - stream.arrived_s - LATE_S / 2) * RATE_HZ)
+                await self._fill(name, stream, late)
+
+    async def _hear(self, name: str, stream: _Stream, pcm: Pcm) -> None:
+        stream.position += len(pcm)
+        sound = np.concatenate([stream.pending, pcm])
+        whole = len(sound) // WINDOW * WINDOW
+        stream.pending = sound[whole:]
+        for begin in range(0, whole, WINDOW):
+            await self._hear_window(name, stream, sound[begin : begin + WINDOW])
+
+    async def _hear_window(self, name: str, stream: _Stream, window: Pcm) -> None:
+        stream.history.append(window)
+        was_speaking = stream.speaking
+        verdict = stream.gate.add(window, stream.probability.of(window))
+        if was_speaking:
+            await self._recogniser.feed(name, window)
+        match verdict:
+            case Began(start_sample=start):
+                self._emit(SpeechStarted(stream=name, start_sample=start))
+                begin, sound = stream.preroll(start)
+                await self._recogniser.start(name, begin)
+                await self._recogniser.feed(name, sound)
+            case Finished() as ended:
+                self._emit(
+                    SpeechEnded(
+                        stream=name,
+                        start_sample=ended.start_sample,
+                        end_sample=ended.end_sample,
+                        decided_sample=ended.decided_sample,
+                    )
+                )
+                await self._finish(name, ended)
+            case None:
+                pass
+
+    async def _finish(self, name: str, ended: Finished) -> None:
+        """Ask for the words without holding up the other streams; a stream's utterances stay in order."""
+        before = self._finishing.get(name)
+        if before is not None:
+            await asyncio.wait([before])
+        if self._failure is not None:
+            raise self._failure
+        self._finishing[name] = asyncio.create_task(self._recognise(name, ended), name=f"words of {name}")
+        await asyncio.sleep(0)  # the question to the recogniser leaves before any later sound of this stream
+
+    async def _recognise(self, name: str, ended: Finished) -> None:
+        began_s = self._clock.monotonic_s()
+        try:
+            recognised = await self._recogniser.finish(name)
+        except HearingError as error:
+            self._fail(error)
+            return
+        self._emit(
+            Utterance(
+                stream=name,
+                start_sample=ended.start_sample,
+                end_sample=ended.end_sample,
+                text=recognised.text,
+                words=recognised.words,
+                confidence=recognised.confidence,
+                recognised_s=self._clock.monotonic_s() - began_s,
+                alternatives=recognised.alternatives,
+            )
+        )
+
+    def _fail(self, error: HearingError) -> None:
+        self._failure = error
+        if self._worker is not None and self._worker is not asyncio.current_task():
+            self._worker.cancel()
+        self._close_events()
+
+    def _emit(self, event: HearingEvent) -> None:
+        if self._events.full():
+            log.warning("hearing event dropped: nobody takes them")
+            self._events.get_nowait()
+        self._events.put_nowait(event)

@@ -1,0 +1,1 @@
+"""One bot in one meeting, inside its own process."""

@@ -1,0 +1,228 @@
+"""The only translator between a connector's media, the ears, the voice and an engine.
+
+In: the meeting's sound goes to the ears and, as the listening face needs it, to the engine. Out: the engine's blocks
+go to the device thread with the AI badge on every frame, speech goes to the engine clause by clause. What was really
+heard of an answer is what the device played, never what was generated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.hearing.base import Ears
+from bot.log import get_log
+from bot.meeting.badge import Badge
+from bot.meeting.devices import Devices
+from bot.voice.base import Mark, SpokenClause
+from connectors.base import Connector, DeviceFailed
+from engine.api import AvBlock, Phoneme, Session, SpeechTiming, VideoFormat, Word
+from engine.output import Output, PublishedBlock
+from engine.sync import FrameSync
+
+log = get_log(__name__)
+
+MIX = "mix"
+DEVICE_OFFSET_S = 0.0  # how much longer sound takes than picture from the device to the meeting; measured as received
+KEPT_ANSWERS = 8  # epochs whose words may still be asked for
+_TICK_S = 0.02
+_SPEECH_SLACK_S = 5.0  # beyond its own length, after which speech that is not heard has failed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """A clause without its sound: what is needed to tell what of it was heard."""
+
+    text: str
+    length: int  # samples at 24 kHz
+    words: tuple[Mark, ...] | None
+
+
+@dataclass(slots=True)
+class Answer:
+    """One epoch's speech: what was handed to the engine and what of it was heard."""
+
+    epoch: int
+    clauses: list[tuple[int, Said]] = field(default_factory=list)  # (first spoken sample, clause)
+    samples: int = 0  # 24 kHz, in all
+    voice_first_s: float | None = None
+    engine_first_s: float | None = None
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heard:
+    """What people heard of an answer. Times are `time.monotonic()` seconds; `offset_ms` + = sound early."""
+
+    text: str
+    cut: bool
+    first_audible_s: float | None
+    last_heard_s: float | None
+    offset_ms: float | None
+
+
+def heard_text(answer: Answer, heard_to: int) -> str:
+    """The words whose sound was heard to at least half; whole clauses where a voice gives no word times."""
+    words: list[str] = []
+    for start, clause in answer.clauses:
+        if heard_to >= start + clause.length:
+            words.append(clause.text)
+            continue
+        if clause.words is not None:
+            words += [mark.text for mark in clause.words if start + (mark.start + mark.end) // 2 <= heard_to]
+        break
+    return " ".join(words)
+
+
+def timing_of(clause: SpokenClause) -> SpeechTiming | None:
+    if clause.phonemes is None:
+        return None
+    return SpeechTiming(
+        phonemes=tuple(Phoneme(start=m.start, end=m.end, symbol=m.text) for m in clause.phonemes),
+        words=tuple(Word(start=m.start, end=m.end, text=m.text) for m in clause.words or ()),
+    )
+
+
+class Bridge:
+    """Entered when connector, engine session and ears are open; the face is live from then on, also in a lobby."""
+
+    def __init__(self, connector: Connector, session: Session, ears: Ears, *, kill_fd: int = -1) -> None:
+        self._connector, self._session, self._ears = connector, session, ears
+        camera = connector.camera
+        self._badge = Badge(width=camera.width, height=camera.height)
+        self._output = Output(session.video, VideoFormat(width=camera.width, height=camera.height, fps=camera.fps))
+        self._loop = asyncio.get_running_loop()
+        self._room = asyncio.Event()
+        sync = FrameSync(fps=camera.fps, device_offset_s=DEVICE_OFFSET_S)
+        self._devices = Devices(connector.microphone, camera, sync, on_room=self._signal_room, kill_fd=kill_fd)
+        self._answers: dict[int, Answer] = {}
+        self._epoch = 0
+        self.only_stream: str | None = None
+
+    @property
+    def killed(self) -> bool:
+        return self._devices.killed.is_set()
+
+    @property
+    def filled_ms(self) -> float:
+        return self._devices.filled_ms
+
+    def start(self) -> None:
+        self._devices.start()
+
+    def close(self) -> None:
+        self._devices.close()
+
+    def _signal_room(self) -> None:
+        # Called from the device thread, also while the loop is being closed.
+        try:
+            self._loop.call_soon_threadsafe(self._room.set)
+        except RuntimeError:
+            return
+
+    async def pump(self) -> None:
+        """Engine to devices until the session ends. Raises EngineDied, DeviceFailed; returns when killed."""
+        blocks = self._session.blocks()
+        while not self.killed:
+            if self._devices.failure is not None:
+                raise self._devices.failure
+            if not self._devices.running and not self.killed:
+                raise DeviceFailed("the device thread ended")
+            if not self._devices.has_room():
+                self._room.clear()
+                if not self._devices.has_room():
+                    await self._room.wait()
+                continue
+            block = await anext(blocks, None)
+            if block is None:
+                return
+            self._note_first_block(block)
+            self._devices.put(self._publish(block))
+
+    def _note_first_block(self, block: AvBlock) -> None:
+        answer = self._answers.get(block.epoch)
+        if block.voiced and answer is not None and answer.engine_first_s is None:
+            answer.engine_first_s = self._loop.time()
+
+    def _publish(self, block: AvBlock) -> PublishedBlock:
+        published = self._output.convert(block)
+        frames = published.frames.copy()  # the block's own arrays are read-only and soon used again
+        for frame in frames:
+            self._badge.on(frame)
+        return replace(published, frames=frames)
+
+    async def hear(self) -> None:
+        """Meeting to ears and to the listening face until the connector's sound ends. Per-participant streams are
+        used where the platform has them, the mix where it has not."""
+        separate = self._connector.capabilities.participant_audio
+        async for chunk in self._connector.audio():
+            if (chunk.participant is None) == separate:
+                continue
+            self._ears.feed(chunk.participant or MIX, chunk.start_sample, chunk.pcm)
+            self._session.listen(chunk.pcm, speaker_id=chunk.participant)
+
+    def neutral_picture(self, frame: NDArray[np.uint8]) -> None:
+        """Set the picture shown after a kill: this frame, with the badge."""
+        still = frame.copy()
+        self._badge.on(still)
+        self._connector.camera.set_neutral(still)
+
+    def answer(self, epoch: int) -> Answer:
+        """The answer being given under `epoch`; earlier epochs fall silent."""
+        if epoch > self._epoch:
+            self._epoch = epoch
+        for old in [one for one in self._answers if one < self._epoch - KEPT_ANSWERS]:
+            del self._answers[old]
+        return self._answers.setdefault(epoch, Answer(epoch=epoch))
+
+    async def say(self, epoch: int, clauses: AsyncIterator[SpokenClause]) -> None:
+        """Hand speech to the engine as it comes. Stops early when the epoch is over."""
+        answer = self.answer(epoch)
+        async for clause in clauses:
+            if answer.interrupted:
+                return
+            if answer.voice_first_s is None:
+                answer.voice_first_s = self._loop.time()
+            answer.clauses.append((answer.samples, Said(text=clause.text, length=len(clause.pcm), words=clause.words)))
+            answer.samples += len(clause.pcm)
+            await self._session.speak(clause.pcm, timing=timing_of(clause), epoch=epoch)
+
+    async def until_heard(self, epoch: int) -> Heard:
+        """Wait until everything said under `epoch` has left the device, or the epoch was interrupted."""
+        answer = self.answer(epoch)
+        progressed_s, last = self._loop.time(), -1
+        while not answer.interrupted and not self.killed:
+            heard_to, *_ = self._devices.spoken(epoch)
+            if heard_to >= answer.samples:
+                break
+            if heard_to != last:
+                progressed_s, last = self._loop.time(), heard_to
+            if self._loop.time() - progressed_s > _SPEECH_SLACK_S:
+                log.warning("speech did not reach the device", heard=heard_to, said=answer.samples)
+                break
+            await asyncio.sleep(_TICK_S)
+        return self.heard(epoch)
+
+    def heard(self, epoch: int) -> Heard:
+        answer = self.answer(epoch)
+        heard_to, first_s, last_s, offset_ms = self._devices.spoken(epoch)
+        return Heard(
+            text=heard_text(answer, heard_to),
+            cut=heard_to < answer.samples,
+            first_audible_s=first_s,
+            last_heard_s=last_s,
+            offset_ms=offset_ms,
+        )
+
+    def interrupt(self, epoch: int) -> None:
+        """Everything older than `epoch` is silenced at the device first, then forgotten upstream."""
+        self._devices.interrupt(epoch)
+        self._session.interrupt(epoch)
+        self._epoch = max(self._epoch, epoch)
+        for old, answer in self._answers.items():
+            if old < epoch:
+                answer.interrupted = True

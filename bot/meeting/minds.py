@@ -1,0 +1,50 @@
+"""Which mind a character thinks with, on its own knowledge in the store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from bot.config import Settings
+from bot.conversation.base import Mind, Passage
+from bot.conversation.knowledge import RankedKnowledge
+from bot.conversation.mind import QuotingMind
+from bot.store import knowledge
+from bot.store.characters import Character
+from bot.store.knowledge import StoredPassage
+from bot.store.session import Database
+
+
+def passage_of(stored: StoredPassage) -> Passage:
+    return Passage(
+        passage_id=f"{stored.document}#{stored.position}",
+        document=stored.document,
+        heading=stored.heading,
+        text=stored.text,
+        score=stored.score,
+    )
+
+
+@asynccontextmanager
+async def mind_for(
+    settings: Settings, database: Database, character: Character, passages: Sequence[StoredPassage]
+) -> AsyncIterator[Mind]:
+    """The configured language model with quoted knowledge behind it, else quoted knowledge alone."""
+
+    async def candidates(terms: Sequence[str], limit: int) -> Sequence[Passage]:
+        async with database.read() as session:
+            found = await knowledge.candidates(session, character.knowledge_base_id, terms=terms, limit=limit)
+        return [passage_of(one) for one in found]
+
+    known = RankedKnowledge([passage_of(one) for one in passages], candidates)
+    quoting = QuotingMind(known, name=character.name, about=character.settings.get("about", ""))
+    if not settings.llm_url:
+        yield quoting
+        return
+    import aiohttp
+
+    from bot.conversation.chat_mind import ChatEndpoint, ChatMind
+
+    endpoint = ChatEndpoint(url=settings.llm_url, api_key=settings.llm_api_key, model=settings.llm_model)
+    async with aiohttp.ClientSession() as session:
+        yield ChatMind(endpoint, persona=character.persona, knowledge=known, fallback=quoting, session=session)

@@ -1,0 +1,93 @@
+"""Opens a bot's parts side by side: connector, engine, voice, ears. Each is closed by the stack it was entered on."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.config import VIDEO_SIZES, Settings
+from bot.hearing.base import Ears
+from bot.store.characters import Character
+from bot.voice.base import Voice
+from connectors.base import Connector
+from engine.api import CharacterAssets, Likeness, Session, VideoFormat
+
+FPS = 24
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    connector: Connector
+    session: Session
+    voice: Voice
+    ears: Ears
+
+
+def assets_of(character: Character) -> CharacterAssets:
+    return CharacterAssets(
+        character_id=character.id,
+        image=Path(character.image_path),
+        record=Path(character.record_path) if character.record_path else None,
+        likeness=Likeness(character.likeness) if character.likeness else None,
+        consent_proof=character.consent_proof,
+    )
+
+
+async def open_parts(
+    stack: AsyncExitStack, settings: Settings, character: Character, url: str, passages: list[str], workdir: Path
+) -> Parts:
+    """All parts, ready. They start together: the slowest decides, not the sum. Raises each part's own errors."""
+    width, height = VIDEO_SIZES[settings.video]
+
+    async def connector() -> Connector:
+        from connectors.registry import open_connector
+
+        made = open_connector(
+            url,
+            workdir / "connector",
+            headless=settings.headless,
+            chromium=settings.chromium,
+            camera=settings.camera_path,
+            width=width,
+            height=height,
+            fps=FPS,
+        )
+        return await stack.enter_async_context(made)
+
+    async def session() -> Session:
+        from engine.api import open_engine
+
+        engine = open_engine(character.engine)
+        video = VideoFormat(width=width, height=height, fps=FPS)
+        return await stack.enter_async_context(await engine.open(assets_of(character), video))
+
+    async def voice_and_ears() -> tuple[Voice, Ears]:
+        from bot.hearing.ears import RecognisingEars
+        from bot.hearing.registry import open_recogniser
+        from bot.voice.registry import open_voice
+
+        voice = await stack.enter_async_context(open_voice(character.voice or "espeak"))
+        recogniser = open_recogniser(
+            whisper_model=settings.whisper_model,
+            texts=passages,
+            names=(character.name, *character.aliases),
+            cache=settings.home / "cache" / "hearing",
+            pronounce=getattr(voice, "pronounce", None),  # only a voice that has a dictionary can
+        )
+        return voice, await stack.enter_async_context(RecognisingEars(recogniser))
+
+    opened = await _together(connector(), session(), voice_and_ears())
+    voice, ears = opened[2]
+    return Parts(connector=opened[0], session=opened[1], voice=voice, ears=ears)
+
+
+async def _together(*opening: Any) -> list[Any]:
+    """Like gather, but waits for all before it raises the first error, so that the stack knows all that opened."""
+    results = await asyncio.gather(*opening, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return list(results)

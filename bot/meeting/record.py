@@ -1,0 +1,132 @@
+"""What the bot process writes down: its moves, its notes, the transcript and one record per turn.
+
+Every write carries the attempt; a write that is fenced ends the stay. Writes are queued and written in order by one
+task, so that a slow database never delays a word; `flush` waits for what is queued.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+from bot.clock import Clock
+from bot.domain.lifecycle import BotState
+from bot.errors import BotError
+from bot.log import get_log
+from bot.store import bots, leases, transcripts, turns
+from bot.store.fence import Fenced
+from bot.store.session import Database, DatabaseUnavailable, Session
+
+log = get_log(__name__)
+
+_MOST_QUEUED = 1000
+_RETRY_S = 1.0
+
+Write = Callable[[Session], Awaitable[Any]]
+
+
+class Recorder:
+    """One bot's pen. `run` is the writing task; without it `flush` would never return."""
+
+    def __init__(self, database: Database, *, bot_id: str, attempt: int, clock: Clock) -> None:
+        self._database, self._bot_id, self._attempt, self._clock = database, bot_id, attempt, clock
+        self._queue: asyncio.Queue[Write] = asyncio.Queue(_MOST_QUEUED)
+
+    async def run(self) -> None:
+        """Write what is queued, in order, until cancelled. A database that is away is waited for; Fenced is raised."""
+        while True:
+            write = await self._queue.get()
+            try:
+                await self._write(write)
+            except Fenced:
+                raise
+            except BotError as error:  # one line that cannot be kept must not cost the others
+                log.error("a record could not be kept", code=error.code)
+            finally:
+                self._queue.task_done()
+
+    async def _write(self, write: Write) -> None:
+        while True:
+            try:
+                async with self._database.write() as session:
+                    await write(session)
+                return
+            except DatabaseUnavailable:
+                log.warning("the database is away, a write waits", queued=self._queue.qsize())
+                await self._clock.sleep(_RETRY_S)
+
+    async def flush(self, timeout_s: float = 10.0) -> None:
+        """Wait until everything queued is written. Raises TimeoutError."""
+        async with asyncio.timeout(timeout_s):
+            await self._queue.join()
+
+    async def move(self, to: BotState, *, code: str | None = None, detail: str = "", **data: Any) -> None:
+        """Change the bot's state now, after everything queued before. Raises Fenced, IllegalTransition."""
+        at = self._clock.now()
+
+        async def write(session: Session) -> None:
+            await bots.move(
+                session, self._bot_id, attempt=self._attempt, to=to, code=code, detail=detail, data=data or None, at=at
+            )
+
+        await self.flush()
+        await self._write(write)
+
+    def note(self, kind: str, **data: Any) -> None:
+        """An event that changes no state."""
+        at = self._clock.now()
+
+        async def write(session: Session) -> None:
+            await bots.note(session, self._bot_id, attempt=self._attempt, kind=kind, data=data, at=at)
+
+        self._put(write)
+
+    def segment(
+        self,
+        *,
+        speaker_id: str,
+        speaker_name: str,
+        text: str,
+        start_s: float,
+        end_s: float,
+        source: str,
+        confidence: float,
+        own: bool,
+        cut: bool = False,
+    ) -> None:
+        """One piece of the transcript; seconds on the meeting's timeline."""
+        segment = transcripts.Segment(
+            speaker_id=speaker_id,
+            speaker_name=speaker_name,
+            text=text,
+            start_ms=round(start_s * 1000),
+            end_ms=round(end_s * 1000),
+            source=source,
+            confidence=confidence,
+            own=own,
+            cut=cut,
+        )
+
+        async def write(session: Session) -> None:
+            await transcripts.append(session, self._bot_id, attempt=self._attempt, segment=segment)
+
+        self._put(write)
+
+    def turn(self, epoch: int, record: dict[str, Any]) -> None:
+        async def write(session: Session) -> None:
+            await turns.record(session, self._bot_id, attempt=self._attempt, epoch=epoch, record=record)
+
+        self._put(write)
+
+    async def renew(self, *, pid: int, now: datetime, ttl_s: float) -> str | None:
+        """The heartbeat; not queued. Raises Fenced, DatabaseUnavailable."""
+        async with self._database.write() as session:
+            return await leases.renew(session, self._bot_id, attempt=self._attempt, pid=pid, now=now, ttl_s=ttl_s)
+
+    def _put(self, write: Write) -> None:
+        try:
+            self._queue.put_nowait(write)
+        except asyncio.QueueFull:
+            log.error("the database has been away too long, a record is lost", queued=_MOST_QUEUED)

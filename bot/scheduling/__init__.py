@@ -1,0 +1,1 @@
+"""Every bot on time: dispatcher, outbox relay, reaper, Celery edge, launchers."""

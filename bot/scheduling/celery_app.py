@@ -1,0 +1,84 @@
+"""Celery, as an edge: short nudges over Redis, nothing kept. Knows which task there is; the tasks hold no logic.
+
+No meeting lives inside a task: Redis hands a message that is not acknowledged within the visibility timeout to a second
+worker, so whatever a task does takes seconds and may be done twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import kombu.exceptions
+from celery import Celery
+
+from bot.config import Settings
+from bot.scheduling.launchers.subprocess import SubprocessLauncher, host_socket
+from bot.scheduling.relay import BrokerUnavailable, Publish
+from bot.scheduling.tasks import LAUNCH_BOT, add_tasks
+
+LAUNCH_QUEUE = "launch"
+SOFT_TIME_LIMIT_S, TIME_LIMIT_S = 30, 45
+VISIBILITY_TIMEOUT_S = 300  # more than twice the time limit and any countdown
+CONNECT_TIMEOUT_S = 5
+
+
+def broker_url(settings: Settings) -> str:
+    """The broker of this installation: as set, else the private Redis on a socket in its home."""
+    return settings.broker_url or f"redis+socket://{settings.home / 'run' / 'redis.sock'}"
+
+
+def make_celery(settings: Settings) -> Celery:
+    """The application, for a worker and for whoever sends."""
+    app = Celery("understudy", broker=broker_url(settings), set_as_current=False)
+    app.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        task_ignore_result=True,
+        task_default_queue=LAUNCH_QUEUE,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,  # a task that is repeated finds its work done
+        task_soft_time_limit=SOFT_TIME_LIMIT_S,
+        task_time_limit=TIME_LIMIT_S,
+        worker_prefetch_multiplier=1,
+        worker_soft_shutdown_timeout=10,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_timeout=CONNECT_TIMEOUT_S,
+        broker_transport_options=_transport_options(broker_url(settings)),
+    )
+    add_tasks(app, SubprocessLauncher(host_socket(settings.home)))
+    return app
+
+
+def launch_routes(app: Celery) -> dict[str, Publish]:
+    """The relay's table: a claimed bot becomes a task that asks for its launch."""
+
+    def publish(payload: Mapping[str, Any]) -> None:
+        bot_id, attempt = payload["bot_id"], payload["attempt"]
+        try:
+            # The same name for the same launch, however often it is sent.
+            app.send_task(LAUNCH_BOT, args=[bot_id, attempt], task_id=f"launch-{bot_id}-{attempt}", retry=False)
+        except kombu.exceptions.OperationalError as error:
+            raise BrokerUnavailable from error
+
+    return {"bot.claimed": publish}
+
+
+def _transport_options(url: str) -> dict[str, Any]:
+    if not url.startswith(("redis", "rediss")):
+        return {}
+    return {
+        "visibility_timeout": VISIBILITY_TIMEOUT_S,
+        # Look every 5 s for messages a dead worker took with it; the default looks every 100 s.
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        "socket_connect_timeout": CONNECT_TIMEOUT_S,
+        "socket_timeout": 30,
+        "retry_on_timeout": True,
+        # A broker that is away is told of at once: the message waits in the outbox, not in a sender.
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0,
+    }

@@ -1,0 +1,58 @@
+"""Launching on this host: asks the bot host, over its unix socket, to start a process. One JSON line each way."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bot.errors import BotError
+from bot.scheduling.launchers import HostFull, HostUnavailable, Launch, Launched, LaunchFailed, LaunchRefused
+
+TIMEOUT_S = 10.0
+MAX_LINE_BYTES = 64 * 1024
+_LONGEST_PATH_BYTES = 100  # of 108 in sockaddr_un, unix(7)
+ERRORS: dict[str, type[BotError]] = {
+    error.code: error for error in (HostFull, HostUnavailable, LaunchFailed, LaunchRefused)
+}
+
+
+def host_socket(home: Path) -> Path:
+    """Where the bot host of this installation listens: in `home`, or in a private folder of the temporary one when
+    that path is too long for a socket."""
+    path = home / "run" / "bot-host.sock"
+    if len(os.fsencode(path)) <= _LONGEST_PATH_BYTES:
+        return path
+    name = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"understudy-{os.getuid()}-{name}" / "bot-host.sock"
+
+
+class SubprocessLauncher:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def start(self, launch: Launch) -> Launched:
+        """As the port says."""
+        answer = self._ask({"op": "launch", **asdict(launch)})
+        if "code" in answer:
+            raise ERRORS.get(str(answer["code"]), LaunchFailed)(str(answer.get("detail", "")) or None)
+        return Launched(pid=answer["pid"], new=answer["new"])
+
+    def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                connection.settimeout(TIMEOUT_S)
+                connection.connect(str(self._path))
+                connection.sendall(json.dumps(question).encode() + b"\n")
+                with connection.makefile("rb") as lines:
+                    answer = json.loads(lines.readline(MAX_LINE_BYTES))
+        except (OSError, ValueError) as error:
+            raise HostUnavailable from error
+        if not isinstance(answer, dict):
+            raise HostUnavailable
+        return answer

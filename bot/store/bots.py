@@ -1,0 +1,272 @@
+"""Bots: one row each, a row of `bot_events` for everything that happened, an outbox row for every change of state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.domain.lifecycle import LIVE, RUNNING, TERMINAL, BotState, can_move
+from bot.domain.meeting_key import meeting_key
+from bot.domain.naming import disclosed_name
+from bot.errors import Conflict
+from bot.store import fence, tables
+from bot.store.fence import Fenced, UnknownBot
+from bot.store.session import Session, insert
+
+__all__ = ["Bot", "BotEvent", "Fenced", "IllegalTransition", "MeetingTaken", "UnknownBot"]
+
+
+class IllegalTransition(Conflict):
+    """The bot cannot go from the state it is in to the one asked for."""
+
+    code = "illegal_transition"
+
+
+class MeetingTaken(Conflict):
+    """Another bot of this workspace is already in, or on its way to, this meeting; `bot_id` names it."""
+
+    code = "meeting_taken"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bot:
+    id: str
+    workspace_id: str
+    character_id: str
+    meeting_url: str
+    meeting_key: str
+    bot_name: str
+    join_at: datetime
+    metadata: Mapping[str, Any]
+    state: BotState
+    attempt: int  # 0 until claimed
+    code: str | None  # why it is in this state, for programs
+    sub_code: str | None
+    detail: str  # the same for people
+    created_at: datetime
+    updated_at: datetime
+    joined_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BotEvent:
+    bot_id: str
+    sequence: int  # 1, 2, 3... per bot
+    attempt: int
+    kind: str  # "state" for a move; else what the note is about
+    state: BotState
+    code: str | None
+    sub_code: str | None
+    detail: str
+    data: Mapping[str, Any]
+    at: datetime
+
+
+async def create(
+    session: Session,
+    *,
+    workspace_id: str,
+    character_id: str,
+    meeting_url: str,
+    bot_name: str,
+    join_at: datetime | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    at: datetime,
+) -> Bot:
+    """A scheduled bot; `join_at` None means now; its name gets "(AI)". Raises BadMeetingUrl, BadBotName,
+    MeetingTaken."""
+    key = meeting_key(meeting_url)
+    row = {
+        "id": tables.new_id(),
+        "workspace_id": workspace_id,
+        "character_id": character_id,
+        "meeting_url": meeting_url.strip(),
+        "meeting_key": key,
+        "bot_name": disclosed_name(bot_name),
+        "join_at": join_at or at,
+        "metadata": dict(metadata or {}),
+        "state": BotState.SCHEDULED,
+        "attempt": 0,
+        "created_at": at,
+        "updated_at": at,
+    }
+    live = tables.live_meeting
+    statement = insert(session, tables.bots).values(**row)
+    statement = statement.on_conflict_do_nothing(
+        index_elements=list(live.columns), index_where=live.dialect_kwargs["sqlite_where"]
+    )
+    created = (await session.execute(statement.returning(tables.bots))).one_or_none()
+    if created is None:
+        raise await _taken(session, workspace_id, key)
+    bot = from_row(created)
+    await _log(session, bot, kind="state", data={}, at=at)
+    await _announce(session, bot, {}, at)
+    return bot
+
+
+async def get(session: Session, bot_id: str, *, workspace_id: str | None = None) -> Bot:
+    """Raises UnknownBot; also for a bot of another workspace, when one is given."""
+    query = sa.select(tables.bots).where(tables.bots.c.id == bot_id)
+    if workspace_id is not None:
+        query = query.where(tables.bots.c.workspace_id == workspace_id)
+    row = (await session.execute(query)).one_or_none()
+    if row is None:
+        raise UnknownBot(bot_id=bot_id)
+    return from_row(row)
+
+
+async def list_newest(
+    session: Session,
+    *,
+    workspace_id: str,
+    limit: int,
+    before: tuple[datetime, str] | None = None,
+    state: BotState | None = None,
+) -> list[Bot]:
+    """Newest first; `before` is the (created_at, id) of the last bot of the page before."""
+    table = tables.bots
+    query = sa.select(table).where(table.c.workspace_id == workspace_id)
+    if state is not None:
+        query = query.where(table.c.state == state)
+    if before is not None:
+        created_at, bot_id = before
+        same_time = sa.and_(table.c.created_at == created_at, table.c.id < bot_id)
+        query = query.where(sa.or_(table.c.created_at < created_at, same_time))
+    query = query.order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit)
+    return [from_row(row) for row in await session.execute(query)]
+
+
+async def events(session: Session, bot_id: str, *, after: int = 0, limit: int = 1000) -> list[BotEvent]:
+    """In order, from sequence `after` + 1."""
+    table = tables.bot_events
+    query = sa.select(table).where(table.c.bot_id == bot_id, table.c.sequence > after)
+    rows = (await session.execute(query.order_by(table.c.sequence).limit(limit))).all()
+    return [_event(row) for row in rows]
+
+
+async def move(
+    session: Session,
+    bot_id: str,
+    *,
+    attempt: int,
+    to: BotState,
+    code: str | None = None,
+    sub_code: str | None = None,
+    detail: str = "",
+    data: Mapping[str, Any] | None = None,
+    at: datetime,
+) -> Bot:
+    """Move the bot: its row, one event, one outbox row, together. Moving to the state it is in changes nothing, so a
+    repeated message costs nothing. A code stays until the next one is given. A bot with no process to come loses its
+    lease. Raises UnknownBot, Fenced, IllegalTransition."""
+    row = await fence.lock(session, bot_id)
+    if row.attempt == attempt and row.state == to:
+        return from_row(row)
+    if row.attempt != attempt or (row.state in TERMINAL and to not in TERMINAL):
+        raise Fenced(attempt=attempt, current_attempt=row.attempt, state=row.state)
+    if not can_move(BotState(row.state), to):
+        raise IllegalTransition(state=row.state, to=to)
+    values: dict[str, Any] = {"state": to, "updated_at": at}
+    if code is not None:
+        values |= {"code": code, "sub_code": sub_code, "detail": detail}
+    if to is BotState.IN_CALL:
+        values["joined_at"] = at
+    if to in TERMINAL:
+        values["ended_at"] = row.ended_at or at
+    statement = sa.update(tables.bots).where(tables.bots.c.id == bot_id).values(**values)
+    bot = from_row((await session.execute(statement.returning(tables.bots))).one())
+    await _log(session, bot, kind="state", data=data or {}, at=at, code=code, sub_code=sub_code, detail=detail)
+    await _announce(session, bot, data or {}, at)
+    if to not in RUNNING and to is not BotState.CLAIMED:
+        for table in (tables.leases, tables.heartbeats):
+            await session.execute(sa.delete(table).where(table.c.bot_id == bot_id))
+    return bot
+
+
+async def note(
+    session: Session,
+    bot_id: str,
+    *,
+    attempt: int,
+    kind: str,
+    data: Mapping[str, Any] | None = None,
+    at: datetime,
+) -> int:
+    """Record something that changes no state ("disclosure.spoken"); returns its sequence. Raises UnknownBot, Fenced."""
+    if kind == "state":
+        raise ValueError('a note cannot be of the kind "state"; use move')
+    bot = from_row(await fence.hold(session, bot_id, attempt))
+    return await _log(session, bot, kind=kind, data=data or {}, at=at)
+
+
+async def _log(
+    session: Session,
+    bot: Bot,
+    *,
+    kind: str,
+    data: Mapping[str, Any],
+    at: datetime,
+    code: str | None = None,
+    sub_code: str | None = None,
+    detail: str = "",
+) -> int:
+    sequence = await fence.next_sequence(session, tables.bot_events, bot.id)
+    row = {
+        "bot_id": bot.id,
+        "sequence": sequence,
+        "workspace_id": bot.workspace_id,
+        "attempt": bot.attempt,
+        "kind": kind,
+        "state": bot.state,
+        "code": code,
+        "sub_code": sub_code,
+        "detail": detail,
+        "data": dict(data),
+        "at": at,
+    }
+    await session.execute(sa.insert(tables.bot_events).values(**row))
+    return sequence
+
+
+async def _announce(session: Session, bot: Bot, data: Mapping[str, Any], at: datetime) -> None:
+    await session.execute(sa.insert(tables.outbox).values(**announcement(bot, data, at)))
+
+
+def announcement(bot: Bot, data: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    """The outbox row that tells of the state a bot has come to: topic `bot.<state>`."""
+    payload = {"bot_id": bot.id, "attempt": bot.attempt, "state": bot.state, "code": bot.code, "data": dict(data)}
+    return {
+        "workspace_id": bot.workspace_id,
+        "bot_id": bot.id,
+        "topic": f"bot.{bot.state}",
+        "payload": payload,
+        "created_at": at,
+        "available_at": at,
+        "tries": 0,
+    }
+
+
+async def _taken(session: Session, workspace_id: str, key: str) -> MeetingTaken:
+    table = tables.bots
+    query = sa.select(table.c.id).where(
+        table.c.workspace_id == workspace_id, table.c.meeting_key == key, table.c.state.in_(LIVE)
+    )
+    holder = (await session.execute(query)).scalar_one_or_none()
+    # No holder: it ended between the two statements, so the caller may simply ask again.
+    return MeetingTaken(bot_id=holder)
+
+
+def from_row(row: sa.Row[Any]) -> Bot:
+    """The bot a full row of the table `bots` is."""
+    return Bot(**{**row._mapping, "state": BotState(row.state)})
+
+
+def _event(row: sa.Row[Any]) -> BotEvent:
+    values = {**row._mapping, "state": BotState(row.state)}
+    del values["workspace_id"]
+    return BotEvent(**values)

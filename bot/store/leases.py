@@ -1,0 +1,161 @@
+"""Leases: which attempt runs a bot, until when; and the commands a bot reads in the answer to its heartbeat.
+
+A dispatcher claims due bots and gives each a lease that lasts until the launch must have happened. The bot's process
+renews it. Who finds a lease expired (the reaper) may end it; the process then finds itself fenced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.domain.lifecycle import RUNNING, TERMINAL, BotState, Command
+from bot.store import bots, fence, tables
+from bot.store.bots import Bot
+from bot.store.fence import Fenced
+from bot.store.session import Session
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lease:
+    bot_id: str
+    attempt: int
+    owner: str
+    pid: int | None  # of the process that renewed last; None until one did
+    expires_at: datetime
+
+
+async def any_due(session: Session, *, due_by: datetime) -> bool:
+    """Would a claim find anything? For a look that holds up no writer."""
+    due = sa.and_(tables.bots.c.state == BotState.SCHEDULED, tables.bots.c.join_at <= due_by)
+    return bool((await session.execute(sa.select(sa.exists().where(due)))).scalar_one())
+
+
+async def claim_due(
+    session: Session,
+    *,
+    owner: str,
+    data: Mapping[str, Any],
+    due_by: datetime,
+    now: datetime,
+    launch_by: datetime,
+    limit: int,
+) -> list[Bot]:
+    """Claim up to `limit` scheduled bots whose join time is not after `due_by`: attempt + 1, a lease until `launch_by`,
+    one event and one outbox row each. Two callers never claim the same bot: PostgreSQL skips rows another one holds,
+    SQLite lets one writer in at a time."""
+    table = tables.bots
+    due = (
+        sa.select(table.c.id)
+        .where(table.c.state == BotState.SCHEDULED, table.c.join_at <= due_by)
+        .order_by(table.c.join_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    values = {"state": BotState.CLAIMED, "attempt": table.c.attempt + 1, "updated_at": now}
+    cleared = {"code": None, "sub_code": None, "detail": ""}
+    statement = sa.update(table).where(table.c.id.in_(sa.select(due.c.id))).values(**values, **cleared)
+    claimed = [bots.from_row(row) for row in await session.execute(statement.returning(table))]
+    if claimed:
+        await _record_claims(session, claimed, owner=owner, data=data, now=now, launch_by=launch_by)
+    return sorted(claimed, key=lambda bot: bot.join_at)
+
+
+async def _record_claims(
+    session: Session, claimed: list[Bot], *, owner: str, data: Mapping[str, Any], now: datetime, launch_by: datetime
+) -> None:
+    events = tables.bot_events
+    last = sa.select(events.c.bot_id, sa.func.max(events.c.sequence)).group_by(events.c.bot_id)
+    counts = await session.execute(last.where(events.c.bot_id.in_([bot.id for bot in claimed])))
+    sequences: dict[Any, int] = {row[0]: row[1] for row in counts}
+    common = [{"bot_id": bot.id, "workspace_id": bot.workspace_id, "attempt": bot.attempt} for bot in claimed]
+    noted = {"kind": "state", "state": BotState.CLAIMED, "data": dict(data), "at": now}
+    await session.execute(
+        sa.insert(events), [{**one, **noted, "sequence": sequences.get(one["bot_id"], 0) + 1} for one in common]
+    )
+    leased = {"owner": owner, "pid": None, "expires_at": launch_by}
+    await session.execute(sa.insert(tables.leases), [{**one, **leased} for one in common])
+    await session.execute(sa.insert(tables.heartbeats), [{**one, "at": now} for one in common])
+    await session.execute(sa.insert(tables.outbox), [bots.announcement(bot, data, now) for bot in claimed])
+
+
+async def renew(
+    session: Session, bot_id: str, *, attempt: int, pid: int, now: datetime, ttl_s: float
+) -> Command | None:
+    """Keep the bot for another `ttl_s` seconds. Returns what a user asks of it; the same again until it is done.
+    Raises Fenced: the caller must leave the meeting at once."""
+    leases, beats = tables.leases, tables.heartbeats
+    held = await session.execute(
+        sa.update(leases)
+        .where(leases.c.bot_id == bot_id, leases.c.attempt == attempt)
+        .values(pid=pid, expires_at=now + timedelta(seconds=ttl_s))
+    )
+    if held.rowcount == 0:
+        raise Fenced(attempt=attempt)
+    beat = sa.update(beats).where(beats.c.bot_id == bot_id, beats.c.attempt == attempt).values(at=now)
+    command = (await session.execute(beat.returning(beats.c.command))).scalar_one_or_none()
+    return Command(command) if command else None
+
+
+async def extend(session: Session, bot_id: str, *, attempt: int, expires_at: datetime) -> None:
+    """Give the lease another end without a sign of life from the bot. Raises Fenced."""
+    table = tables.leases
+    held = sa.update(table).where(table.c.bot_id == bot_id, table.c.attempt == attempt).values(expires_at=expires_at)
+    if (await session.execute(held)).rowcount == 0:
+        raise Fenced(attempt=attempt)
+
+
+async def release(session: Session, bot_id: str, *, attempt: int) -> None:
+    """Give the lease back; nothing happens when it is already gone. A move to a final state does this by itself."""
+    for table in (tables.leases, tables.heartbeats):
+        await session.execute(sa.delete(table).where(table.c.bot_id == bot_id, table.c.attempt == attempt))
+
+
+async def get(session: Session, bot_id: str) -> Lease | None:
+    row = (await session.execute(sa.select(tables.leases).where(tables.leases.c.bot_id == bot_id))).one_or_none()
+    return _lease(row) if row is not None else None
+
+
+async def expired(session: Session, *, now: datetime, limit: int) -> list[Lease]:
+    """Leases that ran out, oldest first."""
+    table = tables.leases
+    query = sa.select(table).where(table.c.expires_at < now).order_by(table.c.expires_at).limit(limit)
+    return [_lease(row) for row in await session.execute(query)]
+
+
+async def hold_expired(session: Session, lease: Lease, *, now: datetime) -> bool:
+    """Is this lease still there and still expired? If so it is held, with its bot, until the transaction ends. The bot
+    comes first, as with everyone who locks both."""
+    await fence.lock(session, lease.bot_id)
+    table = tables.leases
+    query = sa.select(table.c.bot_id).where(
+        table.c.bot_id == lease.bot_id, table.c.attempt == lease.attempt, table.c.expires_at < now
+    )
+    return (await session.execute(query.with_for_update())).one_or_none() is not None
+
+
+async def ask(session: Session, bot_id: str, *, command: Command, at: datetime) -> Bot:
+    """Make a bot leave. One that has no process yet is cancelled; a running one finds the command at its next
+    heartbeat; one that is over is left as it is. A kill is never taken back by a leave. Raises UnknownBot."""
+    row = await fence.lock(session, bot_id)
+    state = BotState(row.state)
+    if state in TERMINAL:
+        return bots.from_row(row)
+    if state not in RUNNING:
+        return await bots.move(
+            session, bot_id, attempt=row.attempt, to=BotState.CANCELLED, code="asked_to_leave", at=at
+        )
+    beats = tables.heartbeats
+    killed = sa.and_(beats.c.command.is_not(None), beats.c.command == Command.KILL)
+    await session.execute(sa.update(beats).where(beats.c.bot_id == bot_id, ~killed).values(command=command))
+    await bots.note(session, bot_id, attempt=row.attempt, kind=f"asked.{command}", at=at)
+    return bots.from_row(row)
+
+
+def _lease(row: sa.Row[Any]) -> Lease:
+    return Lease(bot_id=row.bot_id, attempt=row.attempt, owner=row.owner, pid=row.pid, expires_at=row.expires_at)

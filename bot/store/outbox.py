@@ -1,0 +1,61 @@
+"""The outbox: what must reach the world once the transaction that caused it is safe. Delivered at least once.
+
+A relay takes unsent rows, which hides them from other relays for a while; it delivers and marks them sent. One that
+dies in between leaves rows that come back by themselves: the receiver must bear a repetition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.store import tables
+from bot.store.session import Session
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    id: int
+    bot_id: str
+    topic: str  # bot.<state>
+    payload: Mapping[str, Any]
+    tries: int  # this one included
+
+
+async def any_waiting(session: Session, *, now: datetime) -> bool:
+    """Would a taker find anything? For a look that holds up no writer."""
+    waiting = sa.and_(tables.outbox.c.sent_at.is_(None), tables.outbox.c.available_at <= now)
+    return bool((await session.execute(sa.select(sa.exists().where(waiting)))).scalar_one())
+
+
+async def take(session: Session, *, now: datetime, hide_s: float, limit: int) -> list[Message]:
+    """Up to `limit` unsent messages in order of writing, hidden from other takers for `hide_s`."""
+    table = tables.outbox
+    free = (
+        sa.select(table.c.id)
+        .where(table.c.sent_at.is_(None), table.c.available_at <= now)
+        .order_by(table.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("free")
+    )
+    statement = sa.update(table).where(table.c.id.in_(sa.select(free.c.id)))
+    statement = statement.values(available_at=now + timedelta(seconds=hide_s), tries=table.c.tries + 1)
+    columns = (table.c.id, table.c.bot_id, table.c.topic, table.c.payload, table.c.tries)
+    rows = (await session.execute(statement.returning(*columns))).all()
+    return sorted((Message(**row._mapping) for row in rows), key=lambda message: message.id)
+
+
+async def mark_sent(session: Session, ids: Sequence[int], *, now: datetime) -> None:
+    if ids:
+        await session.execute(sa.update(tables.outbox).where(tables.outbox.c.id.in_(ids)).values(sent_at=now))
+
+
+async def prune(session: Session, *, sent_before: datetime) -> int:
+    """Drop messages sent before then; returns how many."""
+    dropped = await session.execute(sa.delete(tables.outbox).where(tables.outbox.c.sent_at < sent_before))
+    return dropped.rowcount

@@ -1,0 +1,301 @@
+"""Every table, once. Core tables, no mapped classes: the functions of this package return frozen dataclasses.
+
+Each row carries its `workspace_id`. Times are UTC. The full-text parts (an FTS5 table on SQLite, a generated column on
+PostgreSQL) differ by database and are made by `fulltext.py`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from bot.domain.lifecycle import LIVE, BotState
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """Aware datetimes in UTC on every database; SQLite itself keeps no zone."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone was given to the store")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+class Id(sa.types.TypeDecorator[str]):
+    """A UUID, text in the program. Text that is no UUID names nothing: it is looked up as the nil UUID."""
+
+    impl = sa.Uuid
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> UUID | None:
+        if value is None:
+            return None
+        try:
+            return UUID(value)
+        except ValueError:
+            return UUID(int=0)
+
+    def process_result_value(self, value: UUID | None, dialect: sa.Dialect) -> str | None:
+        return str(value) if value is not None else None
+
+
+def new_id() -> str:
+    return str(uuid4())
+
+
+Json = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite counts up only an INTEGER key
+
+
+def _id() -> sa.Column[Any]:
+    return sa.Column("id", Id, primary_key=True, default=new_id)
+
+
+def _workspace() -> sa.Column[Any]:
+    return sa.Column("workspace_id", Id, sa.ForeignKey("workspaces.id", ondelete="CASCADE"), nullable=False)
+
+
+def _bot(**options: Any) -> sa.Column[Any]:
+    return sa.Column("bot_id", Id, sa.ForeignKey("bots.id", ondelete="CASCADE"), nullable=False, **options)
+
+
+def _text(name: str) -> sa.Column[Any]:
+    return sa.Column(name, sa.Text, nullable=False, server_default="")
+
+
+def _time(name: str, *, nullable: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, UtcDateTime, nullable=nullable)
+
+
+def _created() -> sa.Column[Any]:
+    return sa.Column("created_at", UtcDateTime, nullable=False, default=lambda: datetime.now(UTC))
+
+
+workspaces = sa.Table(
+    "workspaces",
+    metadata,
+    _id(),
+    sa.Column("slug", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    _created(),
+)
+
+knowledge_bases = sa.Table(
+    "knowledge_bases",
+    metadata,
+    _id(),
+    _workspace(),
+    sa.Column("name", sa.Text, nullable=False),
+    _created(),
+    sa.Index(None, "workspace_id"),
+)
+
+documents = sa.Table(
+    "documents",
+    metadata,
+    _id(),
+    _workspace(),
+    sa.Column("knowledge_base_id", Id, sa.ForeignKey("knowledge_bases.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    _created(),
+    sa.UniqueConstraint("knowledge_base_id", "sha256"),
+)
+
+passages = sa.Table(
+    "passages",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    _workspace(),
+    sa.Column("knowledge_base_id", Id, sa.ForeignKey("knowledge_bases.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("document_id", Id, sa.ForeignKey("documents.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("heading", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.UniqueConstraint("document_id", "position"),
+    sa.Index(None, "knowledge_base_id"),
+)
+
+characters = sa.Table(
+    "characters",
+    metadata,
+    _id(),
+    _workspace(),
+    sa.Column("slug", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("aliases", Json, nullable=False),
+    _text("persona"),
+    _text("greeting"),
+    _text("voice"),
+    sa.Column("image_path", sa.Text, nullable=False),
+    sa.Column("record_path", sa.Text),
+    sa.Column("likeness", sa.Text, nullable=False),
+    sa.Column("consent_proof", sa.Text),
+    _time("consent_expires_at", nullable=True),
+    sa.Column("engine", sa.Text, nullable=False),
+    sa.Column("knowledge_base_id", Id, sa.ForeignKey("knowledge_bases.id"), nullable=False),
+    sa.Column("settings", Json, nullable=False),
+    _created(),
+    _time("updated_at"),
+    sa.UniqueConstraint("workspace_id", "slug"),
+)
+
+bots = sa.Table(
+    "bots",
+    metadata,
+    _id(),
+    _workspace(),
+    sa.Column("character_id", Id, sa.ForeignKey("characters.id"), nullable=False),
+    sa.Column("meeting_url", sa.Text, nullable=False),
+    sa.Column("meeting_key", sa.Text, nullable=False),
+    sa.Column("bot_name", sa.Text, nullable=False),
+    _time("join_at"),
+    sa.Column("metadata", Json, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("code", sa.Text),
+    sa.Column("sub_code", sa.Text),
+    _text("detail"),
+    _created(),
+    _time("updated_at"),
+    _time("joined_at", nullable=True),
+    _time("ended_at", nullable=True),
+    sa.CheckConstraint(sa.column("state").in_([sa.literal_column(f"'{state}'") for state in BotState]), name="state"),
+    sa.Index("ix_bots_due", "state", "join_at"),
+    sa.Index("ix_bots_newest", "workspace_id", "created_at", "id"),
+)
+
+_LIVE_SQL = sa.text("state IN ({})".format(", ".join(f"'{state}'" for state in sorted(LIVE))))
+live_meeting = sa.Index(
+    "uq_bots_live_meeting",
+    bots.c.workspace_id,
+    bots.c.meeting_key,
+    unique=True,
+    sqlite_where=_LIVE_SQL,
+    postgresql_where=_LIVE_SQL,
+)
+
+bot_events = sa.Table(
+    "bot_events",
+    metadata,
+    _bot(primary_key=True),
+    sa.Column("sequence", sa.Integer, primary_key=True),
+    _workspace(),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),  # "state" for a move; else what a note is about
+    sa.Column("state", sa.Text, nullable=False),  # the bot's state once this had happened
+    sa.Column("code", sa.Text),
+    sa.Column("sub_code", sa.Text),
+    _text("detail"),
+    sa.Column("data", Json, nullable=False),
+    _time("at"),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    _bot(primary_key=True),
+    _workspace(),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("pid", sa.Integer),
+    _time("expires_at"),
+    sa.Index(None, "expires_at"),
+)
+
+heartbeats = sa.Table(
+    "heartbeats",
+    metadata,
+    _bot(primary_key=True),
+    _workspace(),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    _time("at"),
+    sa.Column("command", sa.Text),
+)
+
+transcript_segments = sa.Table(
+    "transcript_segments",
+    metadata,
+    _bot(primary_key=True),
+    sa.Column("sequence", sa.Integer, primary_key=True),
+    _workspace(),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("speaker_id", sa.Text, nullable=False),
+    sa.Column("speaker_name", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("start_ms", sa.Integer, nullable=False),
+    sa.Column("end_ms", sa.Integer, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("confidence", sa.Float),
+    sa.Column("own", sa.Boolean, nullable=False),
+    sa.Column("cut", sa.Boolean, nullable=False),
+)
+
+turn_records = sa.Table(
+    "turn_records",
+    metadata,
+    _bot(primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True),
+    sa.Column("epoch", sa.Integer, primary_key=True),
+    _workspace(),
+    sa.Column("record", Json, nullable=False),
+)
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    _workspace(),
+    _bot(),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("payload", Json, nullable=False),
+    _created(),
+    _time("available_at"),  # taken by a relay: hidden from the others until then
+    sa.Column("tries", sa.Integer, nullable=False),
+    _time("sent_at", nullable=True),
+)
+sa.Index(
+    "ix_outbox_unsent",
+    outbox.c.available_at,
+    outbox.c.id,
+    sqlite_where=sa.text("sent_at IS NULL"),
+    postgresql_where=sa.text("sent_at IS NULL"),
+)
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _workspace(),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("secret_sha256", sa.Text, nullable=False),
+    sa.Column("scopes", Json, nullable=False),
+    _created(),
+    _time("last_used_at", nullable=True),
+    _time("revoked_at", nullable=True),
+    sa.Index(None, "workspace_id"),
+)

@@ -1,0 +1,134 @@
+"""What the kernel does for an owner of processes: adopt orphans, end children with their parent, list descendants.
+
+Linux only (prctl(2)). Knows neither readiness nor restarts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import psutil
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+POLL_S = 0.05
+KILL_TIMEOUT_S = 5.0  # from SIGKILL to gone; only a process stuck in the kernel takes longer
+REAP_EVERY_S = 5.0
+
+_LIBC = ctypes.CDLL(None, use_errno=True)  # loaded here: after a fork it is too late to load anything
+
+
+@contextmanager
+def adopting_orphans() -> Iterator[frozenset[psutil.Process]]:
+    """While inside, a descendant whose parent ends becomes our child, however often it forked. Yields those that
+    descend from us already: they belong to somebody else."""
+    _LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield frozenset(psutil.Process().children(recursive=True))
+    finally:
+        _LIBC.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+def dying_with_parent(death_signal: int = signal.SIGKILL) -> Callable[[], None]:
+    """For `preexec_fn`: the kernel sends `death_signal` to the child when the thread that forked it ends."""
+    parent = os.getpid()
+
+    def ask() -> None:
+        _LIBC.prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
+        if os.getppid() != parent:  # it ended before we asked
+            os._exit(1)
+
+    return ask
+
+
+def die_with_parent() -> None:
+    """For a child that knows its place: the kernel kills this process when the thread that started it ends."""
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def living(spared: frozenset[psutil.Process]) -> list[psutil.Process]:
+    """Our descendants that still run, but for the spared. A zombie runs no more."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if process not in spared and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def tell(processes: list[psutil.Process], number: int) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+
+
+def in_session(session: int, spared: frozenset[psutil.Process]) -> list[psutil.Process]:
+    """Our living descendants in that session: what a child left behind without making a session of its own."""
+    found = []
+    for process in living(spared):
+        with suppress(ProcessLookupError):
+            if os.getsid(process.pid) == session:
+                found.append(process)
+    return found
+
+
+def adopted(ours: set[int], spared: frozenset[psutil.Process]) -> list[psutil.Process]:
+    """Living children of ours that we did not start: orphans of those we did."""
+    found = []
+    for process in living(spared):
+        with suppress(psutil.NoSuchProcess):
+            if process.pid not in ours and process.ppid() == os.getpid():
+                found.append(process)
+    return found
+
+
+async def end_descendants(spared: frozenset[psutil.Process], *, grace_s: float) -> int:
+    """End all that descend from us but the spared: told first, killed after `grace_s`. Returns how many were killed.
+
+    Looks again until nothing is found, because a process may fork while we look."""
+    told: set[psutil.Process] = set()
+    killed: set[psutil.Process] = set()
+    kill_at_s = time.monotonic() + grace_s
+    while (left := living(spared)) and time.monotonic() < kill_at_s + KILL_TIMEOUT_S:
+        if time.monotonic() < kill_at_s:
+            tell([process for process in left if process not in told], signal.SIGTERM)
+            told.update(left)
+        else:
+            tell(left, signal.SIGKILL)
+            killed.update(left)
+        await asyncio.sleep(POLL_S)
+    _bury(_zombies(spared))
+    return len(killed)
+
+
+async def bury_orphans(ours: Callable[[], set[int]], spared: frozenset[psutil.Process]) -> None:
+    """For ever: collect the exit status of adopted orphans, so that none stays as a zombie.
+
+    asyncio collects its own children within milliseconds; one that is a zombie twice in a row is nobody's."""
+    seen: set[int] = set()
+    while True:
+        zombies = _zombies(spared)
+        _bury((zombies & seen) - ours())
+        seen = zombies
+        await asyncio.sleep(REAP_EVERY_S)
+
+
+def _zombies(spared: frozenset[psutil.Process]) -> set[int]:
+    found = set()
+    for process in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):
+            if process not in spared and process.status() == psutil.STATUS_ZOMBIE:
+                found.add(process.pid)
+    return found
+
+
+def _bury(pids: set[int]) -> None:
+    for pid in pids:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)

@@ -1,0 +1,1 @@
+"""Text in, sound and its timing out."""

@@ -1,0 +1,1 @@
+"""Being in a meeting: join, hear, be seen and heard, leave. Knows nothing of bots, databases or avatars."""

@@ -1,0 +1,1 @@
+"""Parts every browser connector is built of: sound server, virtual devices, browser, capture. Knows no platform."""

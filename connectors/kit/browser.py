@@ -1,0 +1,202 @@
+"""One Chromium for one bot: fresh profile, own sound, one page, no process left behind. Knows no platform.
+
+    async with Browser(folder, sound=sound) as browser:
+        await browser.page.goto(url)
+
+Headless is Chromium's own new headless mode; headed needs a display, and gets a private Xvfb when none is given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import psutil
+
+from connectors.base import BrowserDied, DeviceFailed, Evidence
+from connectors.kit.display import Display
+from connectors.kit.folders import make_folder
+from connectors.kit.processes import PATH, clean_environment, end_processes
+from connectors.kit.sound import SoundServer
+
+if TYPE_CHECKING:
+    from playwright.async_api import BrowserContext, Page
+
+START_S = 30.0
+CLOSE_S = 5.0
+EVIDENCE_S = 5.0
+HEADING_LIMIT = 300
+ERROR_LIMIT = 1000
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+
+FLAGS = (
+    "--autoplay-policy=no-user-gesture-required",
+    "--use-fake-ui-for-media-stream",  # grants camera and microphone without a question; devices stay real
+    "--allow-loopback-in-peer-connection",
+    "--disable-gpu",
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+    "--disable-features=WebRtcHideLocalIpsWithMdns,GlobalMediaControls,Translate",
+    "--lang=en-US",  # texts and labels of the platforms are known in English
+    "--no-first-run",
+    "--noerrdialogs",
+)
+
+
+class Browser:
+    """A persistent context with one page. `folder` keeps evidence; `flags` and `environment` are added to ours."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        sound: SoundServer | None = None,
+        headless: bool = True,
+        chromium: str = "",
+        flags: Sequence[str] = (),
+        environment: dict[str, str] | None = None,
+        width: int = 1280,
+        height: int = 720,
+    ) -> None:
+        self._folder = folder
+        self._home = Path()  # short, for Chromium keeps a unix socket in it; made when entered
+        self._sound, self._headless, self._program = sound, headless, chromium
+        self._flags, self._environment = tuple(flags), environment or {}
+        self._size = (width, height)
+        self._stack = AsyncExitStack()
+        self._context: BrowserContext | None = None
+        self._page: Page | None = None
+        self.died = asyncio.Event()
+
+    @property
+    def page(self) -> Page:
+        """Raises BrowserDied."""
+        if self._page is None or self.died.is_set():
+            raise BrowserDied()
+        return self._page
+
+    @property
+    def context(self) -> BrowserContext:
+        """Raises BrowserDied."""
+        if self._context is None or self.died.is_set():
+            raise BrowserDied()
+        return self._context
+
+    async def __aenter__(self) -> Self:
+        """Raises DeviceFailed."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        async with AsyncExitStack() as stack:
+            self._home = make_folder("browser")
+            stack.push_async_callback(asyncio.to_thread, shutil.rmtree, self._home, ignore_errors=True)
+            if not self._headless:
+                display = await stack.enter_async_context(Display(self._home))
+                self._environment = {"DISPLAY": display.name, **self._environment}
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self.died.set()
+        await self._stack.aclose()
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process of this browser."""
+        return _family(self._home / "profile")
+
+    async def evidence(self, name: str) -> Evidence:
+        """What is on the screen: a screenshot, the HTML and the first heading, in the browser's folder. What cannot
+        be had in time is left out."""
+        screenshot, html = self._folder / f"{name}.png", self._folder / f"{name}.html"
+        page = self.page
+        took = await asyncio.gather(
+            asyncio.wait_for(page.screenshot(path=screenshot), EVIDENCE_S),
+            asyncio.wait_for(page.content(), EVIDENCE_S),
+            asyncio.wait_for(page.evaluate(_HEADING_JS), EVIDENCE_S),
+            return_exceptions=True,
+        )
+        if isinstance(took[1], str):
+            html.write_text(took[1], "utf-8")
+        return Evidence(
+            url=page.url,
+            heading=took[2][:HEADING_LIMIT] if isinstance(took[2], str) else "",
+            screenshot=screenshot if screenshot.exists() else None,
+            html=html if html.exists() else None,
+        )
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        from playwright.async_api import Error, async_playwright
+
+        try:
+            playwright = await stack.enter_async_context(async_playwright())
+        except Exception as error:  # Playwright raises this class itself when its own program does not start
+            raise DeviceFailed("the program that drives the browser did not start; see `understudy doctor`") from error
+        stack.push_async_callback(self._end_family)
+        headless = ("--headless=new",) if self._headless else ()
+        sandboxed = os.geteuid() != 0  # Chromium refuses its sandbox to root
+        sound = self._sound.environment() if self._sound is not None else {}
+        try:
+            self._context = await playwright.chromium.launch_persistent_context(
+                self._home / "profile",
+                executable_path=self._program or find_chromium(),
+                headless=False,  # Playwright's own headless mode is another browser; the flag below is Chromium's
+                args=[*FLAGS, *headless, *self._flags],
+                chromium_sandbox=sandboxed,
+                env={**clean_environment(self._home), **sound, **self._environment},
+                ignore_default_args=["--mute-audio", "--hide-scrollbars"],
+                viewport={"width": self._size[0], "height": self._size[1]},
+                bypass_csp=True,  # our page parts talk to this process on the loopback interface
+                locale="en-US",
+                timeout=START_S * 1000,
+            )
+        except Error as error:
+            raise DeviceFailed(f"the browser did not start: {error.message[:ERROR_LIMIT]}") from error
+        self._context.on("close", lambda _: self.died.set())
+        self._page = self._context.pages[0] if self._context.pages else await self._context.new_page()
+        self._page.on("crash", lambda _: self.died.set())
+        stack.push_async_callback(self._close)
+
+    async def _close(self) -> None:
+        assert self._context is not None
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self._context.close()
+        except TimeoutError:
+            pass  # its processes are ended next
+
+    async def _end_family(self) -> None:
+        await end_processes(await asyncio.to_thread(self.processes))
+
+
+def find_chromium() -> str:
+    """Raises DeviceFailed."""
+    for program in PROGRAMS:
+        found = shutil.which(program, path=PATH)
+        if found:
+            return found
+    raise DeviceFailed("no Chromium is installed; `understudy doctor` says how to get it")
+
+
+def _family(profile: Path) -> list[psutil.Process]:
+    """The browser that runs on this profile, and all its descendants."""
+    marker = f"--user-data-dir={profile}"
+    found: dict[int, psutil.Process] = {}
+    for process in psutil.process_iter():
+        try:
+            if marker in process.cmdline():
+                for one in (process, *process.children(recursive=True)):
+                    found[one.pid] = one
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return list(found.values())
+
+
+_HEADING_JS = """() => {
+  const seen = [...document.querySelectorAll("h1, h2, [role=heading], [role=alert]")].find((one) => one.offsetParent);
+  return (seen ? seen.textContent : document.body.innerText.split("\\n")[0] || "").trim();
+}"""

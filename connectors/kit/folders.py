@@ -1,0 +1,48 @@
+"""Folders that live as long as a process: named by who made them, so that what a killed process left can be swept."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+PLACES = (Path(tempfile.gettempdir()), Path("/dev/shm"))
+_NAME = re.compile(r"understudy-[a-z]+-(\d+)-[^/]+")
+
+
+def make_folder(kind: str, parent: Path | None = None) -> Path:
+    """`understudy-KIND-PID-xxxx` in `parent` (the temporary folder), for its owner alone."""
+    return Path(tempfile.mkdtemp(prefix=f"understudy-{kind}-{os.getpid()}-", dir=parent))
+
+
+def maker_of(folder: Path) -> int | None:
+    """The process that made it; None for a folder that is none of these."""
+    named = _NAME.fullmatch(folder.name)
+    return int(named[1]) if named else None
+
+
+def sweep(places: Sequence[Path] = PLACES) -> list[Path]:
+    """Remove the folders whose makers are gone; returns them. What belongs to another user stays."""
+    swept = []
+    for place in places:
+        with suppress(OSError):
+            for folder in place.iterdir():
+                maker = maker_of(folder)
+                if maker is not None and not _lives(maker):
+                    shutil.rmtree(folder, ignore_errors=True)
+                    swept += [] if folder.exists() else [folder]
+    return swept
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

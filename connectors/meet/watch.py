@@ -1,0 +1,46 @@
+"""What changed in a call between two looks at its page. Pure: knows no browser and no clock but the time it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from connectors.base import ChatMessage, Event, ParticipantJoined, ParticipantLeft, Speaking
+from connectors.meet.screens import Person, Snapshot
+
+
+class Watcher:
+    """Keeps what was last told; `look` gives the events that bring a listener up to date."""
+
+    def __init__(self) -> None:
+        self._people: dict[str, Person] = {}
+        self._told: set[str] = set()
+
+    @property
+    def messages_told(self) -> int:
+        return len(self._told)
+
+    def look(self, snapshot: Snapshot, at_s: float) -> Iterator[Event]:
+        before, self._people = self._people, snapshot.people
+        for participant, person in self._people.items():
+            if participant not in before:
+                yield ParticipantJoined(at_s=at_s, participant=participant, name=person.name, is_self=person.is_self)
+            was = before.get(participant)
+            if person.speaking != (was is not None and was.speaking):
+                yield Speaking(at_s=at_s, participant=participant, active=person.speaking)
+        for message in snapshot.messages:
+            if message.id not in self._told:
+                self._told.add(message.id)
+                if message.sender:
+                    yield ChatMessage(
+                        at_s=at_s, participant=self._only(message.sender), name=message.sender, text=message.text
+                    )
+        for participant, person in before.items():
+            if participant not in self._people:
+                if person.speaking:
+                    yield Speaking(at_s=at_s, participant=participant, active=False)
+                yield ParticipantLeft(at_s=at_s, participant=participant)
+
+    def _only(self, name: str) -> str | None:
+        """The participant of that name, when there is exactly one."""
+        found = [participant for participant, person in self._people.items() if person.name == name]
+        return found[0] if len(found) == 1 else None

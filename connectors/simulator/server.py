@@ -1,0 +1,325 @@
+"""The simulator's HTTP face: pages, signalling and the control API. What happens in a meeting is in `rooms.py`.
+
+    async with SimulatorServer() as simulator:
+        room = simulator.create_meeting(Policy(lobby=True))
+        simulator.url(room)        # http://127.0.0.1:PORT/abc-defg-hij
+        simulator.host_url(room)   # the host's page, with its token
+
+The control API under /control takes `Authorization: Bearer <control_token>`:
+POST /control/meetings {"lobby", "refuse", "capacity", "lobby_timeout_s"} -> {"code", "url", "host_url"};
+GET /control/meetings/CODE; POST /control/meetings/CODE/{admit,deny,remove} {"who"}; POST /control/meetings/CODE/end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import re
+import secrets
+import string
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from aiohttp import WSMsgType, web
+
+from connectors.base import Refusal
+from connectors.simulator.rooms import Message, Policy, Room, Seat
+from connectors.simulator.screens import REFUSALS, as_json
+
+STATIC = Path(__file__).parent / "static"
+CODE = re.compile(r"[a-z]{3}-[a-z]{4}-[a-z]{3}")
+HEARTBEAT_S = 4.0  # a page that answers no ping is gone after 1.5 of these
+MESSAGE_LIMIT = 256 * 1024
+QUEUE_LIMIT = 512  # messages a page may lag behind before it counts as dead
+CLOSE_S = 2.0
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; media-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Permissions-Policy": "camera=(self), microphone=(self)",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+class SimulatorServer:
+    """A meeting server on one address. Entered, it listens; left, every page is told that the server is gone."""
+
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, *, control_token: str | None = None) -> None:
+        self._host, self._port = host, port
+        self.control_token = control_token or secrets.token_urlsafe(16)
+        self._rooms: dict[str, Room] = {}
+        self._runner: web.AppRunner | None = None
+        self._sockets: set[web.WebSocketResponse] = set()
+
+    @property
+    def base_url(self) -> str:
+        return f"http://{self._host}:{self._port}"
+
+    def url(self, room: Room) -> str:
+        return f"{self.base_url}/{room.code}"
+
+    def host_url(self, room: Room) -> str:
+        return f"{self.base_url}/host/{room.code}?token={room.host_token}"
+
+    def room(self, code: str) -> Room:
+        """Raises KeyError."""
+        return self._rooms[code]
+
+    def create_meeting(self, policy: Policy | None = None, *, code: str | None = None) -> Room:
+        """A new meeting; `code` None makes one up. Raises ValueError when the code is taken or has another shape."""
+        code = code or new_code()
+        if not CODE.fullmatch(code) or code in self._rooms:
+            raise ValueError(f"{code!r} is no free meeting code of the shape abc-defg-hij")
+        room = self._rooms[code] = Room(code, policy or Policy())
+        return room
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(middlewares=[_with_headers])
+        app.add_routes(
+            [
+                web.get("/", self._page("home.html")),
+                web.get("/labels.json", self._labels),
+                web.get("/host/{code}", self._host_page),
+                web.get("/ws/host/{code}", self._host_socket),
+                web.get("/ws/{code}", self._socket),
+                web.post("/control/meetings", self._control_create),
+                web.get("/control/meetings/{code}", self._control_show),
+                web.post("/control/meetings/{code}/{verb}", self._control_act),
+                web.static("/static", STATIC),
+                web.get("/{code}", self._page("meeting.html")),
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._port)
+        await site.start()
+        self._port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        assert self._runner is not None
+        await asyncio.gather(*(_close(socket) for socket in self._sockets))
+        await self._runner.cleanup()
+
+    # Pages
+
+    def _page(self, name: str) -> Any:
+        async def show(request: web.Request) -> web.StreamResponse:
+            return web.FileResponse(STATIC / name)
+
+        return show
+
+    async def _labels(self, request: web.Request) -> web.Response:
+        return web.json_response(as_json())
+
+    async def _host_page(self, request: web.Request) -> web.StreamResponse:
+        self._room_of_host(request)
+        return web.FileResponse(STATIC / "host.html")
+
+    # Signalling
+
+    async def _socket(self, request: web.Request) -> web.WebSocketResponse:
+        _same_origin(request)
+        code = request.match_info["code"]
+        room = self._rooms.get(code)
+        if room is None:  # as on the platform, a wrong link is told by the page, not by a status
+            refusal = Refusal.NOT_FOUND if CODE.fullmatch(code) else Refusal.INVALID_LINK
+            room = Room(code, Policy(refuse=refusal))
+        page = _Page(self._sockets)
+        async with page.serve(request) as socket:
+            seat = room.open(page.send)
+            lobby_timer: asyncio.TimerHandle | None = None
+            try:
+                async for message in socket:
+                    if message.type is not WSMsgType.TEXT or not _understood(room, seat, message.data):
+                        break
+                    if seat.place == "lobby" and lobby_timer is None:
+                        loop = asyncio.get_running_loop()
+                        lobby_timer = loop.call_later(room.policy.lobby_timeout_s, room.wait_no_longer, seat)
+            finally:
+                if lobby_timer is not None:
+                    lobby_timer.cancel()
+                room.close(seat)
+        return socket
+
+    async def _host_socket(self, request: web.Request) -> web.WebSocketResponse:
+        _same_origin(request)
+        room = self._room_of_host(request)
+        page = _Page(self._sockets)
+        async with page.serve(request) as socket:
+            room.watch(page.send)
+            try:
+                async for message in socket:
+                    if message.type is not WSMsgType.TEXT:
+                        break
+                    body = _json_object(message.data)
+                    act(room, str(body.get("verb")), str(body.get("who", "")))
+            finally:
+                room.unwatch(page.send)
+        return socket
+
+    def _room_of_host(self, request: web.Request) -> Room:
+        room = self._rooms.get(request.match_info["code"])
+        if room is None or not hmac.compare_digest(room.host_token, request.query.get("token", "")):
+            raise web.HTTPForbidden(text="This link is not the host's.")
+        return room
+
+    # Control
+
+    def _require_control(self, request: web.Request) -> None:
+        given = request.headers.get("Authorization", "")
+        if not hmac.compare_digest(given.encode(), f"Bearer {self.control_token}".encode()):
+            raise web.HTTPUnauthorized(text="The control token is missing or wrong.")
+
+    async def _control_create(self, request: web.Request) -> web.Response:
+        self._require_control(request)
+        body = _json_object(await request.text() or "{}")
+        try:
+            room = self.create_meeting(policy_of(body), code=body.get("code"))
+        except (ValueError, TypeError) as error:
+            raise web.HTTPUnprocessableEntity(text=str(error)) from error
+        return web.json_response(
+            {"code": room.code, "url": self.url(room), "host_url": self.host_url(room)}, status=201
+        )
+
+    async def _control_show(self, request: web.Request) -> web.Response:
+        self._require_control(request)
+        return web.json_response(self._room_or_404(request).seen_by_host())
+
+    async def _control_act(self, request: web.Request) -> web.Response:
+        self._require_control(request)
+        room = self._room_or_404(request)
+        body = _json_object(await request.text() or "{}")
+        if not act(room, request.match_info["verb"], str(body.get("who", ""))):
+            raise web.HTTPNotFound(text="Nobody of that name is there, or there is no such verb.")
+        return web.json_response(room.seen_by_host())
+
+    def _room_or_404(self, request: web.Request) -> Room:
+        room = self._rooms.get(request.match_info["code"])
+        if room is None:
+            raise web.HTTPNotFound(text="There is no such meeting.")
+        return room
+
+
+class _Page:
+    """One open WebSocket: a bounded queue out, written by one task; a page that cannot keep up is closed."""
+
+    def __init__(self, sockets: set[web.WebSocketResponse]) -> None:
+        self._sockets = sockets
+        self._queue: asyncio.Queue[Message] = asyncio.Queue(QUEUE_LIMIT)
+        self._socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=MESSAGE_LIMIT)
+        self._writer: asyncio.Task[None] | None = None
+        self._request: web.Request | None = None
+
+    def send(self, message: Message) -> None:
+        with suppress(asyncio.QueueFull):
+            self._queue.put_nowait(message)
+            return
+        if self._writer is not None:
+            self._writer.cancel()
+
+    def serve(self, request: web.Request) -> Self:
+        self._request = request
+        return self
+
+    async def __aenter__(self) -> web.WebSocketResponse:
+        assert self._request is not None
+        await self._socket.prepare(self._request)
+        self._sockets.add(self._socket)
+        self._writer = asyncio.create_task(self._write())
+        return self._socket
+
+    async def __aexit__(self, *exc: object) -> None:
+        assert self._writer is not None
+        self._writer.cancel()
+        await asyncio.gather(self._writer, return_exceptions=True)
+        self._sockets.discard(self._socket)
+        await _close(self._socket)
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                await self._socket.send_str(json.dumps(await self._queue.get()))
+        except ConnectionError:
+            pass
+        finally:
+            await _close(self._socket)
+
+
+def new_code() -> str:
+    letters = "".join(secrets.choice(string.ascii_lowercase) for _ in range(10))
+    return f"{letters[:3]}-{letters[3:7]}-{letters[7:]}"
+
+
+def policy_of(body: Message) -> Policy:
+    """The policy a control request describes. Raises ValueError, TypeError."""
+    refuse = body.get("refuse")
+    stageable = {refusal.value: refusal for refusal in REFUSALS}
+    if refuse is not None and refuse not in stageable:
+        raise ValueError(f"{refuse!r} cannot be staged; these can: {', '.join(stageable)}")
+    return Policy(
+        lobby=bool(body.get("lobby", True)),
+        refuse=None if refuse is None else stageable[refuse],
+        capacity=int(body.get("capacity", 50)),
+        lobby_timeout_s=float(body.get("lobby_timeout_s", 600.0)),
+    )
+
+
+def act(room: Room, verb: str, who: str) -> bool:
+    """What a host does to a meeting: admit, deny, remove someone, or end it. False: it had no effect."""
+    if verb == "end":
+        room.end()
+        return True
+    verbs = {"admit": room.admit, "deny": room.deny, "remove": room.remove}
+    return verb in verbs and verbs[verb](who)
+
+
+def _understood(room: Room, seat: Seat, text: str) -> bool:
+    body = _json_object(text)
+    match body.get("type"):
+        case "knock":
+            room.knock(seat, str(body.get("name", "")), body)
+        case "state":
+            room.update(seat, body)
+        case "chat":
+            room.chat(seat, str(body.get("text", "")))
+        case "signal":
+            room.signal(seat, str(body.get("to", "")), body.get("body"))
+        case "leave":
+            room.leave(seat)
+        case _:
+            return False
+    return True
+
+
+def _json_object(text: str) -> Message:
+    try:
+        body = json.loads(text)
+    except json.JSONDecodeError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _same_origin(request: web.Request) -> None:
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        raise web.HTTPForbidden(text="Only the simulator's own page may connect.")
+
+
+async def _close(socket: web.WebSocketResponse) -> None:
+    with suppress(TimeoutError, ConnectionError):
+        async with asyncio.timeout(CLOSE_S):
+            await socket.close()
+
+
+@web.middleware
+async def _with_headers(request: web.Request, handler: Any) -> web.StreamResponse:
+    response: web.StreamResponse = await handler(request)
+    if not isinstance(response, web.WebSocketResponse):
+        response.headers.update(HEADERS)
+    return response

@@ -1,0 +1,65 @@
+// The grid of participants: one tile each, as large as the space allows, always 16:9.
+import { element, icon, initials } from "./dom.js";
+
+const GAP = 12;
+
+export class Tiles {
+  constructor(grid, you) {
+    Object.assign(this, { grid, you, tiles: new Map(), streams: new Map() });
+    new ResizeObserver(() => this.arrange()).observe(grid);
+  }
+
+  draw(people, self) {
+    const here = new Set(people.map((person) => person.id));
+    for (const [id, tile] of this.tiles) {
+      if (here.has(id)) continue;
+      tile.querySelector("video").srcObject = null;
+      tile.remove();
+      this.tiles.delete(id);
+      this.streams.delete(id);
+    }
+    for (const person of people) {
+      if (!this.tiles.has(person.id)) this.add(person, person.id === self);
+      const tile = this.tiles.get(person.id);
+      tile.classList.toggle("speaking", person.speaking);
+      tile.classList.toggle("dark", !person.camera);
+      tile.querySelector(".muted").hidden = person.microphone;
+      tile.querySelector(".hand").hidden = !person.hand;
+    }
+    this.arrange();
+  }
+
+  add(person, own) {
+    const video = element("video", { playsinline: "", autoplay: "" });
+    video.muted = own;
+    const name = element("span", { class: "notranslate", ...(own ? { "data-self-name": person.name } : {}) }, own ? this.you : person.name);
+    const tile = element(
+      "div", { class: own ? "tile own" : "tile", "data-participant-id": person.id, role: "group", "aria-label": person.name },
+      element("div", { class: "initials", "aria-hidden": "true" }, initials(person.name)),
+      video,
+      element("div", { class: "name" }, name, element("span", { class: "muted", title: "Microphone is off" }, icon("microphone"))),
+      element("div", { class: "hand", title: "Hand is raised" }, icon("hand")),
+    );
+    this.tiles.set(person.id, tile);
+    this.grid.append(tile);
+    if (this.streams.has(person.id)) video.srcObject = this.streams.get(person.id);
+  }
+
+  stream(id, stream) {
+    this.streams.set(id, stream);
+    const video = this.tiles.get(id)?.querySelector("video");
+    if (video && video.srcObject !== stream) video.srcObject = stream;
+  }
+
+  arrange() {
+    const { clientWidth: width, clientHeight: height } = this.grid;
+    const count = this.tiles.size;
+    let best = 0;
+    for (let columns = 1; columns <= count; columns += 1) {
+      const rows = Math.ceil(count / columns);
+      const fit = Math.min((width - GAP * (columns - 1)) / columns, ((height - GAP * (rows - 1)) / rows) * (16 / 9));
+      best = Math.max(best, Math.floor(fit));
+    }
+    this.grid.style.setProperty("--tile", `${Math.max(best, 80)}px`);
+  }
+}

@@ -1,0 +1,114 @@
+"""Which sound a latent hears, as the sound arrives: a fixed window around its four frames. Knows no session.
+
+Latent k shows frames 4k - 3 .. 4k; frame f >= 1 shows the samples (f - 1) * n .. f * n of the stream, n samples a
+frame, so latent k >= 1 is exactly the stream's block k - 1 of four frames. Its features come from one window that ends
+`look_ahead_latents` after its own sound; before the stream there is silence. A window is a function of the samples in
+it alone, so how the sound was cut when it arrived cannot matter. The encoder looks both ways: the look-ahead is real
+latency unless the voice runs ahead of the picture.
+"""
+
+# F latents · S samples · T frames · A audio width · E audio hidden
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.api import SPEECH_RATE_HZ, Pcm
+from engine.diffusion.config import FRAMES_PER_LATENT, Checkpoint
+from engine.diffusion.model.wav2vec import Wav2Vec
+
+ENCODER_RATE_HZ = 16_000
+GRID_HZ = 50
+GRID_SAMPLES = SPEECH_RATE_HZ // GRID_HZ
+TAPS = 24  # input samples each side that one output sample is made of
+
+ReadSamples = Callable[[int, int], Pcm]  # the stream's samples start .. end, zeros outside what is known
+
+
+class Window:
+    """Where a latent's window lies. It begins on the encoder's own grid of 20 ms, counted from the stream's start, so
+    that neighbouring windows and the whole stream sample the same moments."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.fps = checkpoint.fps
+        self.samples_per_latent = FRAMES_PER_LATENT * SPEECH_RATE_HZ // checkpoint.fps
+        self.ahead = checkpoint.sound.look_ahead_latents
+        wanted = checkpoint.sound.window_s * checkpoint.fps / FRAMES_PER_LATENT
+        self.latents = max(self.ahead + 2, round(wanted))
+        self.frames = self.latents * FRAMES_PER_LATENT
+
+    @property
+    def look_ahead_s(self) -> float:
+        """How far behind its own sound a latent's features can be at the earliest."""
+        return self.ahead * self.samples_per_latent / SPEECH_RATE_HZ
+
+    def samples(self, latent: int) -> tuple[int, int]:
+        """Start and end in the stream; the start is before 0 while the stream is young. Never past the look-ahead."""
+        nominal = (latent + self.ahead - self.latents) * self.samples_per_latent
+        start = -(-nominal // GRID_SAMPLES) * GRID_SAMPLES
+        return start, start + self.latents * self.samples_per_latent - GRID_SAMPLES
+
+    def moments(self, latent: int) -> list[float]:
+        """Where on the window's grid each of its frames begins."""
+        start = self.samples(latent)[0] // GRID_SAMPLES
+        first = (latent + self.ahead - self.latents) * FRAMES_PER_LATENT
+        return [GRID_HZ * frame / self.fps - start for frame in range(first, first + self.frames)]
+
+    def own_frames(self) -> slice:
+        """Where the latent's own four frames are in its window."""
+        end = self.frames - self.ahead * FRAMES_PER_LATENT
+        return slice(end - FRAMES_PER_LATENT, end)
+
+
+class AudioFeatures:
+    """The encoder over windows: features of any latents of a stream that can be read."""
+
+    def __init__(self, encoder: Wav2Vec, checkpoint: Checkpoint) -> None:
+        weight = encoder.feature_projection["projection"].weight
+        assert isinstance(weight, Tensor)
+        self.encoder, self.window = encoder, Window(checkpoint)
+        self.device, self.dtype = weight.device, weight.dtype
+        self.filter = polyphase_filter().to(weight)
+
+    def read(self, first_latent: int, latents: int, read_samples: ReadSamples) -> Tensor:
+        """(latents, 4, A) for latents from `first_latent` on. Latent 0 is the still: its one frame four times."""
+        windows = [read_samples(*self.window.samples(first_latent + n)) for n in range(latents)]
+        sound_FS = torch.from_numpy(np.stack(windows)).to(self.device, self.dtype) / 32768
+        moments = [self.window.moments(first_latent + n) for n in range(latents)]
+        moments_FT = torch.tensor(moments, dtype=torch.float64).to(self.device)
+        features_FTA = self.encoder.features(resample(sound_FS, self.filter), moments_FT)
+        own_FTA = features_FTA[:, self.window.own_frames()]
+        if first_latent == 0:
+            own_FTA = torch.cat((own_FTA[:1, -1:].expand(-1, FRAMES_PER_LATENT, -1), own_FTA[1:]))
+        return own_FTA
+
+
+def polyphase_filter() -> Tensor:
+    """(2, 1, taps): the two phases of 24 kHz to 16 kHz. A Kaiser-windowed sinc that passes 7.2 kHz."""
+    cutoff = 2 / 3 * 0.95
+    offsets = torch.arange(-TAPS, TAPS + 2, dtype=torch.float64)  # in input samples
+    phases = []
+    for at in (0.0, 1.5):  # where the two output samples lie
+        distance = offsets - at
+        inside = (1 - (distance / (TAPS + 1.5)) ** 2).clamp(min=0)
+        taps = (
+            torch.sinc(cutoff * distance)
+            * cutoff
+            * torch.i0(8.0 * inside.sqrt())
+            / float(torch.i0(torch.tensor(8.0, dtype=torch.float64)))
+        )
+        phases.append(taps / taps.sum())
+    return torch.stack(phases)[:, None]
+
+
+def resample(sound_FS: Tensor, filter_: Tensor) -> Tensor:
+    """24 kHz to 16 kHz: two samples out for three in, as one strided convolution."""
+    padded = F.pad(sound_FS[:, None], (TAPS, TAPS + 1))
+    pairs = F.conv1d(padded, filter_, stride=3)
+    return pairs.mT.flatten(1)[:, : math.ceil(sound_FS.shape[1] * 2 / 3)]

@@ -1,0 +1,206 @@
+"""The diffusion engine behind the engine contract: one worker thread for each session, so the event loop never waits.
+
+A checkpoint has its own size and rate: `Session.video` says which. What the others say does not reach the picture: no
+open checkpoint has been trained to listen; while nothing is said the same loop runs on silence, with the listening
+prompt where the checkpoint has one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from pathlib import Path as FilePath
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Self
+
+from engine.api import (
+    SPEECH_RATE_HZ,
+    AvBlock,
+    BadFormat,
+    CharacterAssets,
+    EngineDied,
+    Pcm,
+    SessionClosed,
+    SpeechTiming,
+    VideoFormat,
+    require_consent,
+)
+from engine.diffusion.errors import PartMissing
+
+if TYPE_CHECKING:
+    from engine.diffusion.bundle import Bundle
+    from engine.diffusion.stream import FaceStream, Rate
+
+log = logging.getLogger(__name__)
+
+MOST_QUEUED_S = 60
+SMALLEST_PX = 16
+SLOWEST_FPS = 8
+
+
+class DiffusionSession:
+    """One live face. The worker thread owns the stream; the loop only queues sound and awaits blocks. Its rate is in
+    the log when it closes."""
+
+    def __init__(self, stream: FaceStream, worker: ThreadPoolExecutor) -> None:
+        self._stream, self._worker = stream, worker
+        self._ahead: Future[AvBlock] | None = None
+        self._closed = False
+        self._room = asyncio.Event()
+
+    @property
+    def video(self) -> VideoFormat:
+        return self._stream.video
+
+    @property
+    def rate(self) -> Rate:
+        """How fast blocks have been made so far."""
+        return self._stream.rate
+
+    async def speak(self, pcm: Pcm, *, timing: SpeechTiming | None, epoch: int) -> None:
+        timeline = self._stream.timeline
+        while not self._closed and timeline.queued_samples >= MOST_QUEUED_S * SPEECH_RATE_HZ:
+            if epoch != timeline.epoch:
+                break  # older: dropped; newer: drops the rest
+            self._room.clear()
+            await self._room.wait()
+        if self._closed:
+            raise SessionClosed
+        timeline.speak(pcm, epoch)
+
+    def listen(self, pcm: Pcm, *, speaker_id: str | None = None, gaze_xy: tuple[float, float] | None = None) -> None:
+        """Taken and dropped: see the module."""
+
+    def interrupt(self, epoch: int) -> None:
+        self._stream.timeline.interrupt(epoch)
+        self._room.set()
+
+    async def blocks(self) -> AsyncIterator[AvBlock]:
+        while not self._closed:
+            made = self._ahead or self._worker.submit(self._make)
+            try:
+                block = await asyncio.shield(asyncio.wrap_future(made))
+            except RuntimeError as error:  # torch reports what fails on the device as RuntimeError
+                raise EngineDied(f"the diffusion engine failed: {error}") from error
+            self._ahead = None if self._closed else self._worker.submit(self._make)
+            self._room.set()
+            yield block
+
+    def _make(self) -> AvBlock:
+        import torch
+
+        with torch.inference_mode():
+            self._stream.settle()
+            return self._stream.next_block()
+
+    async def aclose(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._room.set()
+        await asyncio.to_thread(self._worker.shutdown)  # the block in the making is finished, not torn
+        rate = self.rate
+        fields = {
+            "frames_per_s": round(rate.frames_per_s, 1),
+            "fps": rate.fps,
+            "blocks": rate.blocks,
+            "held": rate.held,
+        }
+        log.info("diffusion session closed", extra={"understudy_fields": fields})  # constant sentence, fields beside it
+        self._ahead = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+
+class DiffusionEngine:
+    """Sessions of one checkpoint; the weights are loaded once, with the first session."""
+
+    def __init__(self, *, name: str, load: Callable[[], Bundle], path: str = "eager", keep_time: bool = True) -> None:
+        """`keep_time`: hold the last frame where generating is slower than playing, so that sound never waits. Without
+        it the same sound gives the same frames on any machine, however slow."""
+        self.name = name
+        self._load, self._path, self._keep_time = load, path, keep_time
+        self._bundle: Bundle | None = None
+        self._loading = Lock()
+
+    async def open(self, character: CharacterAssets, video: VideoFormat) -> DiffusionSession:
+        require_consent(character)
+        if min(video.width, video.height) < SMALLEST_PX or video.fps < SLOWEST_FPS:
+            raise BadFormat(f"{video.width}x{video.height} at {video.fps} is less than this engine can be asked for")
+        async with AsyncExitStack() as stack:
+            worker = ThreadPoolExecutor(1, thread_name_prefix=self.name)
+            stack.callback(worker.shutdown, wait=False)
+            stream = await asyncio.wrap_future(worker.submit(self._open, character))
+            stack.pop_all()  # from here on the session owns the worker
+        return DiffusionSession(stream, worker)
+
+    def _open(self, character: CharacterAssets) -> FaceStream:
+        import torch
+
+        from engine.diffusion.frames import read_still
+        from engine.diffusion.graphs import Path, compile_blocks
+        from engine.diffusion.stream import FaceStream
+
+        path = Path(self._path)
+        with self._loading:
+            if self._bundle is None:
+                self._bundle = self._load()
+                if path.compiled:
+                    compile_blocks(self._bundle.trunk)
+            bundle = self._bundle
+        checkpoint = bundle.checkpoint
+        with torch.inference_mode():
+            still = read_still(character.image, width=checkpoint.width_px, height=checkpoint.height_px)
+            return FaceStream(bundle, still, seed=character.seed, path=path, keep_time=self._keep_time)
+
+
+def tiny_engine(*, preset: str = "tiny", seed: int = 0, **options: Any) -> DiffusionEngine:
+    """A tiny random model on the CPU: the whole path runs, the picture is noise."""
+    _require_torch()
+
+    def load() -> Bundle:
+        import torch
+
+        from engine.diffusion.bundle import random_bundle
+        from engine.diffusion.config import PRESETS
+
+        torch.set_num_threads(1)
+        return random_bundle(PRESETS[preset], seed=seed)
+
+    return DiffusionEngine(name="diffusion-tiny", load=load, **options)
+
+
+def checkpoint_engine(
+    *, checkpoint: str | FilePath, device: str | None = None, path: str | None = None, keep_time: bool = True
+) -> DiffusionEngine:
+    """The weights in a folder: bfloat16 from captured graphs on a GPU, float32 as written on a CPU. Opening raises
+    BadCheckpoint and NotEnoughMemory."""
+    _require_torch()
+    import torch
+
+    where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    on_gpu = where.startswith("cuda")
+
+    def load() -> Bundle:
+        from engine.diffusion.weights import find, load
+
+        return load(find(FilePath(checkpoint)), device=where, dtype=torch.bfloat16 if on_gpu else torch.float32)
+
+    return DiffusionEngine(
+        name="diffusion", load=load, path=path or ("graph" if on_gpu else "eager"), keep_time=keep_time
+    )
+
+
+def _require_torch() -> None:
+    """Finds out without the seconds an import takes."""
+    import importlib.util
+
+    if importlib.util.find_spec("torch") is None:
+        raise PartMissing

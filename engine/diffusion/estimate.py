@@ -1,0 +1,134 @@
+"""What a checkpoint costs: FLOP, bytes, and the least time they take. Arithmetic only; imports no torch.
+
+FLOP count two for a multiply-add. A floor is FLOP divided by the dense matrix speed measured on the device (790
+TFLOP/s and 4.3 TB/s on one H200): no engine can be faster, a good one reaches 60% with attention and 30-50% with the
+autoencoder's convolutions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.diffusion.config import AudioAdapter, CachePolicy, Checkpoint, TrunkShape, VaeShape
+
+H200_FLOPS = 790e12
+H200_BYTES_PER_S = 4.3e12
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cost:
+    """Of one checkpoint, per latent (four frames)."""
+
+    diffusion_flop: float  # all passes, window full
+    decode_flop: float
+    weight_bytes: int
+    cache_bytes: int
+    decoder_state_bytes: int
+
+    @property
+    def bytes_needed(self) -> int:
+        """Weights, caches, and a fifth more for activations and the allocator."""
+        return int(1.2 * (self.weight_bytes + self.cache_bytes + self.decoder_state_bytes))
+
+    def floor_ms(self, flops_per_s: float) -> tuple[float, float]:
+        """Diffusion and decoding of four frames."""
+        return 1e3 * self.diffusion_flop / flops_per_s, 1e3 * self.decode_flop / flops_per_s
+
+
+def cost(checkpoint: Checkpoint, *, bytes_per_weight: int = 2) -> Cost:
+    return Cost(
+        diffusion_flop=checkpoint.passes * pass_flop(checkpoint),
+        decode_flop=decode_flop(checkpoint.vae, checkpoint.latent_height, checkpoint.latent_width),
+        weight_bytes=trunk_parameters(checkpoint.trunk) * bytes_per_weight,
+        cache_bytes=cache_bytes(checkpoint, bytes_per_weight),
+        decoder_state_bytes=decoder_state_bytes(checkpoint, bytes_per_weight),
+    )
+
+
+def pass_flop(checkpoint: Checkpoint) -> float:
+    """One run of the transformer over one latent, the window full."""
+    trunk, tokens = checkpoint.trunk, checkpoint.tokens_per_latent
+    weights = trunk.layers * (6 * trunk.width**2 + 2 * trunk.width * trunk.ffn_width)
+    seen = checkpoint.window_latents * tokens + trunk.text_tokens
+    if trunk.audio is AudioAdapter.S2V:
+        seen += int(2.5 * tokens)
+        weights += len(trunk.injected_after) * 2 * trunk.width**2
+    return tokens * (2.0 * weights + 4.0 * trunk.width * seen * trunk.layers)
+
+
+def cache_bytes(checkpoint: Checkpoint, bytes_per_value: int = 2) -> int:
+    rings = checkpoint.schedule.steps if checkpoint.cache is CachePolicy.PER_TIMESTEP else 1
+    tokens = checkpoint.window_latents * checkpoint.tokens_per_latent
+    return 2 * rings * checkpoint.trunk.layers * tokens * checkpoint.trunk.width * bytes_per_value
+
+
+def trunk_parameters(trunk: TrunkShape) -> int:
+    """Without the S2V modules."""
+    width = trunk.width
+    attention = 4 * (width * width + width) + 2 * width
+    block = 2 * attention + 2 * width + 6 * width + 2 * width * trunk.ffn_width + trunk.ffn_width + width
+    embeddings = (
+        (4 * trunk.in_channels + 1) * width
+        + (trunk.text_width + 1) * width
+        + (width + 1) * width
+        + (trunk.frequency_width + 1) * width
+        + (width + 1) * width
+        + (width + 1) * 6 * width
+    )
+    head = (width + 1) * 4 * trunk.out_channels + 2 * width
+    audio = 0
+    if trunk.audio_projections:
+        audio = (4 * trunk.audio_width + 1) * trunk.audio_hidden + 2 * trunk.audio_hidden
+        audio += trunk.audio_projections * (trunk.audio_hidden + 1) * width
+    return trunk.layers * block + embeddings + head + audio
+
+
+def _decoder_convolutions(shape: VaeShape, height: int, width: int) -> list[tuple[int, int, int, int, int]]:
+    """(inputs, outputs, taps, output pixels of all frames, pixels kept): of one steady latent, in order."""
+    frames, convolutions = 1, []
+
+    def add(inputs: int, outputs: int, taps: int, kept: int, pixels: int) -> None:
+        convolutions.append((inputs, outputs, taps, frames * pixels, (kept + frames) * pixels if kept else 0))
+
+    def residual(inputs: int, outputs: int, pixels: int) -> None:
+        add(inputs, outputs, 27, 2, pixels)
+        add(outputs, outputs, 27, 2, pixels)
+        if inputs != outputs:
+            add(inputs, outputs, 1, 0, pixels)
+
+    pixels, top = height * width, 4 * shape.base
+    add(shape.latent_channels, top, 27, 2, pixels)
+    residual(top, top, pixels)
+    add(top, 4 * top, 1, 0, pixels)  # q, k, v and projection of the frame attention
+    residual(top, top, pixels)
+    for level, (inputs, outputs) in enumerate(((4, 4), (2, 4), (2, 2), (1, 1))):
+        inputs, outputs = inputs * shape.base, outputs * shape.base
+        residual(inputs, outputs, pixels)
+        residual(outputs, outputs, pixels)
+        residual(outputs, outputs, pixels)
+        if level < 2:
+            add(outputs, 2 * outputs, 3, 2, pixels)
+            frames *= 2
+        if level < 3:
+            pixels *= 4
+            add(outputs, outputs // 2, 9, 0, pixels)
+    add(shape.base, 3, 27, 2, pixels)
+    return convolutions
+
+
+def decode_flop(shape: VaeShape, height: int, width: int) -> float:
+    """Decoding one latent of this many latent pixels in steady state."""
+    layers = _decoder_convolutions(shape, height, width)
+    attention = 4.0 * (4 * shape.base) * (height * width) ** 2
+    return attention + sum(2.0 * inputs * outputs * taps * pixels for inputs, outputs, taps, pixels, _ in layers)
+
+
+def decoder_state_bytes(checkpoint: Checkpoint, bytes_per_value: int = 2) -> int:
+    """What one stream's convolutions keep, with the room for the frames of one latent."""
+    layers = _decoder_convolutions(checkpoint.vae, checkpoint.latent_height, checkpoint.latent_width)
+    return sum(inputs * kept * bytes_per_value for inputs, _, _, _, kept in layers)
+
+
+def budget_ms(checkpoint: Checkpoint) -> float:
+    """What four frames may take at the checkpoint's rate."""
+    return 4e3 / checkpoint.fps

@@ -1,0 +1,73 @@
+"""The same work three ways: as written, with compiled parts, or replayed from a captured graph. Knows no model's maths.
+
+What is captured reads and writes static buffers only, so a replay sees every changed prompt, sound and picture. The
+first run of a piece of work is eager and warms up; the second is captured; all later ones are replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import Any, cast
+
+import torch
+
+from engine.diffusion.errors import PartMissing
+from engine.diffusion.model import wan
+
+
+class Path(StrEnum):
+    """How the steady state runs."""
+
+    EAGER = "eager"
+    COMPILE = "compile"
+    GRAPH = "graph"
+    COMPILED_GRAPH = "compiled-graph"
+
+    @property
+    def compiled(self) -> bool:
+        return self in (Path.COMPILE, Path.COMPILED_GRAPH)
+
+    @property
+    def captured(self) -> bool:
+        return self in (Path.GRAPH, Path.COMPILED_GRAPH)
+
+
+class Runner:
+    """Runs named pieces of work. One runner for one session: graphs hold that session's addresses."""
+
+    def __init__(self, path: Path, device: torch.device) -> None:
+        if path.captured and device.type != "cuda":
+            raise PartMissing(f"path {path} needs a CUDA device, not {device}")
+        self.path = path
+        self.captures = 0
+        self._warm: set[str] = set()
+        self._graphs: dict[str, Any] = {}
+        self._pool: Any = None
+
+    def run(self, name: str, work: Callable[[], None]) -> None:
+        """`work` under this name always touches the same buffers, with the same shapes."""
+        if not self.path.captured or name not in self._warm:
+            self._warm.add(name)
+            work()
+            return
+        if name not in self._graphs:
+            self._graphs[name] = self._capture(work)
+        self._graphs[name].replay()
+
+    def _capture(self, work: Callable[[], None]) -> Any:
+        graph = torch.cuda.CUDAGraph()
+        torch.cuda.synchronize()
+        with torch.cuda.graph(graph, pool=self._pool):
+            work()
+        self._pool = self._pool or graph.pool()
+        self.captures += 1
+        return graph
+
+
+def compile_blocks(trunk: wan.CausalWan, **options: Any) -> None:
+    """Compile what stands before and after each attention, in place. Attention itself, with its turning ring, stays as
+    it is. All layers share the compiled code: nothing in it depends on a layer's number."""
+    for block in cast("Iterable[wan.Block]", trunk.blocks):
+        block.before = torch.compile(block.before, fullgraph=True, **options)  # type: ignore[method-assign]
+        block.after = torch.compile(block.after, fullgraph=True, **options)  # type: ignore[method-assign]

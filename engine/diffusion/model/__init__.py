@@ -1,0 +1,1 @@
+"""Single-device model files: they know no rank, no cache policy, no session, no file."""

@@ -1,0 +1,273 @@
+"""The portrait engine: sessions whose frames are painted by a process of their own. Knows the process, no picture.
+
+A session holds a socket to its process and a ring of blocks in shared memory without a name (memfd), so nothing is
+left in /dev/shm whichever side dies. Blocks are made when asked for, none ahead: speech and interruptions show in the
+very next block.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import mmap
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from engine.api import (
+    FRAMES_PER_BLOCK,
+    SPEECH_RATE_HZ,
+    AvBlock,
+    BadCharacter,
+    BadFormat,
+    CharacterAssets,
+    EngineDied,
+    Frames,
+    Pcm,
+    Session,
+    SessionClosed,
+    SpeechTiming,
+    VideoFormat,
+    require_consent,
+)
+from engine.portrait import wire
+
+FORMATS = (VideoFormat(width=1280, height=720, fps=24), VideoFormat(width=640, height=360, fps=24))
+OPEN_TIMEOUT_S = 60.0  # compiling the inner loops for the first time on a busy machine
+BLOCK_TIMEOUT_S = 10.0
+END_TIMEOUT_S = 2.0
+MAX_QUEUED_S = 60
+MAX_UNSENT_BYTES = 256 * 1024  # of listening; beyond it the process is behind and the sound is dropped
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+class PortraitEngine:
+    """One still and its record to a talking head. `cache_dir` keeps compiled code between runs; without it, beside
+    the source."""
+
+    name = "portrait"
+    formats = FORMATS
+
+    def __init__(self, *, cache_dir: Path | None = None) -> None:
+        self._cache_dir = cache_dir
+
+    async def open(self, character: CharacterAssets, video: VideoFormat) -> Session:
+        """Starts the process; a second or two, several where nothing is compiled yet. Raises BadFormat, BadCharacter,
+        ConsentMissing, EngineDied."""
+        require_consent(character)
+        if video not in FORMATS:
+            shown = ", ".join(f"{f.width}x{f.height} at {f.fps}" for f in FORMATS)
+            raise BadFormat(f"the portrait engine makes {shown}, not {video.width}x{video.height} at {video.fps}")
+        session = PortraitSession(video)
+        try:
+            await session.start(character, self._cache_dir)
+        except BaseException:
+            await session.aclose()
+            raise
+        return session
+
+
+class PortraitSession:
+    """See `engine.api.Session`. Made by `PortraitEngine.open`."""
+
+    def __init__(self, video: VideoFormat) -> None:
+        self._video = video
+        self._shape = (wire.SLOTS, FRAMES_PER_BLOCK, *video.frame_shape)
+        self._process: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.StreamReader | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._ring: Frames = np.zeros(0, np.uint8)
+        self._closed = False
+        self._epoch = 0
+        self._queued = 0
+        self._dead = False
+        self._room = asyncio.Event()  # set whenever there may be room for more speech
+        self._index = 0
+        self._asked: asyncio.Task[AvBlock] | None = None
+
+    @property
+    def video(self) -> VideoFormat:
+        return self._video
+
+    async def start(self, character: CharacterAssets, cache_dir: Path | None) -> None:
+        memory_fd = os.memfd_create("portrait-frames")
+        ours, theirs = socket.socketpair()
+        try:
+            size = int(np.prod(self._shape))
+            os.ftruncate(memory_fd, size)
+            self._ring = np.frombuffer(mmap.mmap(memory_fd, size), np.uint8).reshape(self._shape)
+            self._process = await _started(theirs.fileno(), memory_fd)
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            os.close(memory_fd)
+            theirs.close()
+        self._reader, self._writer = await asyncio.open_unix_connection(sock=ours)
+        opening = {
+            "video": asdict(self._video),
+            "image": str(character.image),
+            "record": str(character.record) if character.record else None,
+            "seed": character.seed,
+            "cache_dir": str(cache_dir) if cache_dir else None,
+        }
+        self._writer.write(wire.packed(opening))
+        answer, _ = await self._receive(OPEN_TIMEOUT_S)
+        if "refused" in answer:
+            raise BadCharacter(answer["refused"])
+
+    async def speak(self, pcm: Pcm, *, timing: SpeechTiming | None, epoch: int) -> None:
+        self._check_open()
+        if epoch < self._epoch:
+            return
+        self.interrupt(epoch)
+        while not (self._closed or self._dead or self._takes_more(epoch)):
+            self._room.clear()
+            await self._room.wait()
+        self._check_open()
+        if epoch < self._epoch or not len(pcm):
+            return
+        self._queued += len(pcm)
+        message = {"do": "speak", "epoch": epoch, "phonemes": wire.timing_to_wire(timing)}
+        self._send(message, pcm)
+
+    def _takes_more(self, epoch: int) -> bool:
+        return self._queued < MAX_QUEUED_S * SPEECH_RATE_HZ or epoch < self._epoch
+
+    def listen(self, pcm: Pcm, *, speaker_id: str | None = None, gaze_xy: tuple[float, float] | None = None) -> None:
+        writer = self._writer
+        if self._closed or writer is None or writer.transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+            return
+        self._send({"do": "listen", "gaze_xy": gaze_xy}, pcm)
+
+    def interrupt(self, epoch: int) -> None:
+        if self._closed or epoch <= self._epoch:
+            return
+        self._epoch, self._queued = epoch, 0
+        self._room.set()
+        self._send({"do": "interrupt", "epoch": epoch})
+
+    def blocks(self) -> AsyncIterator[AvBlock]:
+        return _Blocks(self)
+
+    async def next_block(self) -> AvBlock:
+        """One block; a call that was cancelled is answered by the next one. Raises EngineDied, StopAsyncIteration."""
+        if self._closed:
+            raise StopAsyncIteration
+        if self._asked is None:
+            self._asked = asyncio.create_task(self._make(), name="portrait block")
+        asked = self._asked
+        try:
+            block = await asyncio.shield(asked)
+        except EngineDied:
+            if self._closed:
+                raise StopAsyncIteration from None
+            raise
+        self._asked = None
+        return block
+
+    async def aclose(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._room.set()
+        if self._writer is not None:
+            self._writer.close()
+            with suppress(OSError):
+                await self._writer.wait_closed()
+        if self._process is not None:
+            await _ended(self._process)
+        if self._asked is not None:
+            with suppress(EngineDied):
+                await self._asked
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    async def _make(self) -> AvBlock:
+        index = self._index
+        slot = index % wire.SLOTS
+        self._send({"do": "make", "slot": slot})
+        made, sound = await self._receive(BLOCK_TIMEOUT_S)
+        self._index += 1
+        if made["epoch"] == self._epoch:
+            self._queued -= made["to"] - made["from"]
+        self._room.set()
+        frames = self._ring[slot].view()
+        frames.setflags(write=False)
+        sound.setflags(write=False)
+        return AvBlock(
+            epoch=made["epoch"],
+            index=index,
+            frames=frames,
+            sound=sound,
+            spoken_from=made["from"],
+            spoken_to=made["to"],
+        )
+
+    def _send(self, message: wire.Message, pcm: Pcm | None = None) -> None:
+        if self._writer is not None and not self._dead:
+            self._writer.write(wire.packed(message, pcm))
+
+    async def _receive(self, timeout_s: float) -> tuple[wire.Message, Pcm]:
+        assert self._reader is not None
+        try:
+            async with asyncio.timeout(timeout_s):
+                head, tail = wire.sizes(await self._reader.readexactly(wire.HEADER.size))
+                return wire.unpacked(await self._reader.readexactly(head), await self._reader.readexactly(tail))
+        except TimeoutError as error:
+            raise self._died(f"the portrait process gave no answer in {timeout_s:.0f} s") from error
+        except (asyncio.IncompleteReadError, OSError) as error:
+            raise self._died("the portrait process ended") from error
+
+    def _died(self, how: str) -> EngineDied:
+        self._dead = True
+        self._room.set()
+        return EngineDied(how)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SessionClosed(SessionClosed.__doc__)
+        if self._dead:
+            raise EngineDied("the portrait process ended")
+
+
+class _Blocks:
+    """The endless stream; unlike a generator it survives a cancelled wait for a block."""
+
+    def __init__(self, session: PortraitSession) -> None:
+        self._session = session
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> AvBlock:
+        return await self._session.next_block()
+
+
+async def _started(socket_fd: int, memory_fd: int) -> asyncio.subprocess.Process:
+    arguments = (str(socket_fd), str(memory_fd), str(os.getpid()))
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "engine.portrait.process", *arguments,
+        pass_fds=(socket_fd, memory_fd), stdin=asyncio.subprocess.DEVNULL, cwd=_ROOT,
+    )  # fmt: skip
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """The process ends by itself when its socket closes; it is killed where it does not."""
+    try:
+        async with asyncio.timeout(END_TIMEOUT_S):
+            await process.wait()
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()

@@ -1,0 +1,149 @@
+"""From a mouth, two lids and a gaze to the columns the inner loop stretches. Knows the record's curves, no pixels.
+
+A face is moved by columns: at every x, a few heights of the rest picture (knots) and how far each is displaced now.
+Between knots the picture is stretched evenly. Lengths are pixels of the luma frame; mouth parameters are fractions of
+the mouth's width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.lipsync.mouth import REST
+from engine.lipsync.mouth import Mouth as MouthShape
+from engine.portrait.record import Curve, Record
+
+Numbers = NDArray[np.float64]
+
+REACH = 0.95  # mouth widths around the mouth's middle that widening and rounding move
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """Everything a face does at one frame. `gaze_xy` in iris radii, `brow` in iris radii upwards, blink 0..1."""
+
+    mouth: MouthShape = REST
+    blink: float = 0.0
+    brow: float = 0.0
+    gaze_xy: tuple[float, float] = (0.0, 0.0)
+    turn_rad: tuple[float, float, float] = (0.0, 0.0, 0.0)  # yaw, pitch, roll of the head
+    breath: float = 0.0  # -1..1
+
+
+def smooth(low: float, high: float, at: NDArray[np.floating]) -> NDArray[np.float64]:
+    """0 below `low`, 1 above `high`, smooth between (also downwards, when low > high)."""
+    t = np.clip((np.asarray(at, np.float64) - low) / (high - low), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)
+
+
+def height_at(curve: Curve, x: Numbers) -> Numbers:
+    return np.interp(x, curve[:, 0], curve[:, 1])
+
+
+@dataclass(slots=True)
+class LipColumns:
+    """The lower face. `knots[0]` are heights at rest, `knots[1]` the displacements of now."""
+
+    x0: float
+    knots: Numbers  # (2, 7, columns)
+    box: Numbers  # middle x, y, reach x, y, squeeze
+    inside: Numbers  # middle x, half width, teeth edge y, tongue y, top y, width
+    width: float
+    gain: float
+    profile: Numbers = field(repr=False)  # how far the lips part along the mouth, 0 at its corners
+    around: Numbers = field(repr=False)  # how far the corners' own movement reaches
+    jaw: Numbers = field(repr=False)
+
+    @classmethod
+    def of(cls, record: Record, scale: float) -> LipColumns:
+        seam, upper, lower, jaw = (
+            curve * scale for curve in (record.mouth.seam, record.mouth.upper, record.mouth.lower, record.jaw)
+        )
+        left, right = seam[0, 0], seam[-1, 0]
+        width, middle = right - left, (left + right) / 2
+        x0 = np.floor(jaw[0, 0])
+        x = np.arange(x0, np.ceil(jaw[-1, 0]) + 1)
+        t = (x - middle) / (width / 2)
+        jaw_y = height_at(jaw, x)
+        seam_y, upper_y, lower_y = height_at(seam, x), height_at(upper, x), height_at(lower, x)
+        top = np.minimum(np.full_like(x, record.mouth.top_y * scale), jaw_y - 6.0)
+        bottom = np.full_like(x, jaw_y.max() + 0.85 * width)
+        rows = np.stack([top, upper_y, seam_y, seam_y, lower_y, jaw_y, bottom])
+        for low, high in zip(range(6), range(1, 7), strict=True):  # beyond the jaw's end all knots meet at the jaw
+            rows[high] = np.maximum(rows[high], rows[low])
+        jaw_t = np.abs(x - middle) / (min(middle - jaw[0, 0], jaw[-1, 0] - middle))
+        middle_y = float(np.interp(middle, x, seam_y))
+        return cls(
+            x0=float(x0),
+            knots=np.stack([rows, np.zeros_like(rows)]),
+            box=np.array([middle, middle_y, REACH * width, 0.62 * width, 0.0]),
+            inside=np.array([middle, width / 2, 0.0, 0.0, 0.0, width]),
+            width=float(width),
+            gain=record.mouth.gain,
+            profile=np.clip(1 - np.abs(t) ** 2.2, 0, 1) ** 0.6,
+            around=smooth(2.4, 0.7, np.abs(t)),
+            jaw=np.clip(1 - jaw_t**2.2, 0, 1),
+        )
+
+    def move(self, mouth: MouthShape) -> None:
+        """Set the displacements of now."""
+        width, profile = self.width, self.profile
+        drop = mouth.open * self.gain * width
+        rest, moved = self.knots
+        thin = mouth.press * 0.3 - mouth.pucker * 0.18  # share of the lips' height rolled in, or pushed out
+        base = self.around * (0.16 * drop + 0.02 * mouth.pucker * width)
+        above = base - profile * (0.10 * drop + 0.02 * mouth.pucker * width + mouth.upper * width)
+        below = base + profile * (0.84 * drop - 0.5 * mouth.tuck * width)
+        moved[1] = above + (rest[2] - rest[1]) * thin - profile * mouth.tuck * 0.1 * width
+        moved[2], moved[3] = above, np.maximum(below, above)
+        thin_below = thin + mouth.tuck * 5.0
+        moved[4] = moved[3] * 0.96 - (rest[4] - rest[3]) * thin_below
+        moved[5] = self.jaw * 0.62 * drop
+        now = rest + moved
+        np.maximum.accumulate(now, axis=0, out=now)
+        moved[:] = now - rest
+        narrow = 1.0 + 0.62 * mouth.wide - 0.2 * min(0.5, mouth.open)
+        self.box[4] = 1.0 / narrow - 1.0
+        middle = rest.shape[1] // 2
+        seam_y = rest[2, middle]
+        lower_edge = rest[3, middle] + moved[3, middle]
+        self.inside[2] = seam_y + (0.046 - 0.3 * mouth.upper - 0.05 * mouth.pucker) * width
+        self.inside[3] = lower_edge + 0.035 * width - mouth.tongue * 0.10 * width
+        self.inside[4] = rest[2, middle] + moved[2, middle]
+
+
+@dataclass(slots=True)
+class LidColumns:
+    """Both eyes. Knots: where the lid begins, the lashes' top, the open edge, the edge of now, the lower lid."""
+
+    boxes: Numbers  # (eyes, 4) x0 y0 x1 y1
+    knots: Numbers  # (eyes, 5, columns)
+    irises: Numbers  # (eyes, 6) x, y, radius, gaze x, gaze y in pixels, reach of the gaze in radii
+
+    @classmethod
+    def of(cls, record: Record, scale: float) -> LidColumns:
+        columns = max(int(np.ceil((eye.upper[-1, 0] - eye.upper[0, 0]) * scale)) + 6 for eye in record.eyes)
+        boxes, knots, irises = [], [], []
+        for eye in record.eyes:
+            upper, lower = eye.upper * scale, eye.lower * scale
+            x0 = np.floor(upper[0, 0]) - 2
+            x = x0 + np.arange(columns)
+            open_y = height_at(upper, x)
+            lower_y = np.maximum(height_at(lower, x), open_y)
+            lid_y, lash_y = open_y - eye.lid_px * scale, open_y - eye.lash_px * scale
+            boxes.append([x0 + 1, lid_y.min(), x0 + columns - 2, lower_y.max() + 3])
+            knots.append([lid_y, lash_y, open_y, open_y, lower_y])
+            iris_x, iris_y, radius = (value * scale for value in eye.iris)
+            reach = min(iris_x - upper[0, 0], upper[-1, 0] - iris_x) / radius
+            irises.append([iris_x, iris_y, radius, 0.0, 0.0, max(1.3, reach)])
+        return cls(boxes=np.array(boxes), knots=np.array(knots), irises=np.array(irises))
+
+    def move(self, blink: float, gaze_xy: tuple[float, float]) -> None:
+        open_y, lower_y = self.knots[:, 2], self.knots[:, 4]
+        gap = lower_y - open_y
+        self.knots[:, 3] = open_y + gap * (blink * 0.97 + 0.3 * max(0.0, gaze_xy[1]) * (1 - blink))
+        self.irises[:, 3] = gaze_xy[0] * self.irises[:, 2]
+        self.irises[:, 4] = gaze_xy[1] * self.irises[:, 2]

@@ -1,0 +1,204 @@
+"""What a block of the diffusion engine costs, stage by stage, on random weights of any preset's shape.
+
+python -m tests.benchmarks.diffusion --config tiny --device cpu --path eager
+python -m tests.benchmarks.diffusion --config livetalk-1.3b --device cuda --path graph --out tests/benchmarks/results
+
+Every stage in ms (median and p99), TFLOP/s, and its floor: its FLOP at the dense matrix speed measured on this device
+in the same run. `--set window_latents=9` changes any number of the preset. Times on a GPU are CUDA events'.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.api import EngineError
+from engine.diffusion import estimate
+from engine.diffusion.config import PRESETS, Checkpoint
+from tests.benchmarks._report import commit, machine, percentiles, report
+
+NAME = "diffusion"
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="understudy bench diffusion")
+    parser.add_argument("--config", default="tiny", choices=sorted(PRESETS))
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--path", default="eager", choices=("eager", "compile", "graph", "compiled-graph"))
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), help="bfloat16 on a GPU, else float32")
+    parser.add_argument("--iterations", type=int, default=50, help="blocks measured, after the window has filled")
+    parser.add_argument("--set", action="append", default=[], metavar="FIELD=NUMBER", help="change the preset")
+    parser.add_argument("--out", type=Path, help="folder the JSON is written to as well")
+    return parser.parse_args()
+
+
+def changed(checkpoint: Checkpoint, settings: list[str]) -> Checkpoint:
+    """The preset with every `--set` applied at once; `steps` is the schedule's, `layers` the transformer's."""
+    numbers = {name: int(number) for name, _, number in (setting.partition("=") for setting in settings)}
+    trunk = replace(checkpoint.trunk, layers=numbers.pop("layers", checkpoint.trunk.layers))
+    schedule = replace(checkpoint.schedule, steps=numbers.pop("steps", checkpoint.schedule.steps))
+    return replace(checkpoint, trunk=trunk, schedule=schedule, **numbers)
+
+
+class Stages:
+    """Times of named pieces of work, each by itself, waiting for the device on both sides."""
+
+    def __init__(self, device: Any) -> None:
+        self.device = device
+        self.times_ms: dict[str, list[float]] = {}
+
+    def measure(self, name: str, work: Callable[[], Any]) -> Any:
+        import torch
+
+        if self.device.type != "cuda":
+            began = time.perf_counter()
+            result = work()
+            self.times_ms.setdefault(name, []).append(1e3 * (time.perf_counter() - began))
+            return result
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        result = work()
+        end.record()
+        end.synchronize()
+        self.times_ms.setdefault(name, []).append(start.elapsed_time(end))
+        return result
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    import torch
+
+    from engine.diffusion.bundle import random_bundle
+    from engine.diffusion.graphs import Path as RunPath
+    from engine.diffusion.graphs import compile_blocks
+    from engine.diffusion.inspect import matrix_flops_per_s
+    from engine.diffusion.stream import FaceStream
+    from engine.diffusion.weights import require_memory
+
+    device, path = torch.device(options.device), RunPath(options.path)
+    dtype = getattr(torch, options.dtype or ("bfloat16" if device.type == "cuda" else "float32"))
+    checkpoint = changed(PRESETS[options.config], options.set)
+    require_memory(checkpoint, device, torch.finfo(dtype).bits // 8)
+    flops_per_s = matrix_flops_per_s(device, dtype)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    with torch.inference_mode():
+        bundle = random_bundle(checkpoint, dtype=dtype, device=device)
+        if path.compiled:
+            compile_blocks(bundle.trunk)
+        stages = Stages(device)
+        still = torch.zeros(1, 3, 1, checkpoint.height_px, checkpoint.width_px)
+        stream = stages.measure("open, reference block included", lambda: FaceStream(bundle, still, seed=0, path=path))
+        stages.measure("first generated four frames, cold", stream.next_block)
+        fill(stream)
+        for _ in range(options.iterations):
+            one_block(stream, stages)
+        for _ in range(options.iterations):
+            stages.measure("four frames, whole path", lambda: (stream.settle(), stream.next_block()))
+    memory = {"peak_bytes": torch.cuda.max_memory_allocated(device)} if device.type == "cuda" else {}
+    return figures(checkpoint, stages, flops_per_s, torch.finfo(dtype).bits // 8) | memory | gpu_name(device)
+
+
+def fill(stream: Any) -> None:
+    """Until the window is full, and captured pieces have been warmed up and captured."""
+    checkpoint = stream.checkpoint
+    while stream.denoiser.next_latent < checkpoint.window_latents + 3 * checkpoint.block_latents or stream.pending:
+        stream.settle()
+        stream.next_block()
+
+
+def one_block(stream: Any, stages: Stages) -> None:
+    """The stages of one diffusion block, in the order of the stream, each apart."""
+    checkpoint, denoiser = stream.checkpoint, stream.denoiser
+    stages.measure("clean pass", stream.settle) if checkpoint.passes > checkpoint.schedule.steps else stream.settle()
+    if stream.audio is not None:
+        read, first = stream.timeline.read, denoiser.next_latent
+        stages.measure("sound features of a block", lambda: stream.audio.read(first, checkpoint.block_latents, read))
+    stages.measure("denoise a block", denoiser.denoise)
+    stream.pending, stream.remembered = checkpoint.block_latents, False
+    per_latent = stream.window.samples_per_latent
+    stream.planned_sound = np.zeros(checkpoint.block_latents * per_latent, np.int16)
+    for _ in range(checkpoint.block_latents):
+        stages.measure("decode four frames", stream._decode)
+        stream.timeline.take(per_latent)
+
+
+def figures(checkpoint: Checkpoint, stages: Stages, flops_per_s: float, bytes_per_weight: int) -> dict[str, Any]:
+    cost = estimate.cost(checkpoint, bytes_per_weight=bytes_per_weight)
+    latents = checkpoint.block_latents
+    flop = {
+        "denoise a block": estimate.pass_flop(checkpoint) * checkpoint.schedule.steps * latents,
+        "clean pass": estimate.pass_flop(checkpoint) * latents,
+        "decode four frames": cost.decode_flop,
+        "four frames, whole path": cost.diffusion_flop + cost.decode_flop,
+    }
+    told: dict[str, Any] = {}
+    for name, times_ms in stages.times_ms.items():
+        told[name] = {"ms": percentiles(times_ms)}
+        if name in flop:
+            mean_s = float(np.mean(times_ms)) / 1e3  # of the whole path only the mean is a block's share
+            told[name] |= {
+                "floor_ms": round(1e3 * flop[name] / flops_per_s, 3),
+                "tflops": round(flop[name] / mean_s / 1e12, 4),
+            }
+    median = {name: float(np.median(times)) for name, times in stages.times_ms.items()}
+    diffusion_ms = (median["denoise a block"] + median.get("clean pass", 0.0)) / latents
+    decode_ms = median["decode four frames"]
+    return {
+        "stages": told,
+        "four_frames_ms": {
+            "diffusion": round(diffusion_ms, 3),
+            "decoding": round(decode_ms, 3),
+            "in series": round(diffusion_ms + decode_ms, 3),
+            "floor": [round(ms, 3) for ms in cost.floor_ms(flops_per_s)],
+            "budget": round(estimate.budget_ms(checkpoint), 1),
+        },
+        "first_generated_frame_running_ms": round(median["denoise a block"] + decode_ms, 3),
+        "matrix_tflops_measured": round(flops_per_s / 1e12, 4),
+        "bytes_estimated": cost.bytes_needed,
+    }
+
+
+def gpu_name(device: Any) -> dict[str, str]:
+    import torch
+
+    return {"gpu": torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
+
+
+def main() -> int:
+    options = arguments()
+    try:
+        import torch
+    except ImportError:
+        print("torch is missing: pip install 'understudy[engine]'", file=sys.stderr)
+        return 1
+    if options.device.startswith("cuda") and not torch.cuda.is_available():
+        print("this machine has no CUDA device; --device cpu measures the same stages", file=sys.stderr)
+        return 1
+    if options.device == "cpu":
+        torch.set_num_threads(1)
+    try:
+        measured = run(options)
+    except EngineError as error:
+        print(f"{error} ({error.code})", file=sys.stderr)
+        return 1
+    configuration = {name: value for name, value in vars(options).items() if name != "out"}
+    report(NAME, configuration, measured)
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
+        words = [NAME, options.config, options.device, options.path, *options.set]
+        whole = {"name": NAME, "machine": machine(), "commit": commit()}
+        whole |= {"configuration": configuration, "figures": measured}
+        (options.out / f"{'-'.join(words).replace('=', '')}.json").write_text(json.dumps(whole, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""Bots through the API, as a client sends and reads."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from bot.store import leases, transcripts
+from tests.bot.stores import NOW
+
+
+async def test_a_bot_is_created_scheduled_for_now_under_the_characters_name(api):
+    status, bot = await api.ask("POST", "/bots", json=api.new_bot(metadata={"crm": 7}))
+    assert (status, bot["state"], bot["bot_name"], bot["metadata"]) == (201, "scheduled", "Iris (AI)", {"crm": 7})
+    assert bot["join_at"] == NOW.isoformat().replace("+00:00", "Z")
+
+
+async def test_a_callers_name_gets_the_disclosure(api):
+    _, bot = await api.ask("POST", "/bots", json=api.new_bot(bot_name="Bob"))
+    assert bot["bot_name"] == "Bob (AI)"
+
+
+async def test_a_second_live_bot_for_the_meeting_is_a_conflict_that_names_the_first(api):
+    _, first = await api.ask("POST", "/bots", json=api.new_bot())
+    status, problem = await api.ask("POST", "/bots", json=api.new_bot())
+    assert (status, problem["code"], problem["bot_id"]) == (409, "meeting_taken", first["id"])
+
+
+async def test_of_many_at_once_for_one_meeting_one_is_made_and_all_are_told_its_id(api):
+    answers = await asyncio.gather(*(api.ask("POST", "/bots", json=api.new_bot()) for _ in range(20)))
+    made = [answer["id"] for status, answer in answers if status == 201]
+    told = {answer["bot_id"] for status, answer in answers if status == 409}
+    assert (len(made), told) == (1, set(made))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "status", "code"),
+    [
+        ("character_id", "5f6f1a52-0000-4000-8000-000000000000", 404, "unknown_character"),
+        ("character_id", "nobody", 404, "unknown_character"),
+        ("meeting_url", "ftp://meet.google.com/abc", 422, "bad_meeting_url"),
+        ("meeting_url", "https://user@meet.google.com/abc", 422, "bad_meeting_url"),
+        ("meeting_url", "https://meet.google.com/", 422, "bad_meeting_url"),
+        ("bot_name", "\u200b", 422, "bad_bot_name"),
+        ("join_at", "2024-01-01T00:00:00Z", 422, "bad_join_time"),
+        ("join_at", "0001-01-01T00:00:00+14:00", 422, "bad_join_time"),
+        ("join_at", "2026-11-21T10:00:00", 422, "invalid_request"),
+        ("metadata", {"a": {"b": 1}}, 422, "invalid_request"),
+        ("metadata", {"a": "\0"}, 422, "invalid_request"),
+        ("metadata", {"a": "\ud800"}, 422, "invalid_request"),
+        ("nickname", "Bob", 422, "invalid_request"),
+    ],
+)
+async def test_what_cannot_be_used_is_a_typed_problem(api, field, value, status, code):
+    answer = await api.ask("POST", "/bots", json=api.new_bot(**{field: value}))
+    assert (answer[0], answer[1]["code"]) == (status, code)
+
+
+async def test_an_unknown_field_is_named(api):
+    _, problem = await api.ask("POST", "/bots", json=api.new_bot(nickname="Bob"))
+    assert problem["errors"] == [{"pointer": "/nickname", "message": "Extra inputs are not permitted"}]
+
+
+async def test_pages_of_the_list_meet(api):
+    for number in range(3):
+        await api.ask("POST", "/bots", json=api.new_bot(meeting_url=f"https://meet.google.com/{number}"))
+    _, first = await api.ask("GET", "/bots?limit=2")
+    _, second = await api.ask("GET", f"/bots?limit=2&cursor={first['next_cursor']}&state=scheduled")
+    ids = [bot["id"] for bot in first["data"] + second["data"]]
+    assert (len(set(ids)), first["has_more"], second["has_more"]) == (3, True, False)
+
+
+@pytest.mark.parametrize("query", ["cursor=%00", "cursor=W10", "limit=0", "limit=1&limit=2", "state=asleep", "x=1"])
+async def test_a_query_that_cannot_be_used_is_refused(api, query):
+    status, problem = await api.ask("GET", f"/bots?{query}")
+    assert (status, problem["code"]) == (422, "invalid_request")
+
+
+async def test_a_bot_of_another_workspace_does_not_exist(api):
+    _, bot = await api.ask("POST", "/bots", json=api.new_bot())
+    stranger = await api.with_key(workspace="other")
+    for method, path in (
+        ("GET", ""),
+        ("GET", "/events"),
+        ("GET", "/transcript"),
+        ("GET", "/turns"),
+        ("POST", "/leave"),
+    ):
+        status, problem = await stranger.ask(method, f"/bots/{bot['id']}{path}")
+        assert (status, problem["code"]) == (404, "unknown_bot")
+
+
+async def test_a_bot_that_has_not_started_is_cancelled_by_leave_and_leave_is_safe_twice(api):
+    _, bot = await api.ask("POST", "/bots", json=api.new_bot())
+    answers = [await api.ask("POST", f"/bots/{bot['id']}/leave") for _ in range(2)]
+    assert [(status, seen["state"], seen["code"]) for status, seen in answers] == [
+        (202, "cancelled", "asked_to_leave")
+    ] * 2
+
+
+async def test_events_and_transcript_are_read_from_where_the_client_is(api):
+    _, bot = await api.ask("POST", "/bots", json=api.new_bot())
+    segment = transcripts.Segment(
+        speaker_id="1", speaker_name="Ada", text="<b>hi</b>", start_ms=0, end_ms=9, source="test", confidence=0.5
+    )
+    async with api.store.database.write() as session:
+        launch_by = NOW + timedelta(seconds=9)
+        await leases.claim_due(session, owner="d", data={"p": 1}, due_by=NOW, now=NOW, launch_by=launch_by, limit=1)
+        await transcripts.append(session, bot["id"], attempt=1, segment=segment)
+    _, events = await api.ask("GET", f"/bots/{bot['id']}/events?after=1")
+    _, transcript = await api.ask("GET", f"/bots/{bot['id']}/transcript")
+    assert [(event["sequence"], event["state"], event["data"]) for event in events["data"]] == [
+        (2, "claimed", {"p": 1})
+    ]
+    assert [(one["sequence"], one["text"]) for one in transcript["data"]] == [(1, "<b>hi</b>")]

@@ -1,0 +1,106 @@
+"""What every endpoint does alike: keys, problems, bodies, health, the description."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from bot.api import openapi
+from bot.api.app import PREFIX, ROUTES
+from bot.store import keys
+from tests.bot.stores import NOW
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
+
+
+def test_the_description_is_valid_openapi_and_names_every_route():
+    document = openapi.describe(ROUTES, prefix=PREFIX, version="1")
+    OpenAPIV31SpecValidator(document).validate()
+    assert {route.name for route in ROUTES} == {
+        operation["operationId"] for path in document["paths"].values() for operation in path.values()
+    }
+
+
+def test_every_scope_a_route_needs_can_be_given():
+    assert {route.scope for route in ROUTES} == set(keys.ALL_SCOPES)
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer uk_x", "Basic abc", "Bearer uk_0123456789abcdef_" + "a" * 43])
+async def test_without_a_valid_key_nothing_is_answered(api, header):
+    status, problem = await api.ask("GET", "/bots", headers={"Authorization": header})
+    assert (status, problem["code"], problem["retryable"]) == (401, "unauthorized", False)
+
+
+async def test_a_revoked_key_opens_nothing(api):
+    async with api.store.database.write() as session:
+        await keys.revoke(session, api.key.split("_")[1], workspace_id=api.store.workspace.id, now=NOW)
+    assert (await api.ask("GET", "/bots"))[0] == 401
+
+
+async def test_a_key_opens_only_what_its_scopes_name(api):
+    reader = await api.with_key(scopes=("bots:read",))
+    assert (await reader.ask("GET", "/bots"))[0] == 200
+    status, problem = await reader.ask("POST", "/bots", json={})
+    assert (status, problem["code"], problem["scope"]) == (403, "insufficient_scope", "bots:write")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "code"),
+    [
+        (b"{", "application/json", 400, "malformed_json"),
+        (b'{"a": NaN}', "application/json", 400, "malformed_json"),
+        (b"\xff", "application/json", 400, "malformed_json"),
+        (b"[" * 100_000, "application/json", 400, "malformed_json"),
+        (b"[]", "application/json", 422, "invalid_request"),
+        (b"{}", "text/plain", 415, "unsupported_media_type"),
+        (b'{"x":"' + b"a" * 300_000 + b'"}', "application/json", 413, "body_too_large"),
+    ],
+)
+async def test_a_body_that_cannot_be_read_is_a_problem(api, body, kind, status, code):
+    answer = await api.ask("POST", "/bots", data=body, headers={"Content-Type": kind})
+    assert (answer[0], answer[1]["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("PUT", "/bots", 405)])
+async def test_what_is_not_there_is_a_problem_too(api, method, path, status):
+    async with api.client.request(method, f"/api/v1{path}") as response:
+        problem = await response.json(content_type=None)
+        assert response.content_type == "application/problem+json"
+        assert (response.status, problem["status"], problem["instance"]) == (status, status, f"/api/v1{path}")
+        assert problem["request_id"] == response.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json"])
+async def test_health_and_description_need_no_key(api, path):
+    async with api.client.get(path) as response:
+        assert response.status == 200
+
+
+async def test_a_character_is_made_listed_and_taught(api):
+    new = {"name": "Milo", "image_base64": base64.b64encode(PNG).decode(), "aliases": ["Mylo"]}
+    status, made = await api.ask("POST", "/characters", json=new)
+    document = {"name": "tea.md", "text": "Green tea.\n\nBlack tea."}
+    taught = [await api.ask("POST", f"/characters/{made['id']}/documents", json=document) for _ in range(2)]
+    _, documents = await api.ask("GET", f"/characters/{made['id']}/documents")
+    _, listed = await api.ask("GET", "/characters")
+    assert (status, [one["name"] for one in listed["data"]]) == (201, ["Iris", "Milo"])
+    assert [answer[0] for answer in taught] == [201, 201] and [one["name"] for one in documents["data"]] == ["tea.md"]
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"image_base64": base64.b64encode(b"GIF89a").decode()}, 422, "bad_image"),
+        ({"image_base64": "***"}, 422, "bad_image"),
+        ({"likeness": "consented"}, 422, "bad_character"),
+        ({"likeness": "borrowed"}, 422, "bad_character"),
+        ({"name": "iris!"}, 409, "character_exists"),
+        ({"name": "!"}, 422, "bad_character"),
+    ],
+)
+async def test_a_character_that_cannot_be_is_refused(api, change, status, code):
+    new = {"name": "Milo", "image_base64": base64.b64encode(PNG).decode(), **change}
+    answer = await api.ask("POST", "/characters", json=new)
+    assert (answer[0], answer[1]["code"]) == (status, code)

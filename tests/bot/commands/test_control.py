@@ -1,0 +1,46 @@
+"""The commands of store and control, run as a user runs them, each in a process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from bot.config import Settings, environment_of
+
+
+@pytest.fixture
+def understudy(tmp_path):
+    def run(*words):
+        environment = {"PATH": "/usr/bin:/bin", **environment_of(Settings(home=tmp_path / "home"))}
+        return subprocess.run(
+            [sys.executable, "-m", "bot", *words], env=environment, capture_output=True, text=True, timeout=60
+        )
+
+    return run
+
+
+@pytest.mark.slow
+def test_a_database_is_made_checked_and_keyed(understudy):
+    assert understudy("db", "check").returncode == 1
+    assert [understudy("db", "upgrade").returncode for _ in range(2)] == [0, 0]
+    assert understudy("db", "check").returncode == 0
+    made = json.loads(understudy("keys", "create", "--json", "--name", "ci").stdout)
+    assert made["key"].startswith(f"uk_{made['id']}_")
+    assert understudy("keys", "revoke", made["id"]).returncode == 0
+    assert "revoked" in understudy("keys", "list").stdout
+    unknown = understudy("keys", "revoke", "0" * 16)
+    assert (unknown.returncode, "unknown_key" in unknown.stderr) == (1, True)
+
+
+def test_asking_for_help_loads_nothing_heavy():
+    ours = ("api", "worker", "dispatcher", "bot-host", "db", "keys", "knowledge", "character")
+    code = (
+        "import argparse, importlib, sys; from bot.cli import COMMANDS\n"
+        f"for name in {ours!r}: importlib.import_module(COMMANDS[name][0]).arguments(argparse.ArgumentParser())\n"
+        "heavy = {'sqlalchemy', 'celery', 'aiohttp', 'alembic', 'pydantic'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

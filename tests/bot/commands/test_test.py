@@ -1,0 +1,80 @@
+"""`understudy test`: what it runs in which order, and how it counts."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from bot.commands import test as command
+from bot.config import Settings
+
+
+def _plan(words: list[str], *, acceptance: bool = False, fast_only: bool = False) -> list[str]:
+    checks, runs = command.plan(words, acceptance=acceptance, fast_only=fast_only)
+    return [step.name for step in (*checks, *runs)]
+
+
+def test_checks_come_first_then_the_fast_tests() -> None:
+    checks = ["ruff check", "ruff format", "import contracts", "mypy"]
+    assert _plan([]) == [*checks, "fast tests", "tests on real parts"]
+    assert _plan([], fast_only=True) == [*checks, "fast tests"]
+    assert _plan([], acceptance=True) == [*checks, "fast tests", "tests on real parts", "acceptance"]
+
+
+def test_every_test_is_in_exactly_one_run() -> None:
+    for slow in (False, True):
+        for acceptance in (False, True):
+            marks = {"slow": slow, "acceptance": acceptance}
+            expressions = [step.argv[-1] for step in (command.FAST, command.REAL, command.ACCEPTANCE)]
+            assert sum(bool(eval(expression, {}, marks)) for expression in expressions) == 1
+
+
+@pytest.mark.parametrize("words", [["tests/bot/test_nothing.py"], ["--", "-k", "x"], ["tests", "-k", "x"]])
+def test_words_of_the_caller_go_to_pytest(words: list[str]) -> None:
+    parser = argparse.ArgumentParser()
+    command.arguments(parser)
+    parsed = parser.parse_args(words)
+    given = [word for word in words if word != "--"]
+    _, (chosen,) = command.plan(command.words_of(parsed), acceptance=False, fast_only=False)
+    assert list(chosen.argv[-len(given) :]) == given
+
+
+@pytest.mark.parametrize(
+    ("line", "counts"),
+    [
+        ("12 passed in 3.21s\n", {"passed": 12}),
+        (
+            "==== 1 failed, 3 passed, 2 skipped, 1 error in 61.00s (0:01:01) ====\n",
+            {"failed": 1, "passed": 3, "skipped": 2, "error": 1},
+        ),
+        ("2 errors in 0.10s", {"error": 2}),
+        ("assert 3 passed", {}),
+        ("", {}),
+    ],
+)
+def test_the_closing_line_of_pytest_is_counted(line: str, counts: dict[str, int]) -> None:
+    assert command.closing_counts(line) == Counter(counts)
+
+
+def test_a_test_that_fails_fails_the_command() -> None:
+    nonexistent = argparse.Namespace(words=["tests/bot/commands/nonexistent.py"], all=False, fast=False)
+    assert command.run(nonexistent, Settings()) == 1
+
+
+def test_pytest_is_shown_as_it_runs_and_counted(capsys) -> None:
+    words = ["tests/bot/commands/test_test.py::test_checks_come_first_then_the_fast_tests"]
+    assert command.run(argparse.Namespace(words=words, all=False, fast=False), Settings()) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "1 passed" in lines[-3] and lines[-1].startswith("understudy test: 1 passed in ")
+
+
+def test_a_benchmark_that_does_not_exist_is_named_with_those_that_do() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bot", "bench", "nothing"], cwd=command.ROOT, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 1
+    assert "'nothing'" in done.stderr and "startup" in done.stderr and "(no_such_benchmark)" in done.stderr

@@ -1,0 +1,84 @@
+"""Is it for us?"""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.conversation.addressing import (
+    Because,
+    Remark,
+    asks_to_leave,
+    is_backchannel,
+    names_us,
+    says_goodbye,
+    says_stop,
+    why,
+)
+
+NAMES = ("Iris", "Miss Iris")
+
+
+def remark(text: str, **changed: object) -> Remark:
+    given: dict = {"others": 3, "names": NAMES, "since_answer_s": None} | changed
+    return Remark(text=text, **given)
+
+
+@pytest.mark.parametrize("text", ["Iris, what is mulch", "tell us, Miss Iris", "hey irish what is mulch", "ask iris"])
+def test_a_name_is_heard_even_misheard(text: str):
+    assert names_us(text, NAMES)
+
+
+@pytest.mark.parametrize(
+    "text", ["ours are fine", "the areas are dry", "hours later", "he arrives at errors", "a rose is"]
+)
+def test_common_words_that_sound_alike_are_no_name(text: str):
+    assert not names_us(text, NAMES)
+
+
+def test_a_written_name_is_spelled_right():
+    assert names_us("@iris hello", NAMES, written=True) and not names_us("irish coffee", NAMES, written=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "because"),
+    [
+        (remark("what is mulch", others=1), Because.ALONE),
+        (remark("what is mulch"), Because.NOT_ADDRESSED),
+        (remark("Iris what is mulch"), Because.NAME),
+        (remark("and bark", since_answer_s=10.0), Because.REPLY),
+        (remark("and bark", since_answer_s=10.1), Because.NOT_ADDRESSED),
+        (remark("and bark", since_answer_s=1.0, written=True), Because.NOT_ADDRESSED),
+    ],
+)
+def test_each_rule_decides(said: Remark, because: Because):
+    assert why(said) is because
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Goodbye, Iris!", "bye bye", "okay thanks good bye", "see you later Iris", "please leave", "you can leave now"],
+)
+def test_farewells_are_understood(text: str):
+    assert says_goodbye(text, NAMES)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "how do i say goodbye to slugs",
+        "should i leave the roots in",
+        "can i leave tomatoes outside",
+        "please leave a gap",
+    ],
+)
+def test_questions_about_leaving_are_no_farewell(text: str):
+    assert not says_goodbye(text, NAMES)
+
+
+def test_being_asked_to_leave_is_told_from_a_farewell():
+    assert asks_to_leave("Iris, please leave the meeting", NAMES) and not asks_to_leave("goodbye", NAMES)
+
+
+def test_stop_and_nods_are_short():
+    assert says_stop("Iris stop please", NAMES) and not says_stop("how do i stop slugs", NAMES)
+    assert is_backchannel("oh okay") and not is_backchannel("okay and roses")

@@ -1,0 +1,206 @@
+"""The turn-taker on a virtual clock: cases, and what holds for every history."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.conversation.turn_events import (
+    ChatWritten,
+    Effect,
+    Event,
+    Heard,
+    Ignore,
+    Interrupt,
+    Leave,
+    PeopleChanged,
+    PlaybackBegan,
+    PlaybackEnded,
+    SayAsked,
+    SayGoodbye,
+    Speak,
+    SpeechBegan,
+    SpeechStopped,
+    Stop,
+    Think,
+    Tick,
+)
+from bot.conversation.turns import BARGE_IN_S, GOODBYE_LIMIT_S, THINK_LIMIT_S, Phase, State, step
+
+QUESTION = "how often should i water tomatoes"
+
+
+def play(*events: Event, others: int = 1) -> tuple[State, list[Effect]]:
+    state, told = State(names=("Iris",), others=others), []
+    for event in events:
+        state, effects = step(state, event)
+        told += effects
+    return state, told
+
+
+def says(speaker: str, text: str, at_s: float, lasting_s: float = 0.4) -> tuple[Event, ...]:
+    return (
+        SpeechBegan(at_s=at_s, speaker=speaker),
+        SpeechStopped(at_s=at_s + lasting_s, speaker=speaker),
+        Heard(at_s=at_s + lasting_s + 0.1, speaker=speaker, text=text),
+    )
+
+
+def spoken(epoch: int, at_s: float, lasting_s: float = 3.0) -> tuple[Event, ...]:
+    return (PlaybackBegan(at_s=at_s, epoch=epoch), PlaybackEnded(at_s=at_s + lasting_s, epoch=epoch))
+
+
+def questions(effects: list[Effect]) -> list[str]:
+    return [effect.question for effect in effects if isinstance(effect, Think)]
+
+
+def test_a_question_by_the_only_other_person_is_thought_about():
+    state, effects = play(*says("ann", QUESTION, 1.0))
+    assert state.phase is Phase.THINK and questions(effects) == [QUESTION]
+
+
+def test_an_answer_heard_to_its_end_leads_back_to_listening():
+    state, _ = play(*says("ann", QUESTION, 1.0), *spoken(1, 2.5))
+    assert state.phase is Phase.LISTEN and state.answered == ("ann", 5.5)
+
+
+def test_with_more_people_the_bot_answers_only_to_its_name():
+    assert questions(play(*says("ann", QUESTION, 1.0), others=3)[1]) == []
+    assert len(questions(play(*says("ann", f"Iris, {QUESTION}", 1.0), others=3)[1])) == 1
+
+
+def test_the_one_just_answered_needs_no_name_for_ten_seconds():
+    first = (*says("ann", f"Iris {QUESTION}", 1.0), *spoken(1, 2.0))
+    assert len(questions(play(*first, *says("ann", "and roses", 9.0), others=3)[1])) == 2
+    assert len(questions(play(*first, *says("ben", "and roses", 9.0), others=3)[1])) == 1
+    assert len(questions(play(*first, *says("ann", "and roses", 16.0), others=3)[1])) == 1
+
+
+def test_speech_over_the_answer_interrupts_it_after_half_a_second():
+    talking = (*says("ann", QUESTION, 1.0), PlaybackBegan(at_s=2.0, epoch=1), SpeechBegan(at_s=3.0, speaker="ann"))
+    assert not any(isinstance(e, Interrupt) for e in play(*talking, Tick(at_s=3.0 + BARGE_IN_S - 0.05))[1])
+    state, effects = play(*talking, Tick(at_s=3.0 + BARGE_IN_S))
+    assert effects[-1] == Interrupt(epoch=2, by="ann") and state.phase is Phase.CANDIDATE
+
+
+def test_a_nod_in_words_does_not_interrupt():
+    nodded = (*says("ann", QUESTION, 1.0), PlaybackBegan(at_s=2.0, epoch=1), *says("ann", "okay", 3.0, 0.3))
+    state, effects = play(*nodded)
+    assert state.phase is Phase.SPEAK and not any(isinstance(effect, Interrupt) for effect in effects)
+
+
+def test_the_word_stop_silences_at_once():
+    _, effects = play(*says("ann", QUESTION, 1.0), PlaybackBegan(at_s=2.0, epoch=1), *says("ann", "stop", 3.0, 0.3))
+    assert Interrupt(epoch=2, by="ann") in effects and len(questions(effects)) == 1
+
+
+def test_a_question_said_in_two_breaths_is_one_question():
+    _, effects = play(*says("ann", "how often should i", 1.0), *says("ann", "water tomatoes", 1.8, 0.9))
+    assert questions(effects)[-1] == QUESTION
+
+
+def test_a_second_asker_is_answered_after_the_first():
+    asked = (*says("ann", f"Iris {QUESTION}", 1.0), *says("ben", "Iris what about roses", 2.0, 0.4))
+    _, effects = play(*asked, others=2)
+    assert len(questions(effects)) == 1
+    _, effects = play(*asked, *spoken(1, 2.6), others=2)
+    assert questions(effects)[-1] == "Iris what about roses"
+
+
+def test_goodbye_is_answered_and_then_the_bot_leaves():
+    state, effects = play(*says("ann", "Goodbye Iris", 1.0), *spoken(1, 2.0))
+    assert effects[-2:] == [SayGoodbye(epoch=1), Leave(reason="goodbye")] and state.phase is Phase.STOPPED
+
+
+def test_a_goodbye_nobody_hears_is_not_waited_for():
+    _, effects = play(*says("ann", "please leave", 1.0), Tick(at_s=1.6 + GOODBYE_LIMIT_S))
+    assert effects[-1] == Leave(reason="goodbye")
+
+
+def test_the_kill_switch_silences_and_leaves_whatever_happens_after():
+    state, effects = play(*says("ann", QUESTION, 1.0), Stop(at_s=2.0), *says("ann", QUESTION, 3.0))
+    assert effects[-2:] == [Interrupt(epoch=2, by=""), Leave(reason="stopped")] and state.phase is Phase.STOPPED
+
+
+def test_a_mind_that_never_answers_is_given_up():
+    state, effects = play(*says("ann", QUESTION, 1.0), Tick(at_s=2.0 + THINK_LIMIT_S))
+    assert state.phase is Phase.LISTEN and effects[-1] == Interrupt(epoch=2, by="")
+
+
+def test_a_mention_in_the_chat_is_answered():
+    mention = ChatWritten(at_s=1.0, speaker="ann", text="@Iris when do I plant garlic?")
+    _, effects = play(mention, others=5)
+    assert [effect.written for effect in effects if isinstance(effect, Think)] == [True]
+
+
+def test_the_greeting_is_said_and_can_be_interrupted():
+    greeted = (SayAsked(at_s=0.0, text="Hello"), PlaybackBegan(at_s=0.5, epoch=1))
+    assert play(*greeted)[1] == [Speak(text="Hello", epoch=1)]
+    _, effects = play(*greeted, SpeechBegan(at_s=1.0, speaker="ann"), Tick(at_s=1.6))
+    assert effects[-1] == Interrupt(epoch=2, by="ann")
+
+
+NAMES = st.sampled_from(["ann", "ben", "cem"])
+TEXTS = st.sampled_from(
+    [QUESTION, f"Iris, {QUESTION}", "", "mhm", "stop", "thanks Iris", "goodbye Iris", "and you ben"]
+)
+EPOCHS = st.integers(0, 12)
+KINDS = (
+    lambda at_s, name, text, number: PeopleChanged(at_s=at_s, others=number % 4),
+    lambda at_s, name, text, number: SpeechBegan(at_s=at_s, speaker=name),
+    lambda at_s, name, text, number: SpeechStopped(at_s=at_s, speaker=name),
+    lambda at_s, name, text, number: Heard(at_s=at_s, speaker=name, text=text),
+    lambda at_s, name, text, number: ChatWritten(at_s=at_s, speaker=name, text=text),
+    lambda at_s, name, text, number: PlaybackBegan(at_s=at_s, epoch=number),
+    lambda at_s, name, text, number: PlaybackEnded(at_s=at_s, epoch=number),
+    lambda at_s, name, text, number: Tick(at_s=at_s),
+    lambda at_s, name, text, number: Stop(at_s=at_s) if number == 12 else Tick(at_s=at_s),
+)
+STEPS = st.lists(st.tuples(st.sampled_from(KINDS), st.floats(0, 3), NAMES, TEXTS, EPOCHS), max_size=60)
+
+
+def history(steps: list) -> list[Event]:
+    at_s, events = 0.0, []
+    for kind, later_s, name, text, number in steps:
+        at_s += later_s
+        events.append(kind(at_s, name, text, number))
+    return events
+
+
+@settings(max_examples=80, deadline=None)
+@given(STEPS, st.integers(0, 3))
+def test_epochs_only_grow_and_each_is_for_one_answer(steps: list, others: int):
+    _, effects = play(*history(steps), others=others)
+    epochs = [effect.epoch for effect in effects if not isinstance(effect, Ignore | Leave)]
+    assert epochs == sorted(epochs)
+    answers = [effect.epoch for effect in effects if isinstance(effect, Think | Speak | SayGoodbye)]
+    assert len(answers) == len(set(answers))
+
+
+@settings(max_examples=80, deadline=None)
+@given(STEPS, st.integers(0, 3))
+def test_the_bot_never_speaks_on_through_half_a_second_of_someone_else(steps: list, others: int):
+    state = State(names=("Iris",), others=others)
+    for event in history(steps):
+        state, _ = step(state, event)
+        if state.phase not in {Phase.STOPPED, Phase.LEAVING} and state.busy:
+            assert all(event.at_s - since_s < BARGE_IN_S for _, since_s in state.talking)
+
+
+@settings(max_examples=80, deadline=None)
+@given(STEPS, st.integers(0, 3))
+def test_leaving_happens_once_and_nothing_follows_it(steps: list, others: int):
+    _, effects = play(*history(steps), others=others)
+    leaves = [index for index, effect in enumerate(effects) if isinstance(effect, Leave)]
+    stopped = [event for event in history(steps) if isinstance(event, Stop)]
+    assert len(leaves) <= 1 + len(stopped)
+    if leaves:
+        assert not any(isinstance(e, Think | Speak | SayGoodbye) for e in effects[leaves[0] :])
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS)
+def test_among_several_the_first_thing_thought_about_names_the_bot(steps: list):
+    crowd = [event for event in history(steps) if not isinstance(event, PeopleChanged)]
+    asked = questions(play(*crowd, others=3)[1])
+    assert not asked or "Iris" in asked[0]

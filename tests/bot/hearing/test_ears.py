@@ -1,0 +1,130 @@
+"""The ears on real Silero, with a recogniser that counts what it is fed."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from typing import Self
+
+import numpy as np
+import pytest
+
+from bot.hearing.base import RATE_HZ, HearingError, HearingEvent, Recognised, SpeechEnded, SpeechStarted, Utterance
+from bot.hearing.ears import PREROLL_SAMPLES, RecognisingEars
+
+WAIT_S = 10.0
+
+
+class Counting:
+    """A recogniser whose words are the number of samples it was fed."""
+
+    name, grade = "counting", "demo"
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.fails = fails
+        self.starts: list[tuple[str, int]] = []
+        self._fed: dict[str, int] = {}
+
+    async def start(self, stream: str, start_sample: int) -> None:
+        self.starts.append((stream, start_sample))
+        self._fed[stream] = 0
+
+    async def feed(self, stream: str, pcm: np.ndarray) -> None:
+        self._fed[stream] += len(pcm)
+
+    async def finish(self, stream: str) -> Recognised:
+        if self.fails:
+            raise HearingError("gone")
+        return Recognised(text=str(self._fed.pop(stream)), words=(), confidence=1.0, alternatives=("other",))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def speech() -> np.ndarray:
+    """Half a second of silence, a spoken sentence, a second of silence; 16 kHz."""
+    said = subprocess.run(
+        ["espeak-ng", "-v", "en-us", "--stdout", "How often should I water my tomatoes"],
+        capture_output=True,
+        check=True,
+    ).stdout
+    import soxr
+
+    pcm = np.frombuffer(said[44 : 44 + (len(said) - 44) // 2 * 2], np.int16)
+    quiet = np.zeros(RATE_HZ, np.int16)
+    return np.concatenate([quiet[: RATE_HZ // 2], soxr.resample(pcm, 22050, RATE_HZ), quiet])
+
+
+def feed(ears: RecognisingEars, stream: str, start: int, pcm: np.ndarray) -> None:
+    for at in range(0, len(pcm), 320):
+        ears.feed(stream, start + at, pcm[at : at + 320])
+
+
+async def take(ears: RecognisingEars, count: int) -> list[HearingEvent]:
+    taken: list[HearingEvent] = []
+    async with asyncio.timeout(WAIT_S):
+        async for event in ears.events():
+            taken.append(event)
+            if len(taken) == count:
+                break
+    return taken
+
+
+async def test_a_sentence_is_started_ended_and_put_into_words(speech):
+    recogniser = Counting()
+    async with RecognisingEars(recogniser) as ears:
+        feed(ears, "ann", 50_000, speech)
+        started, ended, utterance = await take(ears, 3)
+    assert isinstance(started, SpeechStarted) and isinstance(ended, SpeechEnded) and isinstance(utterance, Utterance)
+    loud = np.flatnonzero(np.abs(speech.astype(int)) > 600) + 50_000
+    assert abs(started.start_sample - loud[0]) < RATE_HZ * 0.05
+    assert abs(ended.end_sample - loud[-1]) < RATE_HZ * 0.08
+    assert recogniser.starts == [("ann", started.start_sample - PREROLL_SAMPLES)]
+    assert int(utterance.text) == ended.decided_sample - recogniser.starts[0][1]
+
+
+async def test_a_stream_that_falls_silent_by_sending_nothing_is_ended(speech):
+    cut = int(np.flatnonzero(np.abs(speech.astype(int)) > 600)[-1])
+    async with RecognisingEars(Counting()) as ears:
+        feed(ears, "ann", 0, speech[:cut])
+        events = await take(ears, 3)
+    assert isinstance(events[1], SpeechEnded) and abs(events[1].end_sample - cut) < RATE_HZ * 0.1
+
+
+async def test_a_long_gap_in_the_positions_is_silence(speech):
+    cut = int(np.flatnonzero(np.abs(speech.astype(int)) > 600)[-1])
+    async with RecognisingEars(Counting()) as ears:
+        feed(ears, "ann", 0, speech[:cut])
+        feed(ears, "ann", 20 * RATE_HZ, speech)
+        events = await take(ears, 5)
+    starts = [event.start_sample for event in events if isinstance(event, SpeechStarted)]
+    assert len(starts) == 2 and starts[1] > 20 * RATE_HZ
+
+
+async def test_two_people_at_once_are_two_utterances(speech):
+    async with RecognisingEars(Counting()) as ears:
+        for at in range(0, len(speech), 320):
+            ears.feed("ann", at, speech[at : at + 320])
+            ears.feed("ben", at, speech[at : at + 320])
+        events = await take(ears, 6)
+    assert {event.stream for event in events if isinstance(event, Utterance)} == {"ann", "ben"}
+
+
+async def test_silence_and_noise_are_nobody():
+    noise = np.random.default_rng(7).normal(0, 300, 3 * RATE_HZ).astype(np.int16)
+    async with RecognisingEars(Counting()) as ears:
+        feed(ears, "ann", 0, np.zeros(3 * RATE_HZ, np.int16))
+        feed(ears, "ann", 3 * RATE_HZ, noise)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.7):
+                await take(ears, 1)
+
+
+async def test_a_recogniser_that_is_gone_ends_the_events_with_its_error(speech):
+    async with RecognisingEars(Counting(fails=True)) as ears:
+        feed(ears, "ann", 0, speech)
+        with pytest.raises(HearingError):
+            await take(ears, 3)

@@ -1,0 +1,67 @@
+"""A character's folder becomes a character, and stays the same one when it changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.library.importing import ensure_character
+from bot.store import knowledge
+from bot.store.characters import BadCharacter
+
+TOML = """
+name = "Milo"
+aliases = ["Mylo"]
+persona = "Kind."
+greeting = "Hello."
+voice = "espeak:en"
+language = "en"
+likeness = "fictional"
+image = "portrait.png"
+record = "record"
+"""
+
+
+def split(name, text):
+    return [(name, paragraph) for paragraph in text.split("\n\n")]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    home = tmp_path / "milo"
+    for part in ("knowledge", "record"):
+        (home / part).mkdir(parents=True)
+    (home / "character.toml").write_text(TOML)
+    (home / "portrait.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (home / "knowledge" / "tea.md").write_text("Green tea.\n\nBlack tea.")
+    (home / "knowledge" / "picture.png").write_bytes(b"")
+    return home
+
+
+async def ensure(store, folder):
+    async with store.database.write() as session:
+        character = await ensure_character(session, folder, workspace_id=store.workspace.id, split=split)
+        return character, await knowledge.passages(session, character.knowledge_base_id)
+
+
+async def test_all_a_folder_says_is_kept(store, folder):
+    character, passages = await ensure(store, folder)
+    assert (character.name, character.slug, list(character.aliases)) == ("Milo", "milo", ["Mylo"])
+    assert (character.image_path, character.record_path) == (str(folder / "portrait.png"), str(folder / "record"))
+    assert character.settings == {"language": "en"}
+    assert [passage.text for passage in passages] == ["Green tea.", "Black tea."]
+
+
+async def test_a_changed_folder_changes_the_character_and_keeps_its_id(store, folder):
+    before, _ = await ensure(store, folder)
+    (folder / "character.toml").write_text(TOML.replace("Kind.", "Brief."))
+    (folder / "knowledge" / "tea.md").write_text("White tea.")
+    after, passages = await ensure(store, folder)
+    assert (after.id, after.persona) == (before.id, "Brief.")
+    assert [passage.text for passage in passages] == ["White tea."]
+
+
+@pytest.mark.parametrize("broken", ["portrait.png", "character.toml"])
+async def test_a_folder_with_a_part_missing_is_a_typed_error(sqlite_store, folder, broken):
+    (folder / broken).unlink()
+    with pytest.raises(BadCharacter):
+        await ensure(sqlite_store, folder)

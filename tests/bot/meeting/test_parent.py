@@ -1,0 +1,88 @@
+"""The small parent, with real processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+RUN = "import sys; from bot.meeting.parent import Parent; sys.exit(Parent(sys.argv[1:], grace_s=1.0).run())"
+CHILD = """
+import os, signal, subprocess, sys, time
+folder = sys.argv[1]
+if "stubborn" in sys.argv:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if "polite" in sys.argv:
+    def leave(*_):
+        time.sleep(0.4)
+        sys.exit(5)
+    signal.signal(signal.SIGTERM, leave)
+helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+open(folder + "/pids", "w").write(f"{os.getpid()} {helper.pid}")
+if "ends" in sys.argv:
+    sys.exit(7)
+kill_fd = int(sys.argv[sys.argv.index("--kill-fd") + 1])
+if "killed" in sys.argv:
+    sys.exit(9 if os.read(kill_fd, 1) == b"k" else 1)
+time.sleep(600)
+"""
+
+
+def until(probe: Callable[[], object], timeout_s: float = 10.0) -> object:
+    deadline = time.monotonic() + timeout_s
+    while not (value := probe()):
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.02)
+    return value
+
+
+def start(folder: Path, *words: str) -> tuple[subprocess.Popen[bytes], list[int]]:
+    parent = subprocess.Popen([sys.executable, "-c", RUN, sys.executable, "-c", CHILD, str(folder), *words])
+    pids = folder / "pids"
+    until(lambda: pids.exists() and len(pids.read_text().split()) == 2)
+    return parent, [int(pid) for pid in pids.read_text().split()]
+
+
+def gone(pids: list[int]) -> bool:
+    return not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids)
+
+
+def test_what_the_child_lost_is_ended_with_it(tmp_path: Path) -> None:
+    parent, pids = start(tmp_path, "ends")
+    assert parent.wait(10) == 7
+    assert gone(pids)
+
+
+def test_a_child_that_does_not_leave_in_time_is_killed(tmp_path: Path) -> None:
+    parent, pids = start(tmp_path, "stubborn")
+    parent.send_signal(signal.SIGTERM)
+    assert parent.wait(10) == 128 + signal.SIGKILL
+    assert gone(pids)
+
+
+def test_a_wish_told_twice_at_once_is_one_wish(tmp_path: Path) -> None:
+    parent, pids = start(tmp_path, "polite")
+    parent.send_signal(signal.SIGTERM)
+    parent.send_signal(signal.SIGTERM)
+    assert parent.wait(10) == 5, "it was let to leave by itself"
+    assert gone(pids)
+
+
+def test_the_kill_switch_reaches_the_child_by_its_own_pipe(tmp_path: Path) -> None:
+    parent, pids = start(tmp_path, "stubborn", "killed")
+    parent.send_signal(signal.SIGUSR1)
+    assert parent.wait(10) == 9
+    assert gone(pids)
+
+
+def test_the_child_does_not_outlive_a_killed_parent(tmp_path: Path) -> None:
+    parent, pids = start(tmp_path)
+    parent.kill()
+    parent.wait(10)
+    until(lambda: gone(pids[:1]))
+    if psutil.pid_exists(pids[1]):  # a helper that asked for a session of its own ends by its own means
+        os.kill(pids[1], signal.SIGKILL)

@@ -1,0 +1,40 @@
+"""Celery's settings: short, repeatable, unpickled messages; and a task that only asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from celery.exceptions import Retry
+
+from bot.config import Settings
+from bot.scheduling.celery_app import TIME_LIMIT_S, broker_url, launch_routes, make_celery
+from bot.scheduling.relay import BrokerUnavailable
+from bot.scheduling.tasks import LAUNCH_BOT, RETRIES, RETRY_S
+
+
+@pytest.fixture
+def app(tmp_path):
+    return make_celery(Settings(home=tmp_path))
+
+
+def test_the_default_broker_is_the_private_socket_of_the_home():
+    assert broker_url(Settings(home=Path("/srv/u"))) == "redis+socket:///srv/u/run/redis.sock"
+    assert broker_url(Settings(broker_url="redis://host/1")) == "redis://host/1"
+
+
+def test_no_message_can_outlive_its_task_or_carry_a_pickle(app):
+    visibility_s = app.conf.broker_transport_options["visibility_timeout"]
+    assert visibility_s > 2 * TIME_LIMIT_S and visibility_s > RETRIES * RETRY_S
+    assert list(app.conf.accept_content) == ["json"] and app.conf.result_backend is None
+    assert app.conf.task_acks_late and app.conf.worker_prefetch_multiplier == 1
+
+
+def test_a_launch_without_a_host_is_tried_again(app):
+    with pytest.raises(Retry):
+        app.tasks[LAUNCH_BOT].apply(args=["bot", 1], throw=True)
+
+
+def test_without_a_broker_publishing_is_a_typed_error(app):
+    with pytest.raises(BrokerUnavailable):
+        launch_routes(app)["bot.claimed"]({"bot_id": "b", "attempt": 1})

@@ -1,0 +1,140 @@
+"""From a due bot to a running process through real parts: Redis, Celery worker, dispatcher, bot host."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+
+import psutil
+import pytest
+
+from bot.clock import RealClock
+from bot.config import Settings, environment_of
+from bot.domain.lifecycle import BotState
+from bot.scheduling.celery_app import launch_routes, make_celery
+from bot.scheduling.dispatcher import Dispatcher
+from bot.scheduling.launchers.subprocess import host_socket
+from bot.store import bots
+from tests.bot.clocks import until
+from tests.bot.stores import seeded
+
+pytestmark = pytest.mark.slow
+
+PLAYS_BOT = (sys.executable, "-c", "import time; time.sleep(120)", "{bot_id}", "{attempt}", "{task_id}")
+HOST = """
+import asyncio, json, sys
+from pathlib import Path
+from bot.clock import RealClock
+from bot.commands.stopping import stop_event
+from bot.scheduling.host import BotHost
+from bot.store.session import Database
+
+async def main(url, socket, logs, argv):
+    async with Database.open(url) as database:
+        host = BotHost(database, socket=Path(socket), logs=Path(logs), max_bots=4, clock=RealClock(), argv=argv)
+        await host.run(stop_event())
+
+asyncio.run(main(*sys.argv[1:4], json.loads(sys.argv[4])))
+"""
+
+
+@contextmanager
+def child(*argv, env=None):
+    """A real process, ended with its whole group."""
+    process = subprocess.Popen(argv, env={**os.environ, **(env or {})}, start_new_session=True)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+class Installation:
+    """Broker and host as processes; workers are started and ended by the test."""
+
+    def __init__(self, stack, store, home):
+        self.settings = Settings(home=home, database_url=store.url)
+        self.store, self._stack = store, stack
+        socket = home / "run" / "redis.sock"
+        socket.parent.mkdir(mode=0o700)
+        redis = shutil.which("redis-server")
+        if redis is None:
+            pytest.skip("redis-server is not installed")
+        stack.enter_context(
+            child(redis, "--port", "0", "--unixsocket", str(socket), "--save", "", "--loglevel", "warning")
+        )
+        where = (store.url, str(host_socket(home)), str(home / "logs"), json.dumps(PLAYS_BOT))
+        self.host = stack.enter_context(child(sys.executable, "-c", HOST, *where))
+        self.sockets = (socket, host_socket(home))
+
+    def worker(self):
+        return child(sys.executable, "-m", "bot", "worker", env=environment_of(self.settings))
+
+    def dispatcher(self):
+        routes = launch_routes(make_celery(self.settings))
+        return Dispatcher(self.store.database, routes, clock=RealClock())
+
+    async def started(self, bot):
+        async with self.store.database.read() as session:
+            events = await bots.events(session, bot.id)
+        return next((event for event in events if event.kind == "process.launched"), None)
+
+
+@pytest.fixture
+async def installation(sqlite_template, tmp_path):
+    with ExitStack() as stack:
+        async with seeded(await sqlite_template.fresh(tmp_path)) as store:
+            made = Installation(stack, store, tmp_path)
+            await until(lambda: all(path.exists() for path in made.sockets))
+            yield made
+
+
+async def test_a_due_bot_becomes_a_process_of_the_host_and_outlives_the_worker(installation):
+    bot = await installation.store.bot(at=RealClock().now())
+    async with asyncio.TaskGroup() as group:
+        serving = group.create_task(installation.dispatcher().run())
+        with installation.worker() as worker:
+            await until(lambda: installation.started(bot), timeout_s=60)
+            launched = await installation.started(bot)
+            async with installation.store.database.read() as session:
+                events = await bots.events(session, bot.id)
+        assert worker.returncode is not None
+        process = psutil.Process(launched.data["pid"])
+        assert process.ppid() == installation.host.pid == launched.data["bot_host_pid"]
+        serving.cancel()
+    starting = next(event for event in events if event.state is BotState.STARTING)
+    assert starting.data["task_id"] == f"launch-{bot.id}-1"
+    assert starting.data["worker_pid"] not in (os.getpid(), installation.host.pid, process.pid)
+    installation.host.terminate()
+    installation.host.wait(30)
+    assert not psutil.pid_exists(process.pid)
+
+
+async def test_a_message_sent_while_no_worker_lives_starts_the_bot_once_one_does(installation):
+    bot = await installation.store.bot(at=RealClock().now())
+    dispatcher = installation.dispatcher()
+    await dispatcher.dispatch()
+    with installation.worker() as killed:
+        os.kill(killed.pid, signal.SIGKILL)
+    with installation.worker():
+        await until(lambda: installation.started(bot), timeout_s=60)
+
+
+async def test_bots_are_told_to_leave_when_their_host_is_killed(installation):
+    bot = await installation.store.bot(at=RealClock().now())
+    await installation.dispatcher().dispatch()
+    with installation.worker():
+        await until(lambda: installation.started(bot), timeout_s=60)
+    process = psutil.Process((await installation.started(bot)).data["pid"])
+    installation.host.kill()
+    await until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)

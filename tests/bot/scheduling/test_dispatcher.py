@@ -1,0 +1,177 @@
+"""Claiming, relaying and reaping, on SQLite and PostgreSQL and a clock moved by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.lifecycle import BotState
+from bot.scheduling.dispatcher import Dispatcher
+from bot.scheduling.relay import BrokerUnavailable
+from bot.store import bots, leases
+from bot.store.session import Database
+from tests.bot.clocks import HandClock
+from tests.bot.stores import NOW
+
+
+class Broker:
+    """Takes payloads while it is up."""
+
+    def __init__(self) -> None:
+        self.up, self.taken = True, []
+
+    def publish(self, payload):
+        if not self.up:
+            raise BrokerUnavailable
+        self.taken.append((payload["bot_id"], payload["attempt"]))
+
+
+@pytest.fixture
+def clock():
+    return HandClock()
+
+
+@pytest.fixture
+def broker():
+    return Broker()
+
+
+@pytest.fixture
+def dispatcher(store, broker, clock):
+    return Dispatcher(store.database, {"bot.claimed": broker.publish}, clock=clock)
+
+
+async def state_of(store, bot):
+    async with store.database.read() as session:
+        return await bots.get(session, bot.id)
+
+
+async def move(store, bot, *states):
+    async with store.database.write() as session:
+        for state in states:
+            bot = await bots.move(session, bot.id, attempt=bot.attempt, to=state, at=NOW)
+    return bot
+
+
+async def test_a_due_bot_is_claimed_and_one_of_tomorrow_is_not(store, dispatcher):
+    due = await store.bot("due")
+    await store.bot("tomorrow", join_at=NOW + timedelta(days=1))
+    assert [(bot.id, bot.attempt, bot.state) for bot in await dispatcher.claim()] == [(due.id, 1, BotState.CLAIMED)]
+
+
+async def test_the_claims_event_names_the_dispatchers_process(store, dispatcher):
+    bot = await store.bot()
+    await dispatcher.claim()
+    async with store.database.read() as session:
+        claim = (await bots.events(session, bot.id))[-1]
+    assert (claim.state, claim.data["dispatcher_pid"]) == (BotState.CLAIMED, os.getpid())
+
+
+async def test_two_dispatchers_at_once_claim_every_bot_exactly_once(store, clock):
+    made = {(await store.bot(f"m-{number}")).id for number in range(20)}
+    async with Database.open(store.url) as other:
+        rivals = [Dispatcher(database, {}, clock=clock) for database in (store.database, other) * 2]
+        claims = await asyncio.gather(*(rival.claim() for rival in rivals))
+    claimed = [bot.id for claim in claims for bot in claim]
+    assert sorted(claimed) == sorted(made)
+
+
+async def test_a_claim_reaches_the_broker_once_and_is_marked(store, dispatcher, broker, clock):
+    bot = await store.bot()
+    await dispatcher.dispatch()
+    clock.advance(60)
+    await dispatcher.relay()
+    assert broker.taken == [(bot.id, 1)]
+
+
+async def test_a_message_the_broker_did_not_take_is_delivered_later(store, dispatcher, broker, clock):
+    bot = await store.bot()
+    broker.up = False
+    await dispatcher.dispatch()
+    broker.up = True
+    await dispatcher.relay()
+    assert broker.taken == []  # still hidden: another relay might be at it
+    clock.advance(11)
+    await dispatcher.relay()
+    assert broker.taken == [(bot.id, 1)]
+
+
+async def test_a_relay_that_dies_after_delivery_causes_a_repetition_not_a_loss(store, dispatcher, broker, clock):
+    def deliver_and_die(payload):
+        broker.publish(payload)
+        raise SystemError("killed")
+
+    bot = await store.bot()
+    dying = Dispatcher(store.database, {"bot.claimed": deliver_and_die}, clock=clock)
+    with pytest.raises(SystemError):
+        await dying.dispatch()
+    clock.advance(11)
+    await dispatcher.relay()
+    assert broker.taken == [(bot.id, 1)] * 2
+
+
+async def test_a_launch_that_came_to_nothing_is_claimed_again_as_the_next_attempt(store, dispatcher, clock):
+    bot = await store.bot()
+    await dispatcher.claim()
+    clock.advance(61)
+    assert await dispatcher.reap() == 1
+    again = await dispatcher.claim()
+    assert [(one.id, one.attempt) for one in again] == [(bot.id, 2)]
+
+
+async def test_a_launch_lost_beyond_the_join_window_is_final(store, dispatcher, clock):
+    bot = await store.bot()
+    await dispatcher.claim()
+    clock.advance(16 * 60)
+    await dispatcher.reap()
+    seen = await state_of(store, bot)
+    assert (seen.state, seen.code) == (BotState.LOST, "join_window_missed")
+
+
+async def test_a_start_never_heard_of_is_given_up_after_three_attempts(store, dispatcher, clock):
+    bot = await store.bot()
+    for _ in range(3):
+        await move(store, (await dispatcher.claim())[0], BotState.STARTING)
+        clock.advance(61)
+        await dispatcher.reap()
+    seen = await state_of(store, bot)
+    assert (seen.state, seen.code, seen.attempt) == (BotState.LOST, "never_started", 3)
+
+
+async def test_a_bot_that_stops_beating_in_its_meeting_is_lost_with_the_cause_and_fenced(store, dispatcher, clock):
+    await store.bot()
+    bot = await move(store, (await dispatcher.claim())[0], BotState.STARTING, BotState.JOINING, BotState.IN_CALL)
+    async with store.database.write() as session:
+        await leases.renew(session, bot.id, attempt=1, pid=77, now=clock.now(), ttl_s=15)
+    clock.advance(14)
+    assert await dispatcher.reap() == 0
+    clock.advance(2)
+    assert await dispatcher.reap() == 1
+    async with store.database.read() as session:
+        event = (await bots.events(session, bot.id))[-1]
+    assert (event.state, event.code, event.data["pid"]) == (BotState.LOST, "lease_expired", 77)
+    with pytest.raises(bots.Fenced):
+        async with store.database.write() as session:
+            await leases.renew(session, bot.id, attempt=1, pid=77, now=clock.now(), ttl_s=15)
+
+
+async def test_two_reapers_at_once_bury_a_bot_once(store, dispatcher, clock):
+    bot = await store.bot()
+    await dispatcher.claim()
+    clock.advance(61)
+    await asyncio.gather(dispatcher.reap(), dispatcher.reap())
+    async with store.database.read() as session:
+        states = [event.state for event in await bots.events(session, bot.id)]
+    assert states == [BotState.SCHEDULED, BotState.CLAIMED, BotState.SCHEDULED]
+
+
+async def test_what_was_sent_long_ago_is_pruned_and_what_waits_is_kept(store, dispatcher, broker, clock):
+    await store.bot("old")
+    await dispatcher.dispatch()
+    clock.advance(8 * 24 * 3600)
+    await store.bot("new")
+    assert await dispatcher.prune() == 2
+    assert await dispatcher.relay() == 1

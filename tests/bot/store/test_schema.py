@@ -1,0 +1,61 @@
+"""The schema: migrations make exactly what the tables say, once, whoever asks and from wherever."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot.errors import BadSettings
+from bot.store import schema
+from bot.store.session import Database, DatabaseUnavailable
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+async def empty_url(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'folder' / 'new.sqlite3'}"
+    return await request.getfixturevalue("postgres_template").empty()
+
+
+async def test_two_upgrades_at_once_from_any_folder_make_one_schema_without_differences(
+    empty_url, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    async with Database.open(empty_url) as one, Database.open(empty_url) as two:
+        assert await schema.current(one) is None
+        assert await asyncio.gather(schema.upgrade(one), schema.upgrade(two)) == [schema.head()] * 2
+        assert await schema.current(two) == schema.head()
+        assert await schema.differences(one) is None
+
+
+async def test_upgrading_what_is_up_to_date_waits_for_no_writer(store):
+    async with store.database.write():
+        async with asyncio.timeout(5):
+            assert await schema.upgrade(store.database) == schema.head()
+
+
+@pytest.mark.parametrize("url", ["mysql://host/db", "sqlite://", "sqlite:///:memory:", "nonsense"])
+def test_a_url_that_cannot_be_used_is_a_bad_setting(url):
+    with pytest.raises(BadSettings):
+        Database.open(url)
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
+async def test_a_database_that_is_away_is_a_typed_retryable_error(scheme):
+    async with Database.open(f"{scheme}://127.0.0.1:1/nothing") as database:
+        with pytest.raises(DatabaseUnavailable) as away:
+            async with database.read():
+                pass
+    assert away.value.retryable
+
+
+async def test_writers_of_several_connections_take_turns_and_lose_nothing(store):
+    async def raise_attempt():
+        async with store.database.write() as session:
+            await session.exec_driver_sql("UPDATE workspaces SET name = name || 'x'")
+
+    await asyncio.gather(*(raise_attempt() for _ in range(20)))
+    async with store.database.read() as session:
+        name = (await session.exec_driver_sql("SELECT name FROM workspaces")).scalar_one()
+    assert name == "Default" + "x" * 20

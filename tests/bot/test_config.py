@@ -1,0 +1,53 @@
+"""Settings: what cannot be used is refused by name, before anything is started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.config import Settings, environment_of, load_settings, prepare_home
+from bot.errors import BadSettings
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("UNDERSTUDY_API_PORT", "99999"),
+        ("UNDERSTUDY_API_PORT", "http"),
+        ("UNDERSTUDY_VIDEO", "1x1"),
+        ("UNDERSTUDY_MAX_BOTS", "-1"),
+        ("UNDERSTUDY_HEADLESS", "maybe"),
+        ("UNDERSTUDY_CAMERA_PATH", "webcam"),
+        ("UNDERSTUDY_LOG_LEVEL", "LOUD"),
+        ("UNDERSTUDY_LOBBY_TIMEOUT_S", "nan"),
+        ("UNDERSTUDY_ALONE_TIMEOUT_S", "0"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_by_its_variable(variable: str, text: str) -> None:
+    with pytest.raises(BadSettings, match=variable):
+        load_settings({variable: text})
+
+
+def test_a_child_gets_the_settings_of_its_parent() -> None:
+    settings = load_settings({"UNDERSTUDY_MAX_BOTS": "7", "UNDERSTUDY_HEADLESS": "no"})
+    assert load_settings(environment_of(settings)) == settings
+
+
+def test_secrets_are_not_in_the_printed_settings() -> None:
+    shown = repr(Settings(llm_api_key="sk-123", database_url="postgresql://me:pw@db/x", broker_url="redis://:pw@r"))
+    assert "sk-123" not in shown and "pw" not in shown
+
+
+def test_a_home_that_cannot_be_made_is_a_bad_setting(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("here is a file")
+    for home in (file, file / "below", Path("/proc/nohome")):
+        with pytest.raises(BadSettings, match="UNDERSTUDY_HOME"):
+            prepare_home(Settings(home=home))
+
+
+def test_a_new_home_is_for_its_owner_alone(tmp_path: Path) -> None:
+    home = tmp_path / "a" / "b"
+    prepare_home(Settings(home=home))
+    assert home.stat().st_mode & 0o777 == 0o700

@@ -1,0 +1,293 @@
+"""What every connector owes, as tests. A suite subclasses `ConnectorContract` and brings a `Stage`: a meeting of its
+platform with a host and a guest it can direct, real or simulated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol
+
+import numpy as np
+import pytest
+
+from connectors.base import (
+    CHUNK_SAMPLES,
+    HEARING_RATE_HZ,
+    MICROPHONE_RATE_HZ,
+    Admitted,
+    AudioChunk,
+    ChatMessage,
+    Connector,
+    Ended,
+    Event,
+    InLobby,
+    JoinRefused,
+    JoinRequest,
+    ParticipantJoined,
+    ParticipantLeft,
+    Refusal,
+    Removed,
+)
+
+NAME = "Iris (AI)"
+
+
+class Stage(Protocol):
+    """A meeting under direction. `guest` is a participant with a real browser, who makes and takes real media."""
+
+    async def open_meeting(self, *, lobby: bool) -> str: ...
+
+    async def host_admits(self, name: str) -> None: ...
+
+    async def host_denies(self, name: str) -> None: ...
+
+    async def host_removes(self, name: str) -> None: ...
+
+    async def host_ends(self) -> None: ...
+
+    async def guest_joins(self, name: str) -> None: ...
+
+    async def guest_leaves(self) -> None: ...
+
+    async def guest_beeps(self, hz: float, seconds: float) -> None:
+        """The guest's microphone carries a tone; returns when it has been sent."""
+        ...
+
+    async def guest_writes(self, text: str) -> None: ...
+
+    async def guest_hears_hz(self, seconds: float) -> float:
+        """The strongest frequency of what the guest hears during that time, 0 for silence."""
+        ...
+
+    async def guest_sees_luma(self) -> float:
+        """The mean luma, 0..255, of the bot's picture as the guest receives it now; -1 without a picture."""
+        ...
+
+    async def guest_reads(self) -> list[str]: ...
+
+    async def refusing_url(self, refusal: Refusal) -> str | None:
+        """A link that is refused for that reason on this platform; None where it cannot be staged."""
+        ...
+
+
+async def until(probe: Callable[[], Any], timeout_s: float = 20.0) -> Any:
+    """Poll a condition on a real external part; the only waiting these tests do."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        value = probe()
+        if asyncio.iscoroutine(value):
+            value = await value
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout_s} s: {probe}")
+        await asyncio.sleep(0.1)
+
+
+class Notes:
+    """Collects what a connector tells, in the background."""
+
+    def __init__(self, connector: Connector) -> None:
+        self.events: list[Event] = []
+        self.chunks: list[AudioChunk] = []
+        self.ended = asyncio.Event()
+        self._tasks = [asyncio.create_task(self._events(connector)), asyncio.create_task(self._audio(connector))]
+
+    async def _events(self, connector: Connector) -> None:
+        async for event in connector.events():
+            self.events.append(event)
+        self.ended.set()
+
+    async def _audio(self, connector: Connector) -> None:
+        async for chunk in connector.audio():
+            self.chunks.append(chunk)
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+class ConnectorContract:
+    lobby = True
+
+    def make_stage(self) -> AbstractAsyncContextManager[Stage]:
+        raise NotImplementedError("the suite brings its stage")
+
+    def make_connector(self, url: str, workdir: Any) -> Connector:
+        raise NotImplementedError("the suite says how to make its connector")
+
+    @pytest.fixture
+    async def stage(self) -> AsyncIterator[Stage]:
+        async with self.make_stage() as stage:
+            yield stage
+
+    @asynccontextmanager
+    async def in_call(self, stage: Stage, tmp_path: Any) -> AsyncIterator[tuple[Connector, Notes]]:
+        url = await stage.open_meeting(lobby=False)
+        await stage.guest_joins("Guest")
+        async with self.make_connector(url, tmp_path) as connector:
+            notes = Notes(connector)
+            await connector.join(JoinRequest(meeting_url=url, display_name=NAME))
+            try:
+                yield connector, notes
+            finally:
+                await connector.leave()
+                await notes.close()
+
+    async def test_the_lobby_is_told_apart_from_the_call(self, stage: Stage, tmp_path: Any) -> None:
+        if not self.lobby:
+            pytest.skip("this platform has no lobby")
+        url = await stage.open_meeting(lobby=True)
+        async with self.make_connector(url, tmp_path) as connector:
+            notes = Notes(connector)
+            joining = asyncio.create_task(connector.join(JoinRequest(meeting_url=url, display_name=NAME)))
+            await until(lambda: notes.of(InLobby))
+            assert not notes.of(Admitted) and not joining.done()
+            await stage.host_admits(NAME)
+            await asyncio.wait_for(joining, 20)
+            await until(lambda: notes.of(Admitted))
+            await connector.leave()
+            await connector.leave()
+            await asyncio.wait_for(notes.ended.wait(), 10)
+            await notes.close()
+
+    async def test_a_denial_is_final_and_has_evidence(self, stage: Stage, tmp_path: Any) -> None:
+        url = await stage.open_meeting(lobby=True)
+        async with self.make_connector(url, tmp_path) as connector:
+            notes = Notes(connector)
+            joining = asyncio.create_task(connector.join(JoinRequest(meeting_url=url, display_name=NAME)))
+            await until(lambda: notes.of(InLobby))
+            await stage.host_denies(NAME)
+            with pytest.raises(JoinRefused) as refused:
+                await asyncio.wait_for(joining, 20)
+            assert refused.value.refusal is Refusal.DENIED
+            assert refused.value.evidence is not None and refused.value.evidence.heading
+            await notes.close()
+
+    async def test_a_lobby_nobody_answers_ends_in_time(self, stage: Stage, tmp_path: Any) -> None:
+        url = await stage.open_meeting(lobby=True)
+        async with self.make_connector(url, tmp_path) as connector:
+            with pytest.raises(JoinRefused) as refused:
+                await connector.join(JoinRequest(meeting_url=url, display_name=NAME, lobby_timeout_s=2.0))
+            assert refused.value.refusal is Refusal.LOBBY_TIMEOUT
+
+    @pytest.mark.parametrize("refusal", [r for r in Refusal if r not in (Refusal.DENIED, Refusal.LOBBY_TIMEOUT)])
+    async def test_each_screen_that_refuses_is_named(self, stage: Stage, tmp_path: Any, refusal: Refusal) -> None:
+        url = await stage.refusing_url(refusal)
+        if url is None:
+            pytest.skip(f"{refusal} cannot be staged on this platform")
+        async with self.make_connector(url, tmp_path) as connector:
+            with pytest.raises(JoinRefused) as refused:
+                await connector.join(JoinRequest(meeting_url=url, display_name=NAME, page_timeout_s=10.0))
+            assert refused.value.refusal is refusal
+
+    async def test_participants_chat_and_leaving_are_told(self, stage: Stage, tmp_path: Any) -> None:
+        async with self.in_call(stage, tmp_path) as (connector, notes):
+            guest = await until(lambda: [p for p in notes.of(ParticipantJoined) if p.name == "Guest"])
+            assert not guest[0].is_self
+            await stage.guest_writes("hello <b>bot</b>")
+            message = (await until(lambda: notes.of(ChatMessage)))[0]
+            assert (message.text, message.name) == ("hello <b>bot</b>", "Guest")
+            if connector.capabilities.chat:
+                await connector.say_in_chat("a < b & c")
+                await until(stage.guest_reads)
+                assert "a < b & c" in await stage.guest_reads()
+            await stage.guest_leaves()
+            gone = await until(lambda: notes.of(ParticipantLeft))
+            assert gone[0].participant == guest[0].participant
+            own = [m for m in notes.of(ChatMessage) if m.text == "a < b & c"]
+            assert not own, "the bot's own messages are not told back to it"
+
+    async def test_each_participant_is_heard_on_one_timeline(self, stage: Stage, tmp_path: Any) -> None:
+        async with self.in_call(stage, tmp_path) as (_, notes):
+            guest = (await until(lambda: [p for p in notes.of(ParticipantJoined) if p.name == "Guest"]))[0].participant
+            await stage.guest_beeps(600.0, 3.0)
+            for stream in (guest, None):
+                chunks = [chunk for chunk in notes.chunks if chunk.participant == stream]
+                assert chunks, f"no sound of stream {stream}"
+                starts = np.array([chunk.start_sample for chunk in chunks])
+                assert (np.diff(starts) >= CHUNK_SAMPLES).all()
+                assert all(len(chunk.pcm) == CHUNK_SAMPLES for chunk in chunks)
+                loud = np.concatenate(
+                    [c.pcm for c in chunks if np.abs(c.pcm.astype(np.int32)).max() > 800] or [np.zeros(1)]
+                )
+                assert len(loud) > HEARING_RATE_HZ, f"the beep is not in stream {stream}"
+                spectrum = np.abs(np.fft.rfft(loud[:HEARING_RATE_HZ] * np.hanning(HEARING_RATE_HZ)))
+                assert abs(int(spectrum.argmax()) - 600) < 15
+
+    async def test_the_bot_is_heard_and_seen_and_not_heard_by_itself(self, stage: Stage, tmp_path: Any) -> None:
+        async with self.in_call(stage, tmp_path) as (connector, notes):
+            with playing(connector, hz=440.0, luma=180):
+                await until(lambda: _near(stage.guest_sees_luma, 180, 25), 30.0)
+                assert abs(await stage.guest_hears_hz(1.5) - 440.0) < 15
+                epoch, sample = connector.microphone.heard()
+                assert epoch == 1 and sample > MICROPHONE_RATE_HZ
+                own = [c for c in notes.chunks if np.abs(c.pcm.astype(np.int32)).max() > 3000]
+                assert not own, "the bot hears itself"
+
+    async def test_a_flush_silences_what_is_on_its_way(self, stage: Stage, tmp_path: Any) -> None:
+        async with self.in_call(stage, tmp_path) as (connector, _):
+            with playing(connector, hz=440.0, luma=120):
+                await until(lambda: _above(stage.guest_hears_hz, 400.0))
+                connector.microphone.flush(2)
+                connector.camera.flush(2)
+                await until(lambda: _below(stage.guest_hears_hz, 100.0))
+
+    async def test_a_removal_and_an_ended_meeting_are_different_ends(self, stage: Stage, tmp_path: Any) -> None:
+        async with self.in_call(stage, tmp_path) as (_, notes):
+            await stage.host_removes(NAME)
+            await until(lambda: notes.of(Removed))
+            await asyncio.wait_for(notes.ended.wait(), 10)
+        async with self.in_call(stage, tmp_path) as (_, notes):
+            await stage.host_ends()
+            await until(lambda: notes.of(Ended))
+            assert not notes.of(Removed)
+
+
+async def _near(measure: Callable[[], Any], value: float, by: float) -> bool:
+    return abs(await measure() - value) <= by
+
+
+async def _above(measure: Callable[[float], Any], value: float) -> bool:
+    return bool(await measure(0.5) > value)
+
+
+async def _below(measure: Callable[[float], Any], value: float) -> bool:
+    return bool(await measure(0.5) < value)
+
+
+class playing:
+    """A device thread as the bot has one: a tone and a grey picture, epoch 1, until left."""
+
+    def __init__(self, connector: Connector, *, hz: float, luma: int) -> None:
+        self._connector, self._hz, self._luma = connector, hz, luma
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._play, name="test-device", daemon=True)
+
+    def _play(self) -> None:
+        camera, microphone = self._connector.camera, self._connector.microphone
+        frame = np.full((camera.height * 3 // 2, camera.width), 128, np.uint8)
+        frame[: camera.height] = self._luma
+        step = MICROPHONE_RATE_HZ // camera.fps
+        at = 0
+        while not self._stop.is_set():
+            phase = 2 * np.pi * self._hz * np.arange(at, at + step) / MICROPHONE_RATE_HZ
+            microphone.write((8000 * np.sin(phase)).astype(np.int16), epoch=1)
+            camera.show(frame, epoch=1)
+            at += step
+
+    def __enter__(self) -> playing:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stop.set()
+        self._thread.join(5)

@@ -1,0 +1,150 @@
+"""A simulated meeting under direction, with a guest in a Chromium of its own, for the contract suite."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+
+from connectors.base import MICROPHONE_RATE_HZ, Refusal
+from connectors.kit.browser import Browser
+from connectors.kit.microphone import microphone_script
+from connectors.kit.sound import SoundServer
+from connectors.simulator import Policy, Room, SimulatorServer
+from connectors.simulator.screens import REFUSALS
+from tests.connectors.contract import NAME
+
+PIECE = 960
+SETTLE_S = 15.0
+
+_LUMA_JS = """(name) => {
+  const tiles = [...document.querySelectorAll("[data-participant-id]")];
+  const tile = tiles.find((one) => one.getAttribute("aria-label") === name);
+  const video = tile?.querySelector("video");
+  if (!video || video.readyState < 2 || !video.videoWidth) return -1;
+  const pen = new OffscreenCanvas(8, 8).getContext("2d");
+  pen.drawImage(video, 0, 0, 8, 8);
+  const pixels = pen.getImageData(0, 0, 8, 8).data;
+  let sum = 0;
+  for (let at = 0; at < pixels.length; at += 4) sum += pixels[at + 1];
+  return (sum / 64) * 219 / 255 + 16;
+}"""
+_TEXTS_JS = """() => [...document.querySelectorAll("[data-message-id]")].map((one) => one.textContent)"""
+
+
+class MeetStage:
+    """Implements `tests.connectors.contract.Stage`."""
+
+    def __init__(self, simulator: SimulatorServer, folder: Path, stack: AsyncExitStack) -> None:
+        self.simulator, self._folder, self._stack = simulator, folder, stack
+        self._room: Room | None = None
+        self._guest: Browser | None = None
+        self._sound: SoundServer | None = None
+
+    @property
+    def room(self) -> Room:
+        assert self._room is not None
+        return self._room
+
+    @property
+    def guest(self) -> Browser:
+        assert self._guest is not None
+        return self._guest
+
+    @property
+    def sound(self) -> SoundServer:
+        assert self._sound is not None
+        return self._sound
+
+    async def open_meeting(self, *, lobby: bool) -> str:
+        self._room = self.simulator.create_meeting(Policy(lobby=lobby))
+        return self.simulator.url(self._room)
+
+    async def host_admits(self, name: str) -> None:
+        assert self.room.admit(name)
+
+    async def host_denies(self, name: str) -> None:
+        assert self.room.deny(name)
+
+    async def host_removes(self, name: str) -> None:
+        assert self.room.remove(name)
+
+    async def host_ends(self) -> None:
+        self.room.end()
+
+    async def guest_joins(self, name: str) -> None:
+        if self._guest is None:
+            self._sound = await self._stack.enter_async_context(SoundServer())
+            self._guest = await self._stack.enter_async_context(Browser(self._folder, sound=self._sound))
+            await self._guest.context.add_init_script(microphone_script())
+        page = self.guest.page
+        await page.goto(self.simulator.url(self.room))
+        await page.fill('input[aria-label="Your name"]', name)
+        await page.get_by_role("button", name="Join now").click()
+        await page.wait_for_selector("#call:not([hidden])")
+        await page.click('button[aria-label="Chat with everyone"]')
+
+    async def guest_leaves(self) -> None:
+        await self.guest.page.locator('button[aria-label="Leave call"]').locator("visible=true").click()
+
+    async def guest_beeps(self, hz: float, seconds: float) -> None:
+        await self._connected()
+        times = np.arange(int(seconds * MICROPHONE_RATE_HZ)) / MICROPHONE_RATE_HZ
+        await self.sound.speak((8000 * np.sin(2 * np.pi * hz * times)).astype(np.int16))
+        await asyncio.sleep(0.5)  # the network's and the jitter buffer's share of "has been sent"
+
+    async def guest_writes(self, text: str) -> None:
+        await self.guest.page.fill("textarea", text)
+        await self.guest.page.press("textarea", "Enter")
+
+    async def guest_hears_hz(self, seconds: float) -> float:
+        pcm = await asyncio.to_thread(self._hear, seconds)
+        if np.abs(pcm).max() < 300:
+            return 0.0
+        spectrum = np.abs(np.fft.rfft(pcm * np.hanning(len(pcm))))
+        return float(spectrum.argmax() * MICROPHONE_RATE_HZ / len(pcm))
+
+    async def guest_sees_luma(self) -> float:
+        return float(await self.guest.page.evaluate(_LUMA_JS, NAME))
+
+    async def guest_reads(self) -> list[str]:
+        return list(await self.guest.page.evaluate(_TEXTS_JS))
+
+    async def refusing_url(self, refusal: Refusal) -> str | None:
+        if refusal is Refusal.UNREACHABLE:
+            return "http://127.0.0.1:9/abc-defg-hij"  # the discard port: nothing listens
+        if refusal is Refusal.INVALID_LINK:
+            return f"{self.simulator.base_url}/no-meeting"
+        if refusal is Refusal.NOT_FOUND:
+            return f"{self.simulator.base_url}/zzz-zzzz-zzz"
+        if refusal not in REFUSALS:
+            return None
+        return self.simulator.url(self.simulator.create_meeting(Policy(lobby=False, refuse=refusal)))
+
+    async def _connected(self) -> None:
+        """Until the bot's sound arrives at the guest, which is when the guest's arrives at the bot."""
+        deadline_s = time.monotonic() + SETTLE_S
+        while not await self.guest.page.evaluate(
+            "() => [...document.querySelectorAll('.tile:not(.own) video')].some((one) => one.readyState >= 2)"
+        ):
+            assert time.monotonic() < deadline_s, "the bot's media did not reach the guest"
+            await asyncio.sleep(0.1)
+
+    def _hear(self, seconds: float) -> np.ndarray:
+        record = self.sound.listen()
+        try:
+            count = int(seconds * MICROPHONE_RATE_HZ) // PIECE
+            return np.concatenate([record.read(PIECE) for _ in range(count)]).astype(np.float64)
+        finally:
+            record.close()
+
+
+@asynccontextmanager
+async def meet_stage(folder: Path) -> AsyncIterator[MeetStage]:
+    async with AsyncExitStack() as stack:
+        simulator = await stack.enter_async_context(SimulatorServer())
+        yield MeetStage(simulator, folder, stack)

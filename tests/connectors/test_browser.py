@@ -1,0 +1,73 @@
+"""A bot's browser: evidence while it lives, nothing when it is gone."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import psutil
+import pytest
+
+from connectors.base import BrowserDied, DeviceFailed
+from connectors.kit.browser import PROGRAMS, Browser
+from tests.connectors.contract import until
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(not any(map(shutil.which, PROGRAMS)), reason="no Chromium is installed"),
+]
+PAGE = "data:text/html,<h1>Check your meeting code</h1><p>no"
+
+
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+
+def home_of(family: list[psutil.Process]) -> Path:
+    profile = next(word for word in family[0].cmdline() if word.startswith("--user-data-dir="))
+    return Path(profile.partition("=")[2]).parent
+
+
+def exists(path: Path) -> bool:
+    return path.exists()
+
+
+async def test_evidence_is_a_picture_the_page_and_its_heading(tmp_path: Path) -> None:
+    async with Browser(tmp_path) as browser:
+        await browser.page.goto(PAGE)
+        evidence = await browser.evidence("refused")
+    assert evidence.heading == "Check your meeting code"
+    assert evidence.screenshot is not None and evidence.screenshot.read_bytes().startswith(b"\x89PNG")
+    assert evidence.html is not None and "<p>no" in evidence.html.read_text()
+
+
+async def test_no_process_and_no_profile_is_left(tmp_path: Path) -> None:
+    async with Browser(tmp_path) as browser:
+        await browser.page.goto(PAGE)
+        family = browser.processes()
+        home = home_of(family)
+        assert len(family) > 2 and exists(home)
+    assert not alive(family) and not exists(home)
+    with pytest.raises(BrowserDied):
+        _ = browser.page
+
+
+async def test_a_browser_that_was_killed_is_told(tmp_path: Path) -> None:
+    async with Browser(tmp_path) as browser:
+        browser.processes()[0].kill()
+        await until(browser.died.is_set)
+        with pytest.raises(BrowserDied):
+            _ = browser.page
+
+
+@pytest.mark.skipif(not shutil.which("Xvfb"), reason="no Xvfb is installed")
+async def test_a_headed_browser_gets_a_display_of_its_own(tmp_path: Path) -> None:
+    async with Browser(tmp_path, headless=False) as browser:
+        assert "Headless" not in await browser.page.evaluate("navigator.userAgent")
+
+
+async def test_a_browser_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DeviceFailed, match="did not start"):
+        async with Browser(tmp_path, chromium=str(tmp_path / "no-such-browser")):
+            pass

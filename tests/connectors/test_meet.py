@@ -1,0 +1,167 @@
+"""The contract of connectors, kept by the Meet connector in the simulator, over real browsers, sound and pictures."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from connectors.base import BrowserDied, ChatMessage, Connector, Ended, JoinRequest, Removed, Speaking
+from connectors.kit.browser import PROGRAMS
+from connectors.meet.connector import MeetConnector
+from connectors.simulator.screens import ENDINGS
+from tests.connectors.contract import NAME, ConnectorContract, Notes, Stage, until
+from tests.connectors.meet_stage import MeetStage, meet_stage
+
+KINDS = ("browser", "camera", "sound")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.sound,
+    pytest.mark.skipif(not any(map(shutil.which, PROGRAMS)), reason="no Chromium is installed"),
+    pytest.mark.skipif(not shutil.which("pulseaudio"), reason="no PulseAudio is installed"),
+]
+
+
+class TestMeet(ConnectorContract):
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path: Path) -> None:
+        self.folder = tmp_path / "guest"
+
+    def make_stage(self) -> AbstractAsyncContextManager[Stage]:
+        return meet_stage(self.folder)
+
+    def make_connector(self, url: str, workdir: Any) -> Connector:
+        return MeetConnector(workdir / "bot")
+
+
+async def test_nothing_is_left_of_a_bot_but_its_evidence(tmp_path: Path) -> None:
+    async with meet_stage(tmp_path / "guest") as stage:
+        url = await stage.open_meeting(lobby=False)
+        before = set(psutil.Process().children(recursive=True)), remains()
+        async with MeetConnector(tmp_path / "bot") as connector:
+            await connector.join(JoinRequest(meeting_url=url, display_name=NAME))
+            assert len(psutil.Process().children(recursive=True)) > len(before[0]) + 3
+            stage.room.remove(NAME)
+            removed = await until_of(connector, Removed)
+        assert {one for one in psutil.Process().children(recursive=True) if running(one)} <= before[0]
+        assert remains() == before[1]
+    assert removed.evidence is not None and removed.evidence.heading == ENDINGS["removed"].heading
+    assert {path.suffix for path in files_in(tmp_path / "bot")} == {".png", ".html"}
+
+
+async def test_peoples_words_do_not_pass_for_screens(tmp_path: Path) -> None:
+    async with meet_stage(tmp_path / "guest") as stage:
+        url = await stage.open_meeting(lobby=False)
+        await stage.guest_joins("You've been removed from the meeting")
+        async with MeetConnector(tmp_path / "bot") as connector:
+            notes = Notes(connector)
+            await connector.join(JoinRequest(meeting_url=url, display_name=NAME))
+            await stage.guest_writes("Your host ended the meeting for everyone")
+            await until(lambda: notes.of(ChatMessage))
+            await stage.guest_writes("still here")
+            await until(lambda: len(notes.of(ChatMessage)) == 2)
+            assert not notes.of(Removed) and not notes.of(Ended)
+            await connector.leave()
+            await notes.close()
+
+
+async def test_a_raised_hand_and_speech_are_seen_by_the_others(tmp_path: Path) -> None:
+    async with meet_stage(tmp_path / "guest") as stage:
+        url = await stage.open_meeting(lobby=False)
+        await stage.guest_joins("Guest")
+        async with MeetConnector(tmp_path / "bot", camera="page") as connector:
+            assert connector.camera_way == "page"
+            notes = Notes(connector)
+            await connector.join(JoinRequest(meeting_url=url, display_name=NAME))
+            await connector.raise_hand(True)
+            await until(lambda: raised(stage))
+            await connector.raise_hand(False)
+            await until(lambda: not raised(stage))
+            await stage.guest_beeps(500.0, 1.0)
+            await until(lambda: {one.active for one in notes.of(Speaking)} == {True, False})
+            await connector.leave()
+            await notes.close()
+
+
+async def test_a_browser_that_dies_in_the_call_is_told(tmp_path: Path) -> None:
+    async with meet_stage(tmp_path / "guest") as stage:
+        url = await stage.open_meeting(lobby=False)
+        async with MeetConnector(tmp_path / "bot") as connector:
+            await connector.join(JoinRequest(meeting_url=url, display_name=NAME))
+            connector.browser.processes()[0].kill()
+            with pytest.raises(BrowserDied):
+                await until_of(connector, Ended)
+            with pytest.raises(BrowserDied):
+                await connector.say_in_chat("anyone there?")
+
+
+async def test_a_killed_bot_leaves_no_process(tmp_path: Path) -> None:
+    async with meet_stage(tmp_path / "guest") as stage:
+        url = await stage.open_meeting(lobby=False)
+        before = remains()
+        owner = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", ORPHAN, url, str(tmp_path / "bot"), stdout=subprocess.PIPE
+        )
+        assert owner.stdout is not None and await asyncio.wait_for(owner.stdout.readline(), 30) == b"in\n"
+        family = psutil.Process(owner.pid).children(recursive=True)
+        assert len(family) > 5
+        owner.kill()
+        await owner.wait()
+        await until(lambda: not any(running(one) for one in family))
+        await until(lambda: not stage.room.people())
+        for folder in remains() - before:  # folders, unlike processes, have nobody to remove them
+            shutil.rmtree(folder)
+
+
+ORPHAN = """
+import asyncio, sys
+from pathlib import Path
+from connectors.base import JoinRequest
+from connectors.registry import open_connector
+async def main():
+    async with open_connector(sys.argv[1], Path(sys.argv[2])) as connector:
+        await connector.join(JoinRequest(meeting_url=sys.argv[1], display_name="Iris (AI)"))
+        print("in", flush=True)
+        await asyncio.Event().wait()
+asyncio.run(main())
+"""
+
+
+def raised(stage: MeetStage) -> bool:
+    return any(seat.state["hand"] for seat in stage.room.people())
+
+
+def running(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def remains() -> set[Path]:
+    """What our parts make outside a bot's own folder."""
+    folders = {Path(tempfile.gettempdir()), Path("/dev/shm")}
+    return {path for folder in folders for kind in KINDS for path in folder.glob(f"understudy-{kind}-*")}
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def until_of(connector: Connector, kind: type[Any]) -> Any:
+    """The first event of a kind. Raises what events() raises."""
+    async with asyncio.timeout(20):
+        async for event in connector.events():
+            if isinstance(event, kind):
+                return event
+    raise AssertionError(f"events ended without {kind.__name__}")

@@ -1,0 +1,56 @@
+"""Which connector a link gets."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from connectors.base import UnknownPlatform
+from connectors.registry import PLATFORMS, open_connector, platform_of
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://meet.google.com/abc-defg-hij", "meet"),
+        ("https://meet.google.com/abc-defg-hij?authuser=1", "meet"),
+        (" http://127.0.0.1:8480/abc-defg-hij\n", "simulator"),
+        ("http://localhost:8480/abc-defg-hij/", "simulator"),
+        ("https://[::1]:8480/abc-defg-hij", "simulator"),
+    ],
+)
+def test_a_link_is_known_by_its_host_and_shape(url: str, name: str) -> None:
+    assert platform_of(url).name == name
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "abc-defg-hij",
+        "https://example.org/abc-defg-hij",
+        "https://10.0.0.7/abc-defg-hij",
+        "http://169.254.169.254/abc-defg-hij",
+        "http://meetings.example.org/abc-defg-hij",
+        "http://127.0.0.1:8480/",
+        "http://127.0.0.1/ABC-DEFG-HIJ",
+        "https://meet.google.com.example.org/abc-defg-hij",
+        "ftp://127.0.0.1/abc-defg-hij",
+        "http://[broken/abc-defg-hij",
+        "javascript:alert(1)",
+    ],
+)
+def test_other_links_are_not_guessed(url: str, tmp_path: Path) -> None:
+    with pytest.raises(UnknownPlatform):
+        open_connector(url, tmp_path)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform.name)
+def test_each_row_leads_to_a_connector(platform, tmp_path: Path) -> None:
+    url = {"meet": "https://meet.google.com/abc-defg-hij", "simulator": "http://127.0.0.1/abc-defg-hij"}[platform.name]
+    connector = open_connector(url, tmp_path / "work")
+    assert connector.capabilities.chat
+    assert not (tmp_path / "work").exists(), "nothing starts before the connector is entered"
+    assert "playwright" not in sys.modules or platform.module in sys.modules

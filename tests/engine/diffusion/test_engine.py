@@ -1,0 +1,117 @@
+"""`diffusion-tiny` keeps the engine contract, with blocks of one latent and of three."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from engine.api import BadCharacter, CharacterAssets, Engine, Likeness, Session, VideoFormat, open_engine
+from engine.output import Output
+from tests.engine.contract import EngineContract, take, tone
+from tests.engine.diffusion.support import torch  # first: it skips without torch
+
+# isort: split
+from engine.diffusion.engine import tiny_engine
+
+assert torch
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory):
+    path = tmp_path_factory.mktemp("character") / "face.png"
+    random = np.random.default_rng(0)
+    cv2.imwrite(str(path), random.integers(0, 256, (40, 30, 3), dtype=np.uint8))
+    return path
+
+
+@cache
+def engine_of(preset: str) -> Engine:
+    """Weights are made once; sessions share nothing else."""
+    return open_engine("diffusion-tiny", preset=preset, keep_time=False)
+
+
+class TestOneLatentBlocks(EngineContract):
+    video = VideoFormat(width=1280, height=720, fps=24)
+    preset = "tiny"
+
+    def make_engine(self):
+        return engine_of(self.preset)
+
+    @pytest.fixture(autouse=True)
+    def set_character(self, still):
+        self.character = CharacterAssets(character_id="c", image=still, likeness=Likeness.FICTIONAL, seed=7)
+
+    async def test_the_size_and_rate_are_the_checkpoints_own(self, session: Session) -> None:
+        assert session.video == VideoFormat(width=48, height=32, fps=24)
+
+    async def test_speech_in_ragged_pieces_gives_the_same_stream_as_in_one(self) -> None:
+        said, runs = tone(0.7), []
+        for cut in (len(said), 1_777):
+            async with await self.make_engine().open(self.character, self.video) as session:
+                for at in range(0, len(said), cut):
+                    await session.speak(said[at : at + cut], timing=None, epoch=1)
+                runs.append(await take(session.blocks(), 8))
+        for one, other in zip(*runs, strict=True):
+            assert one.frames.tobytes() == other.frames.tobytes()
+            assert one.sound.tobytes() == other.sound.tobytes()
+            assert (one.spoken_from, one.spoken_to) == (other.spoken_from, other.spoken_to)
+
+    async def test_a_session_is_not_moved_by_another_beside_it(self) -> None:
+        engine, alone = self.make_engine(), []
+        async with await engine.open(self.character, self.video) as session:
+            await session.speak(tone(0.5), timing=None, epoch=1)
+            alone = await take(session.blocks(), 5)
+        other = replace(self.character, seed=8)
+        async with await engine.open(self.character, self.video) as one, await engine.open(other, self.video) as two:
+            await one.speak(tone(0.5), timing=None, epoch=1)
+            mine, theirs, beside = one.blocks(), two.blocks(), []
+            for _ in range(5):
+                beside += await take(mine, 1)
+                await take(theirs, 1)
+        for expected, got in zip(alone, beside, strict=True):
+            np.testing.assert_array_equal(expected.frames, got.frames)
+
+    async def test_the_rate_is_reported(self, session: Session) -> None:
+        await take(session.blocks(), 4)
+        assert session.rate.blocks >= 4
+        assert session.rate.frames_per_s > 0
+
+    async def test_a_missing_image_is_said(self) -> None:
+        with pytest.raises(BadCharacter, match="missing"):
+            missing = replace(self.character, image=self.character.image.with_name("none.png"))
+            await self.make_engine().open(missing, self.video)
+
+
+class TestThreeLatentBlocks(TestOneLatentBlocks):
+    preset = "tiny-3"
+
+
+async def test_a_full_queue_makes_speak_wait_and_an_interruption_lets_it_go(still):
+    import asyncio
+
+    character = CharacterAssets(character_id="c", image=still, likeness=Likeness.FICTIONAL)
+    async with await tiny_engine().open(character, VideoFormat(width=64, height=64, fps=24)) as session:
+        await session.speak(tone(60.0), timing=None, epoch=1)
+        waiting = asyncio.create_task(session.speak(tone(0.1), timing=None, epoch=1))
+        done, _ = await asyncio.wait({waiting}, timeout=0.05)
+        assert not done
+        session.interrupt(2)
+        await asyncio.wait_for(waiting, 5)
+        assert not any(block.voiced for block in await take(session.blocks(), 2))
+
+
+async def test_the_shipped_picture_reaches_the_published_size():
+    shipped = Path(__file__).parents[3] / "bot" / "library" / "iris" / "portrait.png"
+    character = CharacterAssets(character_id="iris", image=shipped, likeness=Likeness.FICTIONAL)
+    published = VideoFormat(width=640, height=360, fps=24)
+    async with await open_engine("diffusion-tiny").open(character, published) as session:
+        output = Output(session.video, published)
+        await session.speak(tone(0.5), timing=None, epoch=1)
+        blocks = [output.convert(block) for block in await take(session.blocks(), 4)]
+    assert all(block.frames.shape[1:] == published.frame_shape for block in blocks)
+    assert any(block.sound.any() for block in blocks)

@@ -1,0 +1,49 @@
+"""The arithmetic gives the published and computed anchors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engine.diffusion.config import PRESETS, TRUNK_1_3B, TRUNK_14B, Checkpoint, VaeShape
+from engine.diffusion.estimate import H200_FLOPS, cache_bytes, cost, decode_flop, pass_flop, trunk_parameters
+
+LIVETALK = PRESETS["livetalk-1.3b"]
+
+
+def test_parameters_are_the_published_counts():
+    assert trunk_parameters(TRUNK_1_3B) == 1_421_187_232
+    assert round(trunk_parameters(TRUNK_14B) / 1e9, 3) == 14.293
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "window", "tera"),
+    [(512, 512, 15, 5.6), (512, 512, 9, 4.4), (832, 480, 15, 10.7), (832, 480, 9, 8.1), (1280, 720, 6, 24.0)],
+)
+def test_a_pass_costs_what_the_table_says(width, height, window, tera):
+    checkpoint = replace(LIVETALK, width_px=width, height_px=height, window_latents=window, sink_latents=1)
+    assert pass_flop(checkpoint) / 1e12 == pytest.approx(tera, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "tera"), [(64, 64, 8.9), (60, 104, 13.6), (48, 88, 9.2), (50, 90, 9.8), (90, 160, 31.4)]
+)
+def test_decoding_costs_what_the_table_says(height, width, tera):
+    assert decode_flop(VaeShape(), height, width) / 1e12 == pytest.approx(tera, rel=0.03)
+
+
+def test_livetalk_has_a_floor_of_35_and_11_ms_on_an_h200():
+    diffusion_ms, decode_ms = cost(LIVETALK).floor_ms(H200_FLOPS)
+    assert diffusion_ms == pytest.approx(35, abs=0.7)
+    assert decode_ms == pytest.approx(11.2, abs=0.3)
+
+
+def test_the_cache_has_its_published_size():
+    assert cache_bytes(LIVETALK) / 1e9 == pytest.approx(2.8, abs=0.05)
+
+
+def test_every_preset_can_be_costed():
+    for checkpoint in PRESETS.values():
+        assert isinstance(checkpoint, Checkpoint)
+        assert cost(checkpoint).bytes_needed > 0

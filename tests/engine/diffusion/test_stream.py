@@ -1,0 +1,231 @@
+"""A session's stream: re-planning, sound in the picture, and the three ways to run it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from itertools import product
+
+import numpy as np
+import pytest
+
+from engine.diffusion.config import PRESETS, AudioAdapter, CachePolicy, PositionPolicy
+from tests.engine.contract import tone
+from tests.engine.diffusion.support import torch  # first: it skips without torch
+
+# isort: split
+from engine.diffusion.bundle import random_bundle
+from engine.diffusion.errors import PartMissing
+from engine.diffusion.frames import ToI420
+from engine.diffusion.graphs import Path, compile_blocks
+from engine.diffusion.stream import FaceStream
+
+TINY_3 = PRESETS["tiny-3"]
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need a CUDA device")
+
+
+@cache
+def weights(trunk, device):
+    return random_bundle(replace(TINY_3, trunk=trunk), device=device)
+
+
+def make(checkpoint=TINY_3, *, path=Path.EAGER, device="cpu", seed=0):
+    bundle = replace(weights(checkpoint.trunk, device), checkpoint=checkpoint)
+    torch.manual_seed(9)
+    still = torch.rand(1, 3, 1, checkpoint.height_px, checkpoint.width_px) * 2 - 1
+    return FaceStream(bundle, still, seed=seed, path=path)
+
+
+def frames(stream, blocks):
+    return np.stack([stream.next_block().frames for _ in range(blocks)])
+
+
+def test_speech_arriving_inside_a_planned_block_is_in_the_very_next_block():
+    stream = make()
+    while stream.pending != 1:
+        stream.next_block()
+    stream.timeline.speak(tone(0.5), epoch=1)
+    assert stream.next_block().voiced
+
+
+def test_the_mouth_of_a_late_reply_is_planned_with_its_sound():
+    """Frames made after the reply came are those of a stream that knew of it from that block on."""
+    late, quiet = make(), make()
+    for stream in (late, quiet):
+        while stream.pending != 2:
+            stream.next_block()
+    late.timeline.speak(tone(0.5), epoch=1)
+    assert (frames(late, 2) != frames(quiet, 2)).any()
+    assert late.denoiser.cache.book.count > quiet.denoiser.cache.book.count, "a new block began with the reply"
+
+
+def test_an_interruption_forgets_the_latents_not_yet_shown():
+    stream = make()
+    stream.timeline.speak(tone(2.0), epoch=1)
+    frames(stream, 4)
+    assert stream.pending == 2
+    shown = stream.shown
+    stream.timeline.interrupt(2)
+    block = stream.next_block()
+    assert (block.epoch, block.voiced, block.index) == (2, False, shown - 1)
+    assert stream.denoiser.cache.book.count == shown + 3
+
+
+@pytest.mark.parametrize("busy", [0.9, 1.8, 3.5])
+def test_a_slow_stream_repeats_the_last_frame_and_its_sound_never_waits(busy):
+    """`busy`: how many times longer than it plays a block takes to make; the machine's own speed is left out."""
+    stream, said = make(PRESETS["tiny"]), tone(2.0)
+    stream.keep_time, block_s = True, 4 / 24
+    stream.timeline.speak(said, epoch=1)
+    made, heard, last = 0.0, [], None
+    for index in range(12):
+        stream.behind_s = made - index * block_s
+        held = stream.rate.held
+        block = stream.next_block()
+        assert block.index == index
+        if stream.rate.held > held:
+            assert (block.frames == last).all()
+        else:
+            made += busy * block_s
+            last = block.frames[-1]
+        assert made <= (index + 1 + busy) * block_s, "never behind by more than the block being made"
+        heard.append(block.sound)
+    np.testing.assert_array_equal(np.concatenate(heard), said[: 12 * 4000])
+    assert (stream.rate.held > 0) == (busy > 1)
+
+
+def test_after_a_held_block_the_picture_hears_what_is_played_with_it():
+    slow, straight = make(PRESETS["tiny"]), make(PRESETS["tiny"])
+    slow.keep_time, slow.behind_s = True, 0.01
+    slow.timeline.speak(tone(1.0), epoch=1)
+    straight.timeline.speak(tone(1.0)[4000:], epoch=1)
+    slow.next_block()
+    assert slow.rate.held == 1
+    for stream in (slow, straight):
+        stream.next_block()
+    assert (slow.planned_sound == straight.planned_sound).all()
+
+
+def test_silence_runs_the_same_loop_without_a_new_start():
+    stream = make()
+    stream.timeline.speak(tone(0.3), epoch=1)
+    frames(stream, 6)
+    counts = []
+    for _ in range(3):
+        frames(stream, 3)
+        counts.append(stream.denoiser.cache.book.count)
+    stream.timeline.speak(tone(0.3), epoch=1)
+    frames(stream, 3)
+    counts.append(stream.denoiser.cache.book.count)
+    assert np.diff(counts).tolist() == [3, 3, 3]
+
+
+def test_the_listening_prompt_is_used_while_nothing_is_said():
+    stream = make()
+    assert stream.listening is True
+    stream.timeline.speak(tone(0.2), epoch=1)
+    stream.next_block()
+    assert stream.listening is False
+    frames(stream, 9)
+    assert stream.listening is True
+
+
+@pytest.mark.parametrize(
+    ("block", "cache", "positions"),
+    [((1, 3, 4)[n % 3], *pair) for n, pair in enumerate(product(CachePolicy, PositionPolicy))],
+)
+def test_every_policy_streams_four_frames_at_a_time(block, cache, positions):
+    checkpoint = replace(
+        PRESETS["tiny"],
+        block_latents=block,
+        window_latents=block + 2,
+        cache=cache,
+        positions=positions,
+        position_limit=2 * block + 2,
+    )
+    stream = make(checkpoint)
+    for index in range(6):
+        made = stream.next_block()
+        assert made.index == index
+        assert made.frames.shape == (4, 48, 48)
+
+
+def test_a_checkpoint_without_sound_streams_too():
+    checkpoint = replace(TINY_3, trunk=replace(TINY_3.trunk, in_channels=16, audio=AudioAdapter.NONE))
+    stream = make(checkpoint)
+    stream.timeline.speak(tone(0.2), epoch=1)
+    assert stream.next_block().voiced
+    assert frames(stream, 3).any()
+
+
+def test_i420_has_the_published_values_of_the_primaries():
+    colours = {(1, -1, -1): (81, 90, 240), (-1, 1, -1): (145, 54, 34), (1, 1, 1): (235, 128, 128)}
+    for rgb, yuv in colours.items():
+        plane = ToI420("cpu")(torch.tensor(rgb, dtype=torch.float32)[None, :, None, None, None].expand(1, 3, 2, 4, 8))
+        assert plane.shape == (2, 6, 8)
+        assert (int(plane[0, 0, 0]), int(plane[0, 4, 0]), int(plane[0, 5, 0])) == pytest.approx(yuv, abs=1)
+
+
+def test_compiled_blocks_have_no_graph_break_and_give_the_same_frames():
+    """`fullgraph` raises at a break; the `eager` backend leaves out the minutes of code generation."""
+    checkpoint = replace(TINY_3, trunk=replace(TINY_3.trunk, eps=2e-6))  # weights of its own: compiling changes them
+    plain, compiled = frames(make(checkpoint), 4), make(checkpoint)
+    compile_blocks(compiled.bundle.trunk, backend="eager")
+    np.testing.assert_array_equal(plain, frames(compiled, 4))
+
+
+def test_graphs_without_a_gpu_are_refused_in_words():
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    with pytest.raises(PartMissing, match="CUDA"):
+        make(path=Path.GRAPH)
+
+
+@pytest.mark.gpu
+@needs_gpu
+def test_graph_replay_equals_eager_over_50_steps_with_every_condition_changing():
+    eager, graph = (make(path=path, device="cuda") for path in (Path.EAGER, Path.GRAPH))
+    for number in range(50):
+        for stream in (eager, graph):
+            if number == 20:
+                stream.timeline.speak(tone(1.0), epoch=1)  # changes sound and prompt
+            if number == 35:
+                stream.denoiser.set_reference(stream.denoiser.reference_BCHW.flip(-1).clone())
+        one, other = eager.next_block().frames.astype(int), graph.next_block().frames.astype(int)
+        assert abs(one - other).max() <= 1, f"block {number}"
+        if number == 15:
+            captures = graph.runner.captures
+    assert graph.runner.captures == captures, "nothing was captured again"
+
+
+@pytest.mark.gpu
+@needs_gpu
+def test_the_steady_state_neither_synchronises_nor_allocates():
+    stream = make(path=Path.GRAPH, device="cuda")
+    frames(stream, 12)
+    before = torch.cuda.memory_allocated()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(10):
+            stream.denoiser.denoise()
+            stream.denoiser.remember()
+            stream.runner.run("decode", stream._decode_static)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert torch.cuda.memory_allocated() == before
+
+
+@pytest.mark.gpu
+@needs_gpu
+def test_noise_differs_between_replays_and_the_seed_reproduces_it():
+    runs = []
+    for _ in range(2):
+        stream = make(path=Path.GRAPH, device="cuda")
+        made = []
+        for _ in range(8):
+            stream.denoiser.denoise()
+            made.append(stream.denoiser.noise_FKBCHW.clone())
+            stream.denoiser.remember()
+        runs.append(torch.stack(made))
+    assert (runs[0] == runs[1]).all()
+    assert all((one != two).any() for one, two in zip(runs[0], runs[0][1:], strict=False))

@@ -1,0 +1,218 @@
+"""Weights are found by what is in them, checked before they are loaded, and written in either naming."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from engine.diffusion.config import PRESETS, TRUNK_1_3B, TRUNK_14B, TRUNK_S2V, AudioAdapter
+from tests.engine.diffusion.support import away_from_trivial, random_trunk, torch  # first: it skips without torch
+
+# isort: split
+from engine.diffusion import estimate
+from engine.diffusion.errors import BadCheckpoint, NotEnoughMemory
+from engine.diffusion.files import open_tensors, write_tensors
+from engine.diffusion.keys import trunk_to_diffusers, trunk_to_original, vae_to_diffusers, vae_to_original
+from engine.diffusion.model.s2v import S2vWan
+from engine.diffusion.model.vae import WanVae
+from engine.diffusion.model.wan import CausalWan
+from engine.diffusion.model.wav2vec import Wav2Vec
+from engine.diffusion.weights import LORA_SCALE, find, load, trunk_shape, write
+from tests.engine.diffusion.oracle import convert_wan_transformer_to_diffusers, convert_wan_vae_to_diffusers
+
+TINY = PRESETS["tiny"]
+
+
+@cache
+def parts():
+    """Made once; no test changes them."""
+    torch.manual_seed(0)
+    return {
+        "transformer": random_trunk(TINY.trunk, torch.float32),
+        "autoencoder": away_from_trivial(WanVae(TINY.vae), torch.float32),
+        "sound encoder": away_from_trivial(Wav2Vec(TINY.sound), torch.float32),
+    }
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = parts()
+    write(made, tmp_path)
+    prompt = torch.randn(1, TINY.trunk.text_tokens, TINY.trunk.text_width)
+    write_tensors(tmp_path / "prompts.safetensors", {"speaking": prompt})
+    (tmp_path / "understudy.json").write_text(json.dumps({"preset": "tiny", "fps": 25}))
+    return tmp_path
+
+
+def assert_same(bundle, made):
+    for ours, theirs in ((bundle.trunk, "transformer"), (bundle.vae, "autoencoder"), (bundle.sound, "sound encoder")):
+        for name, value in made[theirs].state_dict().items():
+            assert (ours.state_dict()[name] == value).all(), name
+
+
+def load_on_cpu(folder):
+    return load(find(folder), device="cpu", dtype=torch.float32)
+
+
+def test_what_was_written_is_found_and_loaded(folder):
+    found = find(folder)
+    assert all(report.fits for report in found.reports())
+    assert (found.checkpoint.name, found.checkpoint.fps) == ("tiny", 25)
+    assert found.checkpoint.trunk == TINY.trunk
+    assert_same(load_on_cpu(folder), parts())
+
+
+def test_diffusers_names_are_written_and_read(folder):
+    write(parts(), folder, diffusers_names=True)
+    assert "condition_embedder.time_proj.weight" in open_tensors(folder / "transformer.safetensors").shapes
+    assert_same(load_on_cpu(folder), parts())
+
+
+def test_names_agree_with_diffusers_own_converters_both_ways():
+    with torch.device("meta"):
+        trunk, vae = CausalWan(TINY.trunk).state_dict(), WanVae(TINY.vae).state_dict()
+    trunk = {name: value for name, value in trunk.items() if not name.startswith("audio_")}
+    theirs = set(convert_wan_transformer_to_diffusers(dict(trunk)))
+    assert {trunk_to_diffusers(name) for name in trunk} == theirs
+    assert {trunk_to_original(name) for name in theirs} == set(trunk)
+    theirs = set(convert_wan_vae_to_diffusers(dict(vae)))
+    assert {vae_to_diffusers(name) for name in vae} == theirs
+    assert {vae_to_original(name) for name in theirs} == set(vae)
+
+
+@pytest.mark.parametrize("wrapper", ["generator_ema", "generator", "model", None])
+def test_wrapped_and_prefixed_torch_files_are_read(folder, wrapper):
+    (folder / "transformer.safetensors").unlink()
+    state = {f"model.{name}": value for name, value in parts()["transformer"].state_dict().items()}
+    torch.save({wrapper: state, "step": 3} if wrapper else state, folder / "model.pt")
+    assert_same(load_on_cpu(folder), parts())
+
+
+def test_weight_norm_of_the_sound_encoder_is_multiplied_out(folder):
+    state = parts()["sound encoder"].state_dict()
+    weight = state.pop("encoder.pos_conv_embed.conv.weight")
+    state["encoder.pos_conv_embed.conv.weight_g"] = weight.norm(dim=(0, 1), keepdim=True)
+    state["encoder.pos_conv_embed.conv.weight_v"] = 3 * weight
+    state = {f"wav2vec2.{name}": value for name, value in state.items()} | {"lm_head.weight": torch.zeros(2)}
+    write_tensors(folder / "sound_encoder.safetensors", state | {"wav2vec2.masked_spec_embed": torch.zeros(1)})
+    loaded = load_on_cpu(folder).sound.encoder["pos_conv_embed"].conv.weight
+    torch.testing.assert_close(loaded, weight)
+
+
+def test_omniavatars_lora_is_merged(folder):
+    state, name = parts()["transformer"].state_dict(), "blocks.1.self_attn.q"
+    down, up = torch.randn(4, TINY.trunk.width), torch.randn(TINY.trunk.width, 4)
+    overlay = {
+        f"{name}.base_layer.bias": torch.ones(TINY.trunk.width),
+        f"{name}.lora_A.default.weight": down,
+        f"{name}.lora_B.default.weight": up,
+        "audio_cond_projs.0.weight": state["audio_cond_projs.0.weight"] + 1,
+    }
+    torch.save(overlay, folder / "pytorch_model.pt")
+    loaded = load_on_cpu(folder).trunk.state_dict()
+    torch.testing.assert_close(loaded[f"{name}.weight"], state[f"{name}.weight"] + LORA_SCALE * up @ down)
+    assert (loaded[f"{name}.bias"] == 1).all()
+    torch.testing.assert_close(loaded["audio_cond_projs.0.weight"], state["audio_cond_projs.0.weight"] + 1)
+
+
+@pytest.mark.parametrize("shape", [TRUNK_1_3B, TRUNK_14B])
+def test_a_family_is_known_by_its_shapes(shape):
+    with torch.device("meta"):
+        shapes = {name: tuple(value.shape) for name, value in CausalWan(shape).state_dict().items()}
+    assert trunk_shape(shapes, 128) == shape
+    without_sound = {name: size for name, size in shapes.items() if not name.startswith("audio_")}
+    assert trunk_shape(without_sound, 128).audio is AudioAdapter.NONE
+
+
+def test_wan22_s2v_is_known_by_its_shapes_and_told_to_be_unready(folder):
+    with torch.device("meta"):
+        shapes = {name: tuple(value.shape) for name, value in S2vWan(TRUNK_S2V).state_dict().items()}
+    assert trunk_shape(shapes, 128) == TRUNK_S2V
+    tiny = replace(TINY.trunk, in_channels=16, audio=AudioAdapter.S2V, injected_after=(0, 2))
+    write({"transformer": S2vWan(tiny, 4)}, folder)
+    with pytest.raises(BadCheckpoint, match="reference and motion tokens are not run"):
+        load_on_cpu(folder)
+
+
+def truncate(folder):
+    path = folder / "transformer.safetensors"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def drop_a_key(folder):
+    state = parts()["transformer"].state_dict()
+    del state["blocks.2.ffn.2.bias"]
+    write_tensors(folder / "transformer.safetensors", state)
+
+
+def reshape_a_key(folder):
+    state = parts()["transformer"].state_dict()
+    state["blocks.3.norm3.weight"] = torch.zeros(7)
+    write_tensors(folder / "transformer.safetensors", state)
+
+
+def add_a_stranger(folder):
+    write_tensors(
+        folder / "transformer.safetensors", parts()["transformer"].state_dict() | {"blocks.0.novelty": torch.zeros(1)}
+    )
+
+
+def double(folder):
+    (folder / "b.safetensors").write_bytes((folder / "transformer.safetensors").read_bytes())
+
+
+BAD = {
+    "truncated": (truncate, "truncated"),
+    "a key missing": (drop_a_key, r"1 missing \(blocks.2.ffn.2.bias\)"),
+    "a key of another shape": (reshape_a_key, "of another shape"),
+    "a strange key": (add_a_stranger, r"unexpected \(blocks.0.novelty\)"),
+    "no transformer": (lambda folder: (folder / "transformer.safetensors").unlink(), "no transformer"),
+    "no sound encoder": (lambda folder: (folder / "sound_encoder.safetensors").unlink(), "wav2vec2"),
+    "no prompts": (lambda folder: (folder / "prompts.safetensors").unlink(), "prompts"),
+    "a torch file that is text": (lambda folder: (folder / "x.pth").write_text("hello"), "x.pth"),
+    "a file of numbers": (lambda folder: torch.save({"step": 1}, folder / "x.pt"), "no tensors"),
+    "two transformers": (
+        lambda f: (f / "b.safetensors").write_bytes((f / "transformer.safetensors").read_bytes()),
+        "more",
+    ),
+    "a broken index": (lambda folder: (folder / "m.safetensors.index.json").write_text("{}"), "no index"),
+    "a missing shard": (
+        lambda folder: (folder / "m.safetensors.index.json").write_text('{"weight_map": {"a": "gone.safetensors"}}'),
+        "gone.safetensors",
+    ),
+    "an unknown preset": (lambda folder: (folder / "understudy.json").write_text('{"preset": "x"}'), "no preset"),
+    "an unknown setting": (lambda folder: (folder / "understudy.json").write_text('{"trunk": 1}'), "cannot set trunk"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_folder_is_told_in_words(folder, kind):
+    spoil, words = BAD[kind]
+    spoil(folder)
+    with pytest.raises(BadCheckpoint, match=words):
+        load_on_cpu(folder)
+
+
+def test_a_missing_folder_is_told(tmp_path):
+    with pytest.raises(BadCheckpoint, match="no folder"):
+        find(tmp_path / "none")
+
+
+def test_a_pickle_that_would_run_code_is_refused(folder):
+    class Evil:
+        def __reduce__(self):
+            return (print, ("owned",))
+
+    torch.save({"patch_embedding.weight": Evil()}, folder / "evil.pt")
+    with pytest.raises(BadCheckpoint, match=r"evil\.pt"):
+        find(folder)
+
+
+def test_too_little_memory_is_told_before_loading(folder):
+    (folder / "understudy.json").write_text(json.dumps({"preset": "tiny", "window_latents": 20_000_000}))
+    assert estimate.cost(find(folder).checkpoint).bytes_needed > 1e10
+    with pytest.raises(NotEnoughMemory, match="GB free"):
+        load_on_cpu(folder)

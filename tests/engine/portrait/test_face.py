@@ -1,0 +1,164 @@
+"""One face without its process: determinism, safe bounds, an untouched background."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.api import LISTEN_RATE_HZ, BadCharacter, Frames, VideoFormat
+from engine.lipsync.mouth import REST, Mouth
+from engine.portrait.expression import Look
+from engine.portrait.face import Face
+from engine.portrait.motion import Motion
+from engine.portrait.record import Record, load_record
+from engine.portrait.render import MARGIN_PX, Renderer
+
+IRIS = Path(__file__).parents[3] / "bot" / "library" / "iris"
+SMALL = VideoFormat(width=640, height=360, fps=24)
+WIDE_OPEN = Look(mouth=Mouth(open=0.4))
+
+
+@pytest.fixture(scope="module")
+def record() -> Record:
+    return load_record(IRIS / "portrait.png", IRIS / "record")
+
+
+@pytest.fixture(scope="module")
+def renderer(record: Record) -> Renderer:
+    return Renderer(record, SMALL)
+
+
+def painted(renderer: Renderer, look: Look) -> Frames:
+    frame = renderer.background.copy()
+    renderer.paint_into(frame, look)
+    return frame
+
+
+def mouth_of(frame: Frames) -> Frames:
+    x, y, w, h = json.loads((IRIS / "record" / "record.json").read_text())["mouth_box"]
+    return frame[int(y * 360) : int((y + h) * 360), int(x * 640) : int((x + w) * 640)]
+
+
+def speech(seconds: float) -> np.ndarray:
+    rng = np.random.default_rng(5)
+    envelope = np.repeat(rng.uniform(0, 1, int(seconds * 8)), 3000)
+    return (rng.normal(0, 3000, len(envelope)) * envelope).astype(np.int16)
+
+
+def blocks_of(renderer: Renderer, pieces: list[np.ndarray], count: int, seed: int = 0) -> Frames:
+    face = Face(renderer, seed)
+    for piece in pieces:
+        face.speak(piece, None, 1)
+    ring = np.stack([renderer.background] * 4)
+    made = []
+    for _ in range(count):
+        face.make(ring)
+        made.append(ring.copy())
+    return np.concatenate(made)
+
+
+@pytest.mark.parametrize("piece", [160, 999, 9999])
+def test_cutting_the_speech_changes_no_pixel(renderer: Renderer, piece: int) -> None:
+    pcm = speech(0.5)
+    cut = [pcm[at : at + piece] for at in range(0, len(pcm), piece)]
+    np.testing.assert_array_equal(blocks_of(renderer, cut, 3), blocks_of(renderer, [pcm], 3))
+
+
+def test_another_seed_moves_differently(renderer: Renderer) -> None:
+    assert (blocks_of(renderer, [], 3, seed=1) != blocks_of(renderer, [], 3, seed=2)).any()
+
+
+def test_the_background_is_the_still_itself_bit_by_bit(renderer: Renderer, record: Record) -> None:
+    import cv2
+
+    still = cv2.cvtColor(cv2.resize(record.still, (640, 360), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2YUV_I420)
+    near = cv2.dilate(
+        cv2.resize(record.matte, (640, 360), interpolation=cv2.INTER_AREA), np.ones((2 * MARGIN_PX + 1,) * 2)
+    )
+    away = near[::2, ::2] == 0
+    away = away.repeat(2, 0).repeat(2, 1)
+    frame = painted(renderer, Look(mouth=Mouth(open=0.4), turn_rad=(0.05, 0.06, 0.03), blink=1.0))
+    assert away.mean() > 0.3
+    np.testing.assert_array_equal(frame[:360][away], still[:360][away])
+    assert away[::2, ::2].any()
+    for plane in (frame, still):
+        plane[:360][~away] = 0
+    ours, theirs = (plane[360:].reshape(2, 180, 320)[:, away[::2, ::2]] for plane in (frame, still))
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_at_rest_the_figure_is_the_drawing(renderer: Renderer, record: Record) -> None:
+    import cv2
+
+    still = cv2.cvtColor(cv2.resize(record.still, (640, 360), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2YUV_I420)
+    difference = np.abs(painted(renderer, Look(mouth=REST)).astype(int) - still)[:360]
+    assert difference.mean() < 0.5 and np.percentile(difference, 99.9) < 24
+
+
+def test_an_open_mouth_is_much_darker_inside_than_lips(renderer: Renderer) -> None:
+    shut, wide = (mouth_of(painted(renderer, look)) for look in (Look(), WIDE_OPEN))
+    assert (wide < 70).mean() > 0.08 > 0.01 > (shut < 70).mean()
+
+
+def test_closed_lids_leave_no_white(renderer: Renderer, record: Record) -> None:
+    shut = painted(renderer, Look(blink=1.0))
+    for eye in record.eyes:
+        x, y, radius = (value * 640 / record.still.shape[1] for value in eye.iris)
+        patch = shut[int(y - radius) : int(y + radius), int(x - radius) : int(x + radius)]
+        opened = painted(renderer, Look())[int(y - radius) : int(y + radius), int(x - radius) : int(x + radius)]
+        assert patch.max() < opened.max() - 20
+
+
+def test_idle_motion_stays_where_a_still_can_follow_for_forty_minutes() -> None:
+    motion = Motion(7, 24)
+    poses = [motion.step(speech_level=0.1 * (n // 40 % 2), heard_level=0.0, gaze_xy=None) for n in range(40 * 60 * 24)]
+    turns = np.degrees([pose.turn_rad for pose in poses])
+    assert (np.abs(turns).max(0) < (3.0, 4.0, 1.5)).all()
+    assert (np.abs(turns).max(0) > (0.5, 0.3, 0.2)).all(), "a face that never moves is dead"
+    assert np.abs(np.diff(turns, axis=0)).max() < 0.5
+    assert np.abs(turns[:7200].mean(0) - turns[-7200:].mean(0)).max() < 0.3
+    assert np.abs([pose.gaze_xy for pose in poses]).max() < 0.3
+
+
+def test_the_eyes_blink_like_eyes() -> None:
+    motion = Motion(3, 24)
+    blinks = np.array([motion.step(speech_level=0, heard_level=0, gaze_xy=None).blink for _ in range(24 * 120)])
+    begins = np.flatnonzero((blinks[1:] > 0) & (blinks[:-1] == 0))
+    assert 15 <= len(begins) <= 55
+    assert blinks.max() == 1.0 and np.diff(begins).min() >= 24 * 2
+
+
+def test_a_listener_nods_once_after_the_others_pause() -> None:
+    def pitch(heard: bool) -> np.ndarray:
+        motion = Motion(1, 24)
+        levels = [0.1 if heard and n < 72 else 0.0 for n in range(144)]
+        return np.array([motion.step(speech_level=0, heard_level=v, gaze_xy=None).turn_rad[1] for v in levels])
+
+    nod = pitch(True) - pitch(False)
+    assert nod[:79].max() == 0 and 0.02 < nod.max() < 0.1 and nod[-1] == 0
+
+
+def test_the_face_follows_the_one_who_speaks(renderer: Renderer) -> None:
+    face, still = Face(renderer, 0), Face(renderer, 0)
+    ring, other = (np.stack([renderer.background] * 4) for _ in range(2))
+    for _ in range(3):
+        face.listen(np.zeros(LISTEN_RATE_HZ // 6, np.int16), (1.0, 0.0))
+        face.make(ring)
+        still.make(other)
+    assert (ring != other).any()
+
+
+def test_a_character_without_a_record_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(BadCharacter, match="no record"):
+        load_record(IRIS / "portrait.png", None)
+    with pytest.raises(BadCharacter, match=r"record\.json cannot be read"):
+        load_record(IRIS / "portrait.png", tmp_path)
+    (tmp_path / "record.json").write_text('{"version": 99}')
+    with pytest.raises(BadCharacter, match="version 99"):
+        load_record(IRIS / "portrait.png", tmp_path)
+    (tmp_path / "record.json").write_text('{"version": 1, "size": [2560, 1440]}')
+    with pytest.raises(BadCharacter, match=r"matte\.png is missing"):
+        load_record(IRIS / "portrait.png", tmp_path)

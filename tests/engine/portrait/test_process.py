@@ -1,0 +1,119 @@
+"""The portrait's process: it dies with its session, is noticed when it dies, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from engine.api import CharacterAssets, EngineDied, Likeness, VideoFormat
+from engine.portrait.engine import PortraitEngine
+
+IRIS = Path(__file__).parents[3] / "bot" / "library" / "iris"
+CHARACTER = CharacterAssets(
+    character_id="iris", image=IRIS / "portrait.png", record=IRIS / "record", likeness=Likeness.FICTIONAL
+)
+SMALL = VideoFormat(width=640, height=360, fps=24)
+pytestmark = pytest.mark.slow
+
+
+def painters(of: psutil.Process) -> list[psutil.Process]:
+    return [child for child in of.children(recursive=True) if "engine.portrait.process" in child.cmdline()]
+
+
+def in_shared_memory() -> set[str]:
+    return {entry.name for entry in Path("/dev/shm").iterdir()}
+
+
+async def test_a_killed_process_ends_the_stream_with_its_error() -> None:
+    before = in_shared_memory()
+    async with await PortraitEngine().open(CHARACTER, SMALL) as session:
+        blocks = session.blocks()
+        await anext(blocks)
+        (painter,) = painters(psutil.Process())
+        painter.kill()
+        with pytest.raises(EngineDied):
+            await asyncio.wait_for(anext(blocks), 5)
+        painter_gone = psutil.wait_procs([painter], timeout=5)[0]
+        assert painter_gone
+        with pytest.raises(EngineDied):
+            await session.speak(np.ones(10, np.int16), timing=None, epoch=1)
+    assert in_shared_memory() <= before
+
+
+async def test_closing_ends_the_process() -> None:
+    session = await PortraitEngine().open(CHARACTER, SMALL)
+    (painter,) = painters(psutil.Process())
+    await session.aclose()
+    assert not painter.is_running() or painter.status() == psutil.STATUS_ZOMBIE
+
+
+OWNER = """
+import asyncio
+from pathlib import Path
+from engine.api import CharacterAssets, Likeness, VideoFormat
+from engine.portrait.engine import PortraitEngine
+async def main():
+    iris = Path({iris!r})
+    still, record = iris / "portrait.png", iris / "record"
+    assets = CharacterAssets(character_id="iris", image=still, record=record, likeness=Likeness.FICTIONAL)
+    session = await PortraitEngine().open(assets, VideoFormat(width=640, height=360, fps=24))
+    await anext(session.blocks())
+    print("ready", flush=True)
+    await asyncio.sleep(60)
+asyncio.run(main())
+"""
+
+
+async def test_the_process_does_not_outlive_a_killed_owner() -> None:
+    before = in_shared_memory()
+    owner = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", OWNER.format(iris=str(IRIS)), stdout=asyncio.subprocess.PIPE, cwd=IRIS.parents[2]
+    )
+    assert owner.stdout is not None
+    assert await asyncio.wait_for(owner.stdout.readline(), 60) == b"ready\n"
+    (painter,) = painters(psutil.Process(owner.pid))
+    owner.send_signal(signal.SIGKILL)
+    await owner.wait()
+    assert psutil.wait_procs([painter], timeout=5)[0], "the painter outlived its owner"
+    assert in_shared_memory() <= before
+
+
+async def test_a_cancelled_wait_loses_no_block() -> None:
+    async with await PortraitEngine().open(CHARACTER, SMALL) as session:
+        blocks = session.blocks()
+        for expected in range(5):
+            waiting = asyncio.ensure_future(anext(blocks))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            block = await asyncio.wait_for(anext(blocks), 5)
+            assert block.index == expected
+
+
+async def test_a_full_queue_makes_the_speaker_wait_until_an_interruption() -> None:
+    async with await PortraitEngine().open(CHARACTER, SMALL) as session:
+        minute = np.ones(60 * 24_000, np.int16)
+        await session.speak(minute, timing=None, epoch=1)
+        more = asyncio.create_task(session.speak(minute, timing=None, epoch=1))
+        await asyncio.sleep(0)
+        assert not more.done()
+        session.interrupt(2)
+        await asyncio.wait_for(more, 5)
+        block = await anext(session.blocks())
+        assert block.epoch == 2 and not block.voiced
+
+
+async def test_speech_shows_in_the_very_next_block_and_a_block_is_ready_in_time() -> None:
+    async with await PortraitEngine().open(CHARACTER, SMALL) as session:
+        blocks = session.blocks()
+        await anext(blocks)
+        await session.speak(np.full(24_000, 500, np.int16), timing=None, epoch=1)
+        began = time.monotonic()
+        block = await anext(blocks)
+        assert block.voiced and time.monotonic() - began < 4 / 24

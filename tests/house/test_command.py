@@ -1,0 +1,208 @@
+"""`./understudy` on machines made of small programs of our own: it sets up what is missing, once, or says what to run.
+
+A machine is a folder of programs that is the whole PATH: links to those the script may rely on, and doubles for those
+that would change this machine (apt-get, python3, id). Each double writes down how it was called.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.house.sources import ROOT
+from tests.polling import until_true
+
+BASE = "bash readlink dirname sha256sum cat grep sort tail head cut tr sleep mktemp rm mkdir flock env ldconfig touch"
+PARTS = ("chromium", "pulseaudio", "pactl", "Xvfb", "ffmpeg")
+DEADLINE_S = 30.0
+
+# installs what is asked for by making the programs of it
+APT_GET = """echo "apt-get $*" >>$calls
+case "$*" in *install*) for name in chromium pulseaudio pactl Xvfb ffmpeg flite; do tool $name; done ;; esac"""
+# makes an environment whose Python is itself; there, `-m pip` and `-m bot` are written down
+PYTHON = """case "$*" in
+  "-m venv "*) echo "python $*" >>$calls; mkdir -p "$3/bin"; cat "$0" >"$3/bin/python"; chmod +x "$3/bin/python" ;;
+  "-c import torch") [[ -e $machine/has-torch ]] ;;
+  "-m pip install --dry-run "*) [[ ! -e $machine/pypi-has-cuda ]] || echo '{"name": "nvidia-cublas"}' ;;
+  "-m pip "*"torch==2"*) echo "python $*" >>$calls; [[ ! -e $machine/no-torch ]] ;;
+  "-m pip "*) echo "python $*" >>$calls; [[ ! -e $machine/no-network ]] ;;
+  "-P -m bot "*) echo "python $*" >>$calls; echo "bot: $*${UNDERSTUDY_CHROMIUM:+ in $UNDERSTUDY_CHROMIUM}" ;;
+  "--version") echo "Python 3.11.0" ;;
+esac"""
+
+
+class Machine:
+    def __init__(self, folder: Path, *, user: int = 0, parts: Sequence[str] = PARTS) -> None:
+        self.programs, self.checkout, self.calls_file = folder / "bin", folder / "checkout", folder / "calls"
+        self.programs.mkdir()
+        self.checkout.mkdir()
+        for name in (*BASE.split(), "chmod"):
+            found = shutil.which(name, path=f"{os.defpath}:/sbin:/usr/sbin")
+            if found:
+                (self.programs / name).symlink_to(found)
+        for name in ("understudy", "pyproject.toml", "constraints.txt"):
+            shutil.copy2(ROOT / name, self.checkout / name)
+        self.calls_file.touch()
+        self.program("id", f"echo {user}")
+        self.program("apt-get", APT_GET)
+        self.program("python3", PYTHON)
+        for name in parts:
+            self.program(name, "")
+
+    def program(self, name: str, body: str) -> None:
+        preface = (
+            f"#!/usr/bin/env bash\nmachine={self.programs.parent} calls={self.calls_file}\n"
+            f"tool() {{ printf '#!/usr/bin/env bash\\n' >{self.programs}/$1; chmod +x {self.programs}/$1; }}\n"
+        )
+        (self.programs / name).write_text(preface + body + "\n")
+        (self.programs / name).chmod(0o755)
+
+    def begin(self, *words: str, folder: Path | None = None, command: Path | None = None) -> subprocess.Popen[str]:
+        environment = {"PATH": str(self.programs), "HOME": str(self.programs.parent), "CI": "true"}
+        return subprocess.Popen(
+            [command or self.checkout / "understudy", *words],
+            cwd=folder or self.checkout,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def start(self, *words: str, folder: Path | None = None, command: Path | None = None) -> tuple[int, str, str]:
+        process = self.begin(*words, folder=folder, command=command)
+        output, complaints = process.communicate(timeout=DEADLINE_S)
+        return process.returncode, output, complaints
+
+    def calls(self, word: str) -> list[str]:
+        return [line for line in self.calls_file.read_text().splitlines() if word in line]
+
+
+def test_the_first_start_installs_with_constraints_and_the_second_nothing(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    for _ in range(2):
+        assert machine.start("up", "--now")[:2] == (0, "bot: -P -m bot up --now\n")
+    installs = machine.calls("pip install")
+    assert len(installs) == 2 and len(machine.calls("-m venv")) == 1
+    assert all(f"-c {machine.checkout}/constraints.txt" in call for call in installs)
+    assert "[embedded,hearing-lite]" in installs[0] and "--no-deps silero-vad==6.2.3" in installs[1]
+    assert not machine.calls("apt-get")
+
+
+def test_tests_bring_the_tools_for_developing_which_commands_then_share(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, parts=(*PARTS, "flite"))
+    assert machine.start("test")[0] == 0
+    torch, ours, _ = machine.calls("pip install")
+    assert "torch==2.13.0" in torch and "--index-url" not in torch
+    assert "[embedded,hearing-lite,dev,engine,engine-test]" in ours
+    before = len(machine.calls("pip"))
+    assert machine.start("db", "upgrade")[0] == 0
+    assert len(machine.calls("pip")) == before
+
+
+def test_a_torch_that_would_bring_cuda_to_a_machine_without_a_driver_is_had_from_its_maker(tmp_path: Path) -> None:
+    if Path("/proc/driver/nvidia/version").exists():
+        pytest.skip("this machine has an NVIDIA driver")
+    machine = Machine(tmp_path, parts=(*PARTS, "flite"))
+    (tmp_path / "pypi-has-cuda").touch()
+    assert machine.start("test")[0] == 0
+    assert "--index-url https://download.pytorch.org/whl/cpu torch==2.13.0" in machine.calls("pip install")[0]
+
+
+def test_without_torch_the_tests_run_all_the_same(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, parts=(*PARTS, "flite"))
+    (tmp_path / "no-torch").touch()
+    status, _, complaints = machine.start("test")
+    assert status == 0 and "without torch" in complaints
+    assert "[embedded,hearing-lite,dev]" in machine.calls("pip install")[1]
+
+
+@pytest.mark.parametrize("changed", ["constraints.txt", "pyproject.toml"])
+def test_changed_dependencies_are_installed_at_the_next_start(tmp_path: Path, changed: str) -> None:
+    machine = Machine(tmp_path)
+    machine.start("db")
+    with (machine.checkout / changed).open("a") as file:
+        file.write("# changed\n")
+    machine.start("db")
+    assert len(machine.calls("pip install")) == 4 and len(machine.calls("-m venv")) == 1
+
+
+def test_a_set_up_that_was_cut_short_is_not_believed(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    (tmp_path / "no-network").touch()
+    code, output, complaints = machine.start("db")
+    assert (code, output) == (1, "") and "failed: installing Python packages" in complaints
+    (tmp_path / "no-network").unlink()
+    assert machine.start("db")[:2] == (0, "bot: -P -m bot db\n")
+    assert len(machine.calls("-m venv")) == 2
+
+
+def test_missing_packages_are_installed_in_a_container_and_nothing_is_removed(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, parts=("ffmpeg",))
+    assert machine.start("up")[0] == 0
+    update, install = machine.calls("apt-get")
+    assert "update" in update
+    assert "--no-remove --no-install-recommends -o DPkg::Lock::Timeout=300" in install
+    assert install.endswith(" chromium pulseaudio pulseaudio-utils xvfb")
+
+
+def test_without_the_right_to_install_the_exact_line_is_printed(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, user=1000, parts=("chromium", "pulseaudio", "pactl", "Xvfb"))
+    code, output, complaints = machine.start("up")
+    assert (code, output) == (3, "") and not machine.calls("apt-get") and not machine.calls("pip")
+    options = "--no-remove --no-install-recommends -o DPkg::Lock::Timeout=300"
+    assert f"\nsudo apt-get update && sudo apt-get install -y {options} ffmpeg\n" in complaints
+
+
+def test_only_commands_that_need_parts_ask_for_them(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, user=1000, parts=PARTS)
+    assert machine.start("demo")[0] == 0
+    assert machine.start("demo", "--rehearse")[0] == 3, "the synthetic participant speaks with flite"
+    (machine.programs / "chromium").unlink()
+    assert machine.start("doctor")[0] == 0
+    assert machine.start("up")[0] == 3
+    assert machine.start("up", "--help")[0] == 0
+
+
+def test_playwrights_browser_is_used_where_chromium_is_a_snap(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.program("chromium", "exec /snap/bin/chromium")
+    browser = tmp_path / ".cache" / "ms-playwright" / "chromium-1200" / "chrome-linux" / "chrome"
+    browser.parent.mkdir(parents=True)
+    browser.touch()
+    assert machine.start("up")[:2] == (0, f"bot: -P -m bot up in {browser}\n")
+    assert not machine.calls("apt-get")
+
+
+def test_two_starts_at_once_make_one_environment(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    both = [machine.begin("db"), machine.begin("keys")]
+    assert [process.communicate(timeout=DEADLINE_S)[0] for process in both] == [
+        "bot: -P -m bot db\n",
+        "bot: -P -m bot keys\n",
+    ]
+    assert len(machine.calls("-m venv")) == 1 and len(machine.calls("pip install")) == 2
+
+
+def test_it_works_from_elsewhere_and_through_a_link(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    (tmp_path / "link").symlink_to(machine.checkout / "understudy")
+    assert machine.start("db", folder=Path("/"), command=tmp_path / "link")[:2] == (0, "bot: -P -m bot db\n")
+    assert (machine.checkout / ".venv").is_dir()
+
+
+def test_an_interrupt_ends_what_is_being_installed(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.program("python3", PYTHON.replace('-m venv "*) ', '-m venv "*) echo $$ >$machine/busy; exec sleep 60; '))
+    process = machine.begin("db")
+    until_true(lambda: (tmp_path / "busy").exists() and (tmp_path / "busy").read_text(), DEADLINE_S)
+    installing = int((tmp_path / "busy").read_text())
+    process.terminate()
+    assert process.wait(DEADLINE_S) == 143
+    process.communicate()
+    until_true(lambda: not Path(f"/proc/{installing}").exists(), DEADLINE_S)
