@@ -158,17 +158,24 @@ class SoundServer:
         )
 
     async def _until_it_answers(self) -> None:
+        """The socket's file is there a moment before the daemon listens on it: a refusal is asked again."""
         socket = self.folder / "pulse.sock"
         assert self._child is not None
+        refused: DeviceFailed | None = None
         try:
             async with asyncio.timeout(START_S):
-                while not socket.exists():
+                while True:
                     if not self._child.running:
                         raise DeviceFailed(f"the sound server ended at once: {self._child.said}")
+                    if socket.exists():
+                        try:
+                            return await asyncio.to_thread(self.check)
+                        except DeviceFailed as error:
+                            refused = error
                     await asyncio.sleep(STEP_S)
-                await asyncio.to_thread(self.check)
         except TimeoutError as error:
-            raise DeviceFailed(f"the sound server did not answer in {START_S:.0f} s: {self._child.said}") from error
+            said = f"{refused or ''} {self._child.said}".strip()
+            raise DeviceFailed(f"the sound server did not answer in {START_S:.0f} s: {said}") from error
 
 
 def read_wav(path: Path) -> Pcm:
