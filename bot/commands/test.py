@@ -2,6 +2,9 @@
 
 Words this command does not know go to pytest (`understudy test tests/engine -k mouth`, or after `--` when the first one
 is an option). With such words only what they select runs; without any, everything but the acceptance sizes.
+
+Tests on real browsers, sound servers and databases share two cores with them: a few that fail are run once more, alone.
+What passes then is not hidden: it is shown as it failed, and counted as flaky in the last line.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ HELP = "run the tests"
 ROOT = Path(__file__).resolve().parents[2]
 FAST_LIMIT_S = 90.0
 PYTEST_FOUND_NONE = 5  # exit code
+PYTEST_FAILED = 1
+MOST_RUN_AGAIN = 3  # more have failed for a cause they share
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +35,7 @@ class Step:
     argv: tuple[str, ...]
     quiet: bool = False  # its output is shown only when it fails
     may_be_empty: bool = False  # a run of pytest that finds no test has not failed
+    again: bool = False  # a few failures are run once more
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +57,7 @@ CHECKS = (
 )
 PYTEST = _module("pytest", "-q", "-m")
 FAST = Step(name="fast tests", argv=(*PYTEST, "not slow and not acceptance"))
-REAL = Step(name="tests on real parts", argv=(*PYTEST, "slow and not acceptance"), may_be_empty=True)
+REAL = Step(name="tests on real parts", argv=(*PYTEST, "slow and not acceptance"), may_be_empty=True, again=True)
 ACCEPTANCE = Step(name="acceptance", argv=(*PYTEST, "acceptance"), may_be_empty=True)
 
 
@@ -63,13 +69,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     checks, runs = plan(words_of(args), acceptance=args.all, fast_only=args.fast)
-    checked = [_run(step) for step in checks]
+    checked = [run_step(step) for step in checks]
     if not all(outcome.ok for outcome in checked):
         print("understudy test: failed before any test ran", flush=True)
         return 1
     outcomes = []
     for step in runs:
-        outcomes.append(outcome := _run(step))
+        outcomes.append(outcome := run_step(step))
         if step is FAST and outcome.took_s > FAST_LIMIT_S:
             print(f"warning: the fast tests should stay under {FAST_LIMIT_S:.0f} s", flush=True)
     counts: Counter[str] = sum((outcome.counts for outcome in outcomes), Counter())
@@ -92,7 +98,7 @@ def plan(words: Sequence[str], *, acceptance: bool, fast_only: bool) -> tuple[tu
     return CHECKS, (FAST, REAL, ACCEPTANCE) if acceptance else (FAST, REAL)
 
 
-def _run(step: Step) -> Outcome:
+def run_step(step: Step) -> Outcome:
     began_s = time.monotonic()
     if not step.quiet:
         print(f"== {step.name}", flush=True)
@@ -109,8 +115,27 @@ def _run(step: Step) -> Outcome:
     if step.quiet and not ok:
         print("".join(told), end="")
     took_s = time.monotonic() - began_s
+    counts = closing_counts(told[-1] if told else "")
     print(f"== {step.name}: {'ok' if ok else f'failed (exit {process.returncode})'}, {took_s:.1f} s", flush=True)
-    return Outcome(ok=ok, took_s=took_s, counts=closing_counts(told[-1] if told else ""))
+    failed = failed_tests(told)
+    if step.again and process.returncode == PYTEST_FAILED and 0 < len(failed) <= MOST_RUN_AGAIN:
+        return _again(Outcome(ok=False, took_s=took_s, counts=counts), failed)
+    return Outcome(ok=ok, took_s=took_s, counts=counts)
+
+
+def _again(first: Outcome, failed: Sequence[str]) -> Outcome:
+    """The outcome when these failed tests have had a second run of their own."""
+    second = run_step(Step(name=f"once more, alone: {', '.join(failed)}", argv=_module("pytest", "-q", *failed)))
+    counts = Counter({what: n for what, n in first.counts.items() if what not in ("failed", "error")})
+    counts["flaky"] = second.counts["passed"]
+    counts += Counter({what: n for what, n in second.counts.items() if what in ("failed", "error")})
+    return Outcome(ok=second.ok, took_s=first.took_s + second.took_s, counts=counts)
+
+
+def failed_tests(told: Sequence[str]) -> list[str]:
+    """The node ids of pytest's short summary, in order, each once."""
+    found = (re.match(r"(?:FAILED|ERROR) (\S+::\S.*?)(?: - .*)?$", line.rstrip()) for line in told)
+    return list(dict.fromkeys(match.group(1) for match in found if match))
 
 
 def closing_counts(line: str) -> Counter[str]:

@@ -6,6 +6,7 @@ import argparse
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -78,3 +79,37 @@ def test_a_benchmark_that_does_not_exist_is_named_with_those_that_do() -> None:
     )
     assert done.returncode == 1
     assert "'nothing'" in done.stderr and "startup" in done.stderr and "(no_such_benchmark)" in done.stderr
+
+
+FAILS_ONCE = """
+from pathlib import Path
+def test_fails_once():
+    mark = Path(__file__).with_suffix(".seen")
+    seen = mark.exists()
+    mark.touch()
+    assert seen
+"""
+
+
+def _real(folder: Path, source: str) -> command.Outcome:
+    path = folder / "test_given.py"
+    path.write_text(source)
+    argv = (sys.executable, "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider", str(path))
+    return command.run_step(command.Step(name="given", argv=argv, again=True))
+
+
+def test_what_passes_alone_after_failing_is_counted_as_flaky(tmp_path: Path) -> None:
+    outcome = _real(tmp_path, FAILS_ONCE + "\ndef test_passes():\n    pass\n")
+    assert outcome.ok and outcome.counts == Counter({"passed": 1, "flaky": 1})
+
+
+def test_what_fails_twice_has_failed(tmp_path: Path) -> None:
+    outcome = _real(tmp_path, "def test_fails():\n    assert False\n")
+    assert not outcome.ok and outcome.counts == Counter({"failed": 1})
+
+
+def test_many_failures_are_not_run_again(tmp_path: Path, capsys) -> None:
+    source = "".join(f"def test_fails_{i}():\n    assert False\n" for i in range(command.MOST_RUN_AGAIN + 1))
+    outcome = _real(tmp_path, source)
+    assert not outcome.ok and outcome.counts == Counter({"failed": command.MOST_RUN_AGAIN + 1})
+    assert "once more" not in capsys.readouterr().out
