@@ -31,6 +31,20 @@ class SpeechStarted:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SpeechGoesOn:
+    """Told about every 100 ms between SpeechStarted and SpeechEnded, pauses included: how it stands at `at_sample`.
+    `voiced_samples` counts only what the detector took for voice; `silent_samples` is the pause it stands in now, 0
+    while voiced. `text` is what the recogniser makes of it so far and may change; "" where it tells nothing early."""
+
+    stream: str
+    start_sample: int
+    at_sample: int
+    voiced_samples: int
+    silent_samples: int
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SpeechEnded:
     """Enough silence followed. `end_sample` is the sample after the last voiced one; `decided_sample` is when the
     silence was long enough to say so."""
@@ -56,7 +70,7 @@ class Utterance:
     alternatives: tuple[str, ...] = ()  # other readings of the same sound, likelier ones first
 
 
-HearingEvent = SpeechStarted | SpeechEnded | Utterance
+HearingEvent = SpeechStarted | SpeechGoesOn | SpeechEnded | Utterance
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,7 +17,7 @@ from typing import Any, assert_never
 from bot.conversation import notices, turn_events, turns
 from bot.conversation.base import Clause, ConversationError, Mind, Passage, Said
 from bot.conversation.turn_events import Effect, Event, Ignore, Interrupt, Leave, SayGoodbye, Speak, Think
-from bot.hearing.base import RATE_HZ, SpeechEnded, SpeechStarted, Utterance
+from bot.hearing.base import RATE_HZ, HearingEvent, SpeechEnded, SpeechGoesOn, SpeechStarted, Utterance
 from bot.log import get_log
 from bot.meeting.bridge import Bridge, Heard
 from bot.meeting.parts import Parts
@@ -107,10 +107,12 @@ class Talk:
     def _monotonic_s(self, sample: int) -> float:
         return self._parts.connector.timeline_start_s + sample / RATE_HZ
 
-    def _on_hearing(self, event: SpeechStarted | SpeechEnded | Utterance) -> None:
+    def _on_hearing(self, event: HearingEvent) -> None:
         match event:
             case SpeechStarted():
                 self._apply(turn_events.SpeechBegan(at_s=self._now_s(), speaker=event.stream))
+            case SpeechGoesOn():
+                pass
             case SpeechEnded():
                 self._ended[event.stream] = time.monotonic()
                 self._apply(turn_events.SpeechStopped(at_s=self._now_s(), speaker=event.stream))

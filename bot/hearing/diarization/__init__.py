@@ -1,0 +1,1 @@
+"""Who speaks in a mixed stream, by voice alone."""
