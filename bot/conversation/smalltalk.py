@@ -39,13 +39,15 @@ _KIND = (
     r"language model|llm|chat ?gpt|gpt|algorithm|avatar|deepfake|human|human being|person|real|man|woman|guy|someone|"
     r"somebody|people|recording|alive|sentient)"
 )
-_REALLY = r"(really |actually |truly |just |even |in fact |by any chance |not |perhaps |maybe |possibly |honestly |like )*"
+_REALLY = (
+    r"(really |actually |truly |just |even |in fact |by any chance |not |perhaps |maybe |possibly |honestly |like )*"
+)
 _ENDS = r"(?= or\b| and\b| not\b| at all\b| then\b| right\b| aren't\b| are you\b| too\b| here\b| by\b| behind\b|$)"
 _BEING: tuple[str, ...] = (
     rf"\b(are|aren't|were) you {_REALLY}{_KIND}( assistant| person| being| voice)?{_ENDS}",
     rf"\b(you're|you are|you're not|you aren't) {_REALLY}{_KIND}( assistant| person| being)?{_ENDS}",
     rf"\b(am i|are we|i'm|we're) {_REALLY}(talking|speaking|chatting) (to|with) {_KIND}",
-    rf"\b(is|isn't) (this|that|it|there) {_REALLY}{_KIND}( person| being| voice)? ?(talking|speaking|behind|i'm|we're|$)",
+    rf"\b(is|isn't) (this|that|it|there) {_REALLY}{_KIND}( person| being| voice)? ?(talking|speaking|behind|i'm|$)",
     r"\b(are|aren't) you (made of flesh|flesh and blood|computer generated|ai generated|generated|automated|one of us)",
     r"\b(do you have|have you got) (a )?(real )?(body|brain|feelings|consciousness|a human)",
     r"^(who|what)( exactly| the hell)? are you( really| actually| exactly| then)?$",
