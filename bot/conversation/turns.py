@@ -248,7 +248,9 @@ def _tick(state: State, event: Tick) -> Step:
         state, effects = _next_waiting(state, event.at_s)
         return state, (Interrupt(epoch=state.epoch - len(effects), by=""), *effects)
     if state.phase is Phase.DECIDE and waited_s >= WORDS_LIMIT_S:
-        return _next_waiting(_at_rest(state, event.at_s), event.at_s)
+        return _resume_held(state, event.at_s)
+    if state.phase is Phase.LISTEN and state.notices:
+        return _next_waiting(state, event.at_s)
     return state, ()
 
 

@@ -27,7 +27,7 @@ from bot.conversation.turn_events import (
     Tick,
     Unduck,
 )
-from bot.conversation.turns import RESUME_S, Phase, State, step
+from bot.conversation.turns import RESUME_S, WORDS_LIMIT_S, Phase, State, step
 
 PAUSE_S = 0.5  # of silence, until the ears say that a stretch is over
 WORDS_S = 0.2
@@ -231,3 +231,22 @@ def test_someone_whom_the_ears_lost_does_not_hold_the_floor_for_ever() -> None:
     for second in range(4, 20):
         table.tell(Tick(at_s=float(second)))
     assert table.state.phase is Phase.LISTEN and not table.state.talking
+
+
+def test_a_question_held_for_words_that_never_come_is_answered_after_all() -> None:
+    table = Table("ann", "ben")
+    table.tell(PlaybackEnded(at_s=2.1, epoch=1))
+    table.tell(ChatWritten(at_s=3.0, speaker="ann", text="Iris, what is loam?"))
+    table.now_s = 3.2
+    table.voices({"ben": (0.0, 1.0)}, until_s=1.6)
+    assert table.kinds() == [Think, Interrupt]
+    table.tell(Tick(at_s=table.now_s + WORDS_LIMIT_S))
+    assert table.kinds() == [Think, Interrupt, Think]
+
+
+def test_a_notice_that_waited_for_a_cut_answer_is_given() -> None:
+    table = Table("ann", "ben")
+    table.tell(SayAsked(at_s=2.5, text="I am an AI.", notice=True))
+    table.words("ann", "Iris stop")
+    table.tell(Tick(at_s=3.0))
+    assert table.kinds()[-1] is Speak
