@@ -49,6 +49,7 @@ class SayAsked:
 
     at_s: float
     text: str
+    interruptible: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,6 +109,7 @@ class Think:
 class Speak:
     text: str
     epoch: int
+    interruptible: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,6 +131,8 @@ class SayGoodbye:
     """A brief goodbye under `epoch`; `Leave` follows when it was heard."""
 
     epoch: int
+    by: str = ""  # who said goodbye to us or sent us away
+    written: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

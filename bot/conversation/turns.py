@@ -146,7 +146,8 @@ def _heard(state: State, event: Heard) -> Step:
         return _resume(state, event, because.value)
     if says_goodbye(said, state.names):
         state = replace(_go(state, Phase.LEAVING, event.at_s), epoch=state.epoch + 1, asked=None, waiting=())
-        return state, (Interrupt(epoch=state.epoch, by=event.speaker), SayGoodbye(epoch=state.epoch))
+        bye = SayGoodbye(epoch=state.epoch, by=event.speaker)
+        return state, (Interrupt(epoch=state.epoch, by=event.speaker), bye)
     if is_backchannel(said):
         return _resume(state, event, "backchannel")
     return _ask(state, Question(speaker=event.speaker, text=said, because=because), event.at_s)
@@ -159,13 +160,14 @@ def _chat_written(state: State, event: ChatWritten) -> Step:
         return state, (Ignore(reason=because.value, speaker=event.speaker),)
     if says_goodbye(said, state.names):
         state = replace(_go(state, Phase.LEAVING, event.at_s), epoch=state.epoch + 1, asked=None, waiting=())
-        return state, (Interrupt(epoch=state.epoch, by=event.speaker), SayGoodbye(epoch=state.epoch))
+        bye = SayGoodbye(epoch=state.epoch, by=event.speaker, written=True)
+        return state, (Interrupt(epoch=state.epoch, by=event.speaker), bye)
     return _ask(state, Question(speaker=event.speaker, text=said, because=because, written=True), event.at_s)
 
 
 def _say_asked(state: State, event: SayAsked) -> Step:
     state = replace(_go(state, Phase.THINK, event.at_s), epoch=state.epoch + 1, asked=None)
-    return state, (Speak(text=event.text, epoch=state.epoch),)
+    return state, (Speak(text=event.text, epoch=state.epoch, interruptible=event.interruptible),)
 
 
 def _playback_began(state: State, event: PlaybackBegan) -> Step:

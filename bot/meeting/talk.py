@@ -25,7 +25,7 @@ from bot.meeting.record import Recorder
 from bot.meeting.stay import Roster, Stay
 from bot.store.characters import Character
 from bot.voice.base import SpokenClause, VoiceError
-from connectors.base import ChatMessage, ConnectorError
+from connectors.base import ChatMessage
 
 log = get_log(__name__)
 
@@ -83,7 +83,6 @@ class Talk:
         self._ended: dict[str, float] = {}
         self._questions: dict[str, Question] = {}
         self._speaking: dict[int, asyncio.Task[None]] = {}
-        self._notice = notices.spoken_greeting(character.name, character.greeting)
         self._open = True
 
     async def run(self) -> None:
@@ -108,6 +107,7 @@ class Talk:
         return self._parts.connector.timeline_start_s + sample / RATE_HZ
 
     def _on_hearing(self, event: HearingEvent) -> None:
+        self._roster.spoke(event.stream)
         match event:
             case SpeechStarted():
                 self._apply(turn_events.SpeechBegan(at_s=self._now_s(), speaker=event.stream))
@@ -153,20 +153,25 @@ class Talk:
         self._recorder.note("chat.message", speaker_id=speaker, pii_name=message.name, pii_text=message.text)
         self._apply(turn_events.ChatWritten(at_s=self._now_s(), speaker=speaker, text=message.text))
 
-    async def give_notice(self) -> None:
-        """Say and write who is here: an AI. Recorded as evidence."""
-        text = notices.chat_notice(self._character.name)
-        if self._parts.connector.capabilities.chat:
-            try:
-                await self._parts.connector.say_in_chat(text)
-                self._recorder.note("disclosure.written", text=text)
-            except ConnectorError as error:
-                log.warning("the written notice could not be sent", code=error.code)
-        self._apply(turn_events.SayAsked(at_s=self._now_s(), text=self._notice))
+    @property
+    def quiet(self) -> bool:
+        """Does nobody speak, and is nothing being answered?"""
+        return self._state.phase is turns.Phase.LISTEN and not self._state.talking and not self._state.waiting
 
-    async def say_goodbye(self) -> None:
+    async def notify(self, text: str) -> Heard | None:
+        """Say a notice, whole, and return what was heard of it; None where nothing is said any more."""
+        before = self._state.epoch
+        self._apply(turn_events.SayAsked(at_s=self._now_s(), text=text, interruptible=False))
+        epoch = self._state.epoch
+        speaking = self._speaking.get(epoch)
+        if speaking is None or epoch == before:
+            return None
+        await asyncio.wait({speaking})
+        return self._bridge.heard(epoch)
+
+    async def say_goodbye(self, text: str = notices.GOODBYE) -> None:
         """A short goodbye, heard before this returns or given up."""
-        self._apply(turn_events.SayAsked(at_s=self._now_s(), text=notices.spoken_goodbye(self._character.name)))
+        self._apply(turn_events.SayAsked(at_s=self._now_s(), text=text))
         speaking = self._speaking.get(self._state.epoch)
         if speaking is not None:
             await asyncio.wait({speaking}, timeout=GOODBYE_TIMEOUT_S)
@@ -191,9 +196,10 @@ class Talk:
             case Think():
                 self._start(self._answer_turn(effect))
             case Speak():
-                kind = "notice" if effect.text == self._notice else "line"
+                kind = "line" if effect.interruptible else "notice"
                 self._start(Turn(epoch=effect.epoch, kind=kind), text=effect.text)
             case SayGoodbye():
+                self._note_dismissal(effect)
                 text = notices.spoken_goodbye(self._character.name)
                 self._start(Turn(epoch=effect.epoch, kind="goodbye"), text=text)
             case Interrupt():
@@ -204,6 +210,10 @@ class Talk:
                 self._stay.end({"goodbye": "said_goodbye", "stopped": "killed"}[effect.reason])
             case _:
                 assert_never(effect)
+
+    def _note_dismissal(self, effect: SayGoodbye) -> None:
+        who = {"speaker_id": effect.by, "pii_name": self._roster.name_of(effect.by), "written": effect.written}
+        self._recorder.note("asked.leave", by="participant", **who)
 
     def _answer_turn(self, effect: Think) -> Turn:
         return Turn(
@@ -296,8 +306,6 @@ class Talk:
                 own=True,
                 cut=heard.cut,
             )
-        if turn.kind == "notice":
-            self._recorder.note("disclosure.spoken", text=heard.text, cut=heard.cut)
         self._recorder.turn(turn.epoch, self._record_of(turn, heard))
 
     def _named(self, passage_id: str) -> dict[str, str]:
