@@ -221,7 +221,7 @@ class BotHost:
         await self._kill_orphans()
         ended = {"exit_code": exit_code, "bot_host_pid": os.getpid()}
         if running.killed:
-            await self._end_as_killed(launch, ended)
+            await self._end_as_killed(launch, exit_code, ended)
             return
         detail = f"The bot's process ended without saying why (exit code {exit_code})."
         cause = Cause(code="process_exited", sub_code=str(exit_code), detail=detail, heard_of=True)
@@ -250,10 +250,11 @@ class BotHost:
         except BotError as error:  # one bot's end must not end the others; its lease runs out all the same
             log.warning("an end is left to the reaper", bot_id=launch.bot_id, code=error.code)
 
-    async def _end_as_killed(self, launch: Launch, data: dict[str, Any]) -> None:
+    async def _end_as_killed(self, launch: Launch, exit_code: int, data: dict[str, Any]) -> None:
+        bot_id, attempt, now = launch.bot_id, launch.attempt, self._clock.now()
         try:
             async with self._database.write() as session:
-                await end_as_killed(session, launch.bot_id, attempt=launch.attempt, now=self._clock.now(), data=data)
+                await end_as_killed(session, bot_id, attempt=attempt, exit_code=exit_code, now=now, data=data)
         except BotError as error:
             log.warning("an end is left to the reaper", bot_id=launch.bot_id, code=error.code)
 

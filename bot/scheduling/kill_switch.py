@@ -29,7 +29,7 @@ log = get_log(__name__)
 POLL_S = 0.25
 ASK_TIMEOUT_S = 5.0
 KILL_GRACE_S = 12.0  # its own parent ends the meeting process after 6 s and needs at most 5 for the rest
-OVER_GRACE_S = 20.0  # a bot whose end is written still closes its browser
+OVER_GRACE_S = 40.0  # a bot whose end is written still closes its browser
 
 Key = tuple[str, int]  # bot, attempt
 
@@ -64,16 +64,17 @@ class KillSwitch:
         self._away = False
 
     async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            targets = self._targets()
-            if targets:
-                for standing in await self._ask({bot_id for bot_id, _ in targets}):
-                    for key, target in targets.items():
-                        if key[0] == standing.bot_id:
-                            await self._judge(key, target, standing)
-            self._force_the_late()
-            await self._clock.sleep(POLL_S)
+        """Until cancelled. Nothing is written down before everyone is told, and nobody waits for it."""
+        async with asyncio.TaskGroup() as notes:
+            while True:
+                targets = self._targets()
+                found = await self._ask({bot_id for bot_id, _ in targets}) if targets else []
+                standings = {standing.bot_id: standing for standing in found}
+                for key, target in targets.items():
+                    if key[0] in standings and self._told_to_die(key, target, standings[key[0]]):
+                        notes.create_task(self._note(key, target))
+                self._force_the_late()
+                await self._clock.sleep(POLL_S)
 
     async def _ask(self, bot_ids: set[str]) -> list[Standing]:
         try:
@@ -87,17 +88,19 @@ class KillSwitch:
         self._away = False
         return found
 
-    async def _judge(self, key: Key, target: Target, standing: Standing) -> None:
+    def _told_to_die(self, key: Key, target: Target, standing: Standing) -> bool:
+        """Tells a process to fall silent and end where that is its lot; True when someone asked for it just now."""
         if key in self._force_at_s:
-            return
+            return False
         current = standing.attempt == key[1] and standing.state not in TERMINAL
         if current and standing.command is Command.KILL:
             target.killed = True
             self._signal(key, target)
-            await self._note(key, target)
-        elif not current and self._now_s() - self._over_since_s.setdefault(key, self._now_s()) >= self._over_grace_s:
+            return True
+        if not current and self._now_s() - self._over_since_s.setdefault(key, self._now_s()) >= self._over_grace_s:
             log.warning("a process outlived its bot", bot_id=key[0], attempt=key[1], pid=target.pid)
             self._signal(key, target)
+        return False
 
     def _signal(self, key: Key, target: Target) -> None:
         log.warning("killing a bot", bot_id=key[0], attempt=key[1], pid=target.pid)
@@ -129,7 +132,13 @@ class KillSwitch:
         return self._clock.monotonic_s()
 
 
-async def end_as_killed(session: Session, bot_id: str, *, attempt: int, now: datetime, data: Mapping[str, Any]) -> None:
+BY_FORCE = "The kill switch was used; the bot fell silent, did not leave in time and was ended by force."
+UNTOLD = "The kill switch was used; the bot's process ended without telling more."
+
+
+async def end_as_killed(
+    session: Session, bot_id: str, *, attempt: int, exit_code: int, now: datetime, data: Mapping[str, Any]
+) -> None:
     """The end of a killed bot that could not tell it itself. Nothing happens where it has, or is another attempt's."""
     bot = await bots.get(session, bot_id)
     if bot.attempt != attempt or bot.state in TERMINAL:
@@ -142,8 +151,8 @@ async def end_as_killed(session: Session, bot_id: str, *, attempt: int, now: dat
         attempt=attempt,
         to=BotState.ENDED,
         code="killed",
-        sub_code="by_force",
-        detail="The kill switch was used; the bot fell silent, did not leave in time and was ended by force.",
+        sub_code="by_force" if exit_code else None,
+        detail=BY_FORCE if exit_code else UNTOLD,
         data=data,
         at=now,
     )

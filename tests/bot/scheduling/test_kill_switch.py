@@ -54,9 +54,21 @@ async def test_a_kill_reaches_the_process_without_its_help_and_is_the_outcome(sq
         await ready(tmp_path)
         await kill(sqlite_store, bot)
         event = await ended(sqlite_store, bot)
-    assert (event.code, event.data["exit_code"]) == ("killed", 0)
+    assert (event.code, event.sub_code, event.data["exit_code"]) == ("killed", None, 0)
     assert (await last_event(sqlite_store, bot, kind="asked.kill")).data == {"by": "test"}
     assert "pid" in (await last_event(sqlite_store, bot, kind="kill.signalled")).data
+
+
+async def test_every_bot_of_a_workspace_is_killed_by_one_order(sqlite_store, tmp_path):
+    killed = [await claimed(sqlite_store, meeting) for meeting in ("one", "two", "three")]
+    async with hosting(sqlite_store, tmp_path, argv=FALLS_SILENT) as (launch, _, _):
+        for bot in killed:
+            await launch(bot)
+        await until(lambda: all(log.read_bytes() for log in (tmp_path / "logs").iterdir()))
+        async with sqlite_store.database.write() as session:
+            await leases.kill_all(session, sqlite_store.workspace.id, scheduled=False, at=NOW, by={"by": "test"})
+        ends = [await ended(sqlite_store, bot) for bot in killed]
+    assert [event.code for event in ends] == ["killed"] * 3
 
 
 async def test_who_does_not_leave_after_a_kill_is_ended_by_force(sqlite_store, tmp_path):
