@@ -13,7 +13,7 @@ import psutil
 RUN = """
 import sys
 from bot.meeting.parent import Parent
-sys.exit(Parent(sys.argv[1:], grace_s=GRACE, kill_grace_s=1.0).run())
+sys.exit(Parent(sys.argv[1:], grace_s=GRACE, kill_grace_s=0.2).run())
 """
 CHILD = """
 import os, signal, subprocess, sys, time
