@@ -20,6 +20,7 @@ from bot.meeting.badge import Badge, neutral_picture
 from bot.rehearsal.client import Json
 from bot.rehearsal.measure import spans
 from bot.rehearsal.recording import Recording
+from connectors.base import DeviceFailed
 from connectors.kit.camera.file import FRAME_HEAD
 from connectors.kit.pulse import Record
 from connectors.kit.sound import MICROPHONE_SINK
@@ -53,7 +54,7 @@ class Kill:
 async def kill_while_blocked(stage: SmallStage) -> Kill:
     bot, launched, room = await stage.send_bot()
     async with stage.guest(room, "Ada"):
-        await eventually(lambda: _sound_server(launched.pid), JOIN_S)
+        await eventually(lambda: _listens(_sound_server(launched.pid)), JOIN_S)
         with listening(_sound_server(launched.pid)) as recording:
             await eventually(lambda: BLOCKED in stage.log_of(bot["id"]), JOIN_S)
             await eventually(lambda: _sounds(recording), 5.0)
@@ -107,11 +108,24 @@ class Picture:
         return bool(self.neutral_s)
 
 
+def _monitor(address: str) -> Record:
+    return Record(address, f"{MICROPHONE_SINK}.monitor", rate_hz=RATE_HZ, piece_s=0.01)
+
+
+def _listens(address: str) -> bool:
+    """The server's socket is there a moment before the server."""
+    with suppress(DeviceFailed):
+        if address:
+            _monitor(address).close()
+            return True
+    return False
+
+
 @contextmanager
 def listening(address: str) -> Iterator[Recording]:
     """What leaves the bot's microphone."""
     recording, stop = Recording(RATE_HZ), threading.Event()
-    source = Record(address, f"{MICROPHONE_SINK}.monitor", rate_hz=RATE_HZ, piece_s=0.01)
+    source = _monitor(address)
 
     def listen() -> None:
         while not stop.is_set():
