@@ -73,7 +73,7 @@ async def test_an_answer_is_heard_whole_and_kept_with_its_times(room: Room) -> N
 
 
 async def test_what_is_cut_is_kept_as_far_as_it_was_heard(room: Room) -> None:
-    room.mind.answers = [" ".join(f"word{n}" for n in range(60))]
+    room.mind.answers = [" ".join(f"word{n}" for n in range(120))]
     room.ears.begins("p1")
     room.ears.said("p1", "what about soil")
     await eventually(lambda: any(step.any() for step in room.connector.microphone.sound))
@@ -86,16 +86,20 @@ async def test_what_is_cut_is_kept_as_far_as_it_was_heard(room: Room) -> None:
     assert own["own"] and own["cut"] and own["text"] == turn["answer_heard"]
 
 
+def loud_steps(room: Room) -> int:
+    return sum(bool(step.any()) for step in room.connector.microphone.sound)
+
+
 async def speaking(room: Room, answer: str, *, steps: int = 60) -> None:
     """The bot is heard saying `answer`, for as many steps of ten milliseconds."""
     room.mind.answers = [answer]
     room.ears.begins("p1")
     room.ears.said("p1", "what about soil")
-    await eventually(lambda: sum(bool(step.any()) for step in room.connector.microphone.sound) > steps)
+    await eventually(lambda: loud_steps(room) > steps)
 
 
 async def test_an_interruption_is_recorded_with_who_and_when_it_was_silent(room: Room) -> None:
-    await speaking(room, " ".join(f"word{n}" for n in range(60)))
+    await speaking(room, " ".join(f"word{n}" for n in range(120)))
     room.ears.begins("p1")
     room.ears.goes_on("p1", 0.6, text="so about the")
     await eventually(lambda: room.recorder.turns)
@@ -105,20 +109,25 @@ async def test_an_interruption_is_recorded_with_who_and_when_it_was_silent(room:
 
 
 async def test_an_answer_cut_by_nothing_goes_on_from_the_clause_not_heard_whole(room: Room) -> None:
-    clauses = [f"a{n} b{n} c{n}" for n in range(20)]
+    clauses = [f"a{n} b{n}" for n in range(60)]
     await speaking(room, "|".join(clauses))
     room.ears.begins("p1")
     room.ears.goes_on("p1", 0.6)
     room.ears.said("p1", "")
+    await eventually(lambda: room.recorder.turns)
+    loud = loud_steps(room)
+    await eventually(lambda: loud_steps(room) > loud + 20)
+    room.ears.begins("p1")
+    room.ears.goes_on("p1", 0.6)
     await eventually(lambda: len(room.recorder.turns) == 2)
-    first, second = sorted(room.recorder.turns, key=lambda turn: turn["epoch"])
+    first, second = room.recorder.turns
     assert first["interrupted"] and second["resumes"] == first["epoch"] and len(room.mind.asked) == 1
     heard = len(first["answer_heard"].split())
-    assert second["answer_heard"] in {" ".join(clauses[n:]) for n in {(heard - 1) // 3, heard // 3, (heard + 1) // 3}}
+    assert second["answer"].split()[0] in {f"a{n}" for n in ((heard - 1) // 2, heard // 2, (heard + 1) // 2)}
 
 
 async def test_a_nod_makes_the_voice_softer_and_loud_again(room: Room) -> None:
-    await speaking(room, " ".join(f"word{n}" for n in range(40)))
+    await speaking(room, " ".join(f"word{n}" for n in range(120)))
     sound = room.connector.microphone.sound
     room.ears.begins("p1")
     room.ears.goes_on("p1", 0.2)
@@ -129,6 +138,7 @@ async def test_a_nod_makes_the_voice_softer_and_loud_again(room: Room) -> None:
     assert not room.recorder.turns
 
 
+@pytest.mark.slow
 async def test_what_it_is_the_bot_says_itself_whatever_the_mind(room: Room) -> None:
     room.mind.answers = ["I am as human as you are."]
     room.ears.begins("p1")
@@ -137,6 +147,7 @@ async def test_what_it_is_the_bot_says_itself_whatever_the_mind(room: Room) -> N
     assert room.recorder.turns[0]["answer_heard"] == "I'm Iris, an AI assistant, not a human." and not room.mind.asked
 
 
+@pytest.mark.slow
 async def test_a_notice_is_heard_whole_though_people_talk(room: Room) -> None:
     saying = asyncio.create_task(room.talk.notify("I am an AI and I keep a transcript."))
     await eventually(lambda: any(step.any() for step in room.connector.microphone.sound))
@@ -169,7 +180,7 @@ async def test_in_company_the_bot_answers_only_when_it_is_meant(room: Room) -> N
 
 
 async def test_a_line_that_must_be_said_cuts_the_answer_and_comes_after_it(room: Room) -> None:
-    room.mind.answers = [" ".join(f"word{n}" for n in range(60))]
+    room.mind.answers = [" ".join(f"word{n}" for n in range(120))]
     room.ears.begins("p1")
     room.ears.said("p1", "what about soil")
     await eventually(lambda: sum(bool(step.any()) for step in room.connector.microphone.sound) > 100)
