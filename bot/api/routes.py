@@ -9,7 +9,7 @@ from a `Call` to the answer's model:
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -76,6 +76,7 @@ class Call(Generic[P, Q, B]):
 
     services: Services
     workspace_id: str
+    asked_by: Mapping[str, str]  # the API key, for what is written down with the deed
     now: datetime
     path: P
     query: Q
@@ -126,6 +127,7 @@ def endpoint(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
         call = Call(
             services=services,
             workspace_id=key.workspace_id,
+            asked_by={"by": "api_key", "key_id": key.id, "key_name": key.name},
             now=now,
             path=_parse(route.path_model, dict(request.match_info), "path"),
             query=_parse(route.query, _single(request), "query"),

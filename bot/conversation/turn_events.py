@@ -164,6 +164,8 @@ class SayGoodbye:
     """A brief goodbye under `epoch`; `Leave` follows when it was heard."""
 
     epoch: int
+    by: str = ""  # who said goodbye to us or sent us away
+    written: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -208,7 +208,8 @@ def _chat_written(state: State, event: ChatWritten) -> Step:
 def _leaving(state: State, event: Heard | ChatWritten) -> Step:
     state = _go(_silent(state), Phase.LEAVING, event.at_s)
     state = replace(state, epoch=state.epoch + 1, waiting=(), notices=())
-    return state, (Interrupt(epoch=state.epoch, by=event.speaker), SayGoodbye(epoch=state.epoch))
+    goodbye = SayGoodbye(epoch=state.epoch, by=event.speaker, written=isinstance(event, ChatWritten))
+    return state, (Interrupt(epoch=state.epoch, by=event.speaker), goodbye)
 
 
 def _say_asked(state: State, event: SayAsked) -> Step:

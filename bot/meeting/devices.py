@@ -28,6 +28,7 @@ log = get_log(__name__)
 STEP = DEVICE_RATE_HZ // 100  # 10 ms
 LEAD = DEVICE_RATE_HZ * 12 // 100  # ask for the next block when less than 120 ms are left to write
 _MOST_BLOCKS = 6
+_FADE_STEPS = 3
 
 
 class Block(Protocol):
@@ -159,6 +160,7 @@ class Devices:
                     self._camera.neutral()
                     self.killed.set()
                     self._on_room()
+                    self._fade()
                     return
                 self.step()
         except DeviceFailed as error:
@@ -166,6 +168,11 @@ class Devices:
         finally:
             self.running = False
             self._on_room()
+
+    def _fade(self) -> None:
+        """Time for the microphone to fade what it broke off: a stream that only stops ends with a click."""
+        for _ in range(_FADE_STEPS):
+            self._microphone.write(np.zeros(STEP, np.int16), epoch=self._epoch)
 
     def _kill_asked(self) -> bool:
         if self._kill_fd < 0:

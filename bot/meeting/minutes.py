@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Mapping
 
@@ -25,6 +26,7 @@ class Minutes:
         self._recorder, self._roster, self._known = recorder, roster, known
         self._name, self._start_s = name, start_s
         self._history: deque[Said] = deque(maxlen=HISTORY)
+        self._notice: asyncio.Future[Heard | None] | None = None
 
     def others_said(self, said: Utterance) -> None:
         if not said.text.strip():
@@ -63,7 +65,21 @@ class Minutes:
                 cut=heard.cut,
             )
         if turn.kind == "notice":
-            self._recorder.note("disclosure.spoken", text=heard.text, cut=heard.cut)
+            self._tell_of_notice(heard)
+
+    def next_notice(self) -> asyncio.Future[Heard | None]:
+        """Done when the notice that is said next is over: what was heard of it. One is waited for at a time."""
+        self.no_notice()
+        self._notice = asyncio.get_running_loop().create_future()
+        return self._notice
+
+    def no_notice(self) -> None:
+        """None will be said."""
+        self._tell_of_notice(None)
+
+    def _tell_of_notice(self, heard: Heard | None) -> None:
+        if self._notice is not None and not self._notice.done():
+            self._notice.set_result(heard)
 
     def turn_over(self, turn: Turn, heard: Heard, answer: Answer) -> None:
         record = record_of(turn, heard, answer, start_s=self._start_s, known=self._known)

@@ -25,7 +25,7 @@ from bot.conversation.turn_events import (
 )
 from bot.hearing.base import RATE_HZ, HearingEvent, SpeechEnded, SpeechGoesOn, SpeechStarted, Utterance
 from bot.log import get_log
-from bot.meeting.bridge import Bridge
+from bot.meeting.bridge import Bridge, Heard
 from bot.meeting.minutes import Minutes
 from bot.meeting.parts import Parts
 from bot.meeting.record import Recorder
@@ -33,12 +33,12 @@ from bot.meeting.speaking import Speaking
 from bot.meeting.stay import Roster, Stay
 from bot.meeting.turn_record import Question, Turn
 from bot.store.characters import Character
-from connectors.base import ChatMessage, ConnectorError
+from connectors.base import ChatMessage
 
 log = get_log(__name__)
 
 TICK_S = 0.05
-GOODBYE_TIMEOUT_S = 6.0
+GOODBYE_TIMEOUT_S = 10.0
 ONSET_S = 3.0  # words come at most so long after their stretch, where they matter
 SORRY = "I'm sorry, I can't answer that right now."
 _LEAVE_REASONS = {"goodbye": "said_goodbye", "stopped": "killed"}
@@ -93,6 +93,7 @@ class Talk:
         return self._parts.connector.timeline_start_s + sample / RATE_HZ
 
     def _on_hearing(self, event: HearingEvent) -> None:
+        self._roster.spoke(event.stream)
         match event:
             case SpeechStarted():
                 self._started[event.stream] = self._monotonic_s(event.start_sample)
@@ -145,27 +146,29 @@ class Talk:
         self._recorder.note("chat.message", speaker_id=speaker, pii_name=message.name, pii_text=message.text)
         self._apply(turn_events.ChatWritten(at_s=self._now_s(), speaker=speaker, text=message.text))
 
-    async def give_notice(self) -> None:
-        """Say and write who is here: an AI. Recorded as evidence."""
-        text = notices.chat_notice(self._character.name)
-        if self._parts.connector.capabilities.chat:
-            try:
-                await self._parts.connector.say_in_chat(text)
-                self._recorder.note("disclosure.written", text=text)
-            except ConnectorError as error:
-                log.warning("the written notice could not be sent", code=error.code)
-        spoken = notices.spoken_greeting(self._character.name, self._character.greeting)
-        self._apply(turn_events.SayAsked(at_s=self._now_s(), text=spoken, notice=True))
+    @property
+    def quiet(self) -> bool:
+        """Does nobody speak, and is nothing being answered?"""
+        return self._state.phase is turns.Phase.LISTEN and not self._state.talking and not self._state.waiting
 
-    async def say_goodbye(self) -> None:
+    async def notify(self, text: str) -> Heard | None:
+        """Say a notice, whole, and return what was heard of it; None where nothing is said any more."""
+        if not self._open or self._state.phase in {turns.Phase.LEAVING, turns.Phase.STOPPED}:
+            return None
+        heard = self._minutes.next_notice()
+        self._apply(turn_events.SayAsked(at_s=self._now_s(), text=text, notice=True))
+        return await heard
+
+    async def say_goodbye(self, text: str = notices.GOODBYE) -> None:
         """A short goodbye, heard before this returns or given up."""
-        self._apply(turn_events.SayAsked(at_s=self._now_s(), text=notices.spoken_goodbye(self._character.name)))
+        self._apply(turn_events.SayAsked(at_s=self._now_s(), text=text))
         await self._speaking.until_over(self._state.epoch, timeout_s=GOODBYE_TIMEOUT_S)
 
     async def close(self) -> None:
         """No more turns; what was being said is recorded as far as it was heard."""
         self._open = False
         await self._speaking.close()
+        self._minutes.no_notice()
 
     def _on_audible(self, epoch: int) -> None:
         self._apply(turn_events.PlaybackBegan(at_s=self._now_s(), epoch=epoch))
@@ -189,6 +192,7 @@ class Talk:
                 kind = "notice" if effect.notice else "line"
                 self._speaking.start(Turn(epoch=effect.epoch, kind=kind), _line(effect.text))
             case SayGoodbye():
+                self._note_dismissal(effect)
                 text = notices.spoken_goodbye(self._character.name)
                 self._speaking.start(Turn(epoch=effect.epoch, kind="goodbye"), _line(text))
             case Resume():
@@ -203,6 +207,10 @@ class Talk:
                 self._stay.end(_LEAVE_REASONS[effect.reason])
             case _:
                 assert_never(effect)
+
+    def _note_dismissal(self, effect: SayGoodbye) -> None:
+        who = {"speaker_id": effect.by, "pii_name": self._roster.name_of(effect.by), "written": effect.written}
+        self._recorder.note("asked.leave", by="participant", **who)
 
     def _answer_turn(self, effect: Think) -> Turn:
         return Turn(

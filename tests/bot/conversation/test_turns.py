@@ -110,7 +110,7 @@ def test_a_second_asker_is_answered_after_the_first():
 
 def test_goodbye_is_answered_and_then_the_bot_leaves():
     state, effects = play(*says("ann", "Goodbye Iris", 1.0), *spoken(1, 2.0))
-    assert effects[-2:] == [SayGoodbye(epoch=1), Leave(reason="goodbye")] and state.phase is Phase.STOPPED
+    assert effects[-2:] == [SayGoodbye(epoch=1, by="ann"), Leave(reason="goodbye")] and state.phase is Phase.STOPPED
 
 
 def test_a_goodbye_nobody_hears_is_not_waited_for():

@@ -16,6 +16,8 @@ from bot.meeting.bridge import Bridge
 from bot.meeting.parts import Parts
 from bot.meeting.stay import Roster, Stay
 from bot.meeting.talk import Talk
+from bot.meeting.watch import fall_silent_when_killed
+from connectors.base import ChatMessage
 from tests.bot.meeting.talk_doubles import (
     MemoryConnector,
     MemoryRecorder,
@@ -147,19 +149,21 @@ async def test_what_it_is_the_bot_says_itself_whatever_the_mind(room: Room) -> N
 
 @pytest.mark.slow
 async def test_a_notice_is_heard_whole_though_people_talk(room: Room) -> None:
-    await room.talk.give_notice()
+    saying = asyncio.create_task(room.talk.notify("I am an AI and I keep a transcript."))
+    await eventually(lambda: any(step.any() for step in room.connector.microphone.sound))
     room.ears.begins("p1")
     room.ears.goes_on("p1", 0.9, text="stop stop")
-    await eventually(lambda: [kind for kind, _ in room.recorder.notes if kind == "disclosure.spoken"])
-    assert not dict(room.recorder.notes)["disclosure.spoken"]["cut"]
+    heard = await saying
+    assert heard is not None and not heard.cut
 
 
-async def test_the_notice_is_spoken_written_and_recorded(room: Room) -> None:
-    await room.talk.give_notice()
-    await eventually(lambda: [kind for kind, _ in room.recorder.notes if kind == "disclosure.spoken"])
-    assert "AI assistant" in room.connector.written[0]
-    spoken = dict(room.recorder.notes)["disclosure.spoken"]
-    assert spoken == {"text": "Hello, I'm Iris, an AI assistant.", "cut": False}
+async def test_a_notice_is_a_turn_of_its_own_and_what_was_heard_of_it_is_told(room: Room) -> None:
+    assert room.talk.quiet
+    saying = asyncio.create_task(room.talk.notify("I am an AI."))
+    await eventually(lambda: not room.talk.quiet)
+    heard = await saying
+    assert heard is not None and (heard.text, heard.cut) == ("I am an AI.", False)
+    assert room.recorder.turns[0]["kind"] == "notice"
 
 
 async def test_in_company_the_bot_answers_only_when_it_is_meant(room: Room) -> None:
@@ -186,9 +190,30 @@ async def test_a_line_that_must_be_said_cuts_the_answer_and_comes_after_it(room:
     assert own[0]["end_s"] <= own[1]["start_s"]
 
 
-async def test_goodbye_is_answered_and_ends_the_stay(room: Room) -> None:
+async def test_goodbye_is_answered_and_ends_the_stay_and_who_said_it_is_kept(room: Room) -> None:
     room.ears.begins("p1")
     room.ears.said("p1", "goodbye Iris")
     await asyncio.wait_for(room.stay.over(), 10)
     assert room.stay.reason == "said_goodbye"
     assert room.recorder.turns[0]["kind"] == "goodbye" and room.recorder.turns[0]["answer_heard"]
+    asked = {"by": "participant", "speaker_id": "p1", "pii_name": "Alex", "written": False}
+    assert ("asked.leave", asked) in room.recorder.notes
+
+
+async def test_please_leave_in_the_chat_is_obeyed_too(room: Room) -> None:
+    room.talk.chat(ChatMessage(at_s=1.0, participant="p1", name="Alex", text="Iris, please leave"))
+    await asyncio.wait_for(room.stay.over(), 10)
+    asked = dict(room.recorder.notes)["asked.leave"]
+    assert (asked["speaker_id"], asked["written"]) == ("p1", True)
+
+
+async def test_after_a_kill_nothing_is_said_any_more(room: Room) -> None:
+    saying = asyncio.create_task(room.talk.notify("I am an AI and I talk for a long time."))
+    await eventually(lambda: not room.talk.quiet)
+    connector: Any = room.connector
+    killing = asyncio.create_task(fall_silent_when_killed(room.stay, connector, room.talk, room.recorder))  # type: ignore[arg-type]
+    room.stay.end("killed")
+    await killing
+    heard = await saying
+    assert heard is not None and heard.cut and "kill.silent" in dict(room.recorder.notes)
+    assert await room.talk.notify("More.") is None
