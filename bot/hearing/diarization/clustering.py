@@ -204,9 +204,8 @@ class OnlineClusters:
                 own = self._distance(item, rest)
             order = np.argsort(distances[row])
             nearest = labels[order[0]] if labels[order[0]] != item.label else labels[order[1]]
-            if distances[row, labels.index(nearest)] + self._rules.stay_distance < own and not (
-                nearest in self._taken(item)
-            ):
+            gained = own - distances[row, labels.index(nearest)]
+            if gained > self._rules.stay_distance and nearest not in self._taken(item):
                 item.label = nearest
 
     def _weights(self) -> dict[int, float]:
@@ -259,7 +258,6 @@ class OnlineClusters:
                 self._settled[item.label] = part if held is None else held + part
             for other in item.apart_from & self._items.keys():
                 self._items[other].apart_from.discard(number)
-
 
 
 def _unit(vector: Vector) -> Vector:

@@ -1,7 +1,7 @@
 """A model that knows the truth: activity and embeddings from a script. A double that ships, for tests and benchmarks.
 
-It behaves as a real one: it sees one window at a time, tells its speakers apart in an order of its own in each, knows at
-most three of them, errs at the edges of speech, and its embeddings scatter the more the less speech they rest on.
+It behaves as a real one: it sees one window at a time, tells its speakers apart in an order of its own in each, knows
+at most three of them, errs at the edges of speech, and its embeddings scatter the more the less speech they rest on.
 """
 
 from __future__ import annotations

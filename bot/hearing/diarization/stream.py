@@ -1,4 +1,4 @@
-"""From a stream of sound to spans of speakers: the loop of diarization. Knows a model only as a port; no process, no clock.
+"""From a stream of sound to spans of speakers: the loop of diarization. Knows a model only as a port, and no process.
 
 Each window is segmented; voices are followed through windows (tracks.py) and grow turns; a turn gets its label from
 embeddings (clustering.py), taken where they pay: when a turn has none yet, when it ends, every 2.5 s of speech, and
@@ -206,9 +206,8 @@ class DiarizationStream:
         if self._sound.end_sample - self._embedded_at < self._pace.embed_apart_s * RATE_HZ:
             return
         alone = clean(activity)
-        present = [
-            one for row, track in enumerate(rows) if track and (one := self._present(window, activity, alone, row, track))
-        ]
+        tracked = [(row, track) for row, track in enumerate(rows) if track is not None]
+        present = [one for row, track in tracked if (one := self._present(window, activity, alone, row, track))]
         if not any(one.urgent or one.pays for one in present):
             return
         chosen = [one for one in present if one.urgent or one.speech_s >= self._pace.least_clean_s]
@@ -224,9 +223,7 @@ class DiarizationStream:
         self._embedded_at = self._sound.end_sample
         self._learn(present, {one.row: embeddings[one.row] for one in chosen})
 
-    def _present(
-        self, window: Window, activity: Activity, alone: Activity, row: int, track: Track
-    ) -> _Present | None:
+    def _present(self, window: Window, activity: Activity, alone: Activity, row: int, track: Track) -> _Present | None:
         turn = self._latest(track)
         if turn is None:
             return None

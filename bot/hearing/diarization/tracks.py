@@ -88,17 +88,18 @@ class Tracks:
         for row, column in zip(*linear_sum_assignment(-shared), strict=True):
             if shared[row, column] > 0.0:
                 tracks[row] = self.live[column]
-        for row, track in enumerate(tracks):
-            if track is None and counts[row] >= LEAST_HEARD_CELLS:
+        for row in range(activity.shape[1]):
+            if tracks[row] is None and counts[row] >= LEAST_HEARD_CELLS:
                 self._made += 1
-                tracks[row] = Track(self._made)
-                self.live.append(tracks[row])  # type: ignore[arg-type]  # made in the line above
+                tracks[row] = made = Track(self._made)
+                self.live.append(made)
         return tracks
 
 
 def clean(activity: Activity) -> Activity:
     """Where each speaks alone."""
-    return activity & (activity.sum(axis=1, keepdims=True) == 1)
+    alone: Activity = activity & (activity.sum(axis=1, keepdims=True) == 1)
+    return alone
 
 
 def _runs(spoken: NDArray[np.bool_], first_sample: int) -> tuple[tuple[int, int], ...]:
@@ -108,5 +109,3 @@ def _runs(spoken: NDArray[np.bool_], first_sample: int) -> tuple[tuple[int, int]
 
 def silence() -> Activity:
     return np.zeros((CELLS, LOCAL_SPEAKERS), np.bool_)
-
-

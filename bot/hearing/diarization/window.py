@@ -1,7 +1,7 @@
 """What a model of voices sees at a time, and what it says of it. Geometry and a port; no model, no meeting.
 
-A window is 5 s of sound, looked at every 0.5 s; what is heard in it is told in cells of 10 ms. A model tells up to three
-speakers apart within one window, in any order: the next window may number them otherwise.
+A window is 5 s of sound, looked at every 0.5 s; what is heard in it is told in cells of 10 ms. A model tells up to
+three speakers apart within one window, in any order: the next window may number them otherwise.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Window:
         return len(self.pcm) // CELL
 
     def cut(self, first_cell: int, end_cell: int) -> Window:
-        return Window(start_sample=self.start_sample + first_cell * CELL, pcm=self.pcm[first_cell * CELL : end_cell * CELL])
+        first, end = first_cell * CELL, end_cell * CELL
+        return Window(start_sample=self.start_sample + first, pcm=self.pcm[first:end])
 
     @property
     def is_silent(self) -> bool:

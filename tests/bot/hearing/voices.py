@@ -18,7 +18,9 @@ class Said:
     end_s: float
 
 
-def centres(count: int, *, distance: float, alike: Sequence[tuple[int, int, float]] = (), seed: int) -> NDArray[np.float64]:
+def centres(
+    count: int, *, distance: float, alike: Sequence[tuple[int, int, float]] = (), seed: int
+) -> NDArray[np.float64]:
     """Unit vectors with this cosine distance between each two, but for the pairs named as alike."""
     gram = np.full((count, count), 1.0 - distance) + np.eye(count) * distance
     for one, other, apart in alike:
@@ -29,7 +31,9 @@ def centres(count: int, *, distance: float, alike: Sequence[tuple[int, int, floa
     return (vectors * np.sqrt(np.maximum(values, 0.0))) @ turned.T
 
 
-def embedding(centre: NDArray[np.float64], speech_s: float, scatter: float, random: np.random.Generator) -> NDArray[np.float64]:
+def embedding(
+    centre: NDArray[np.float64], speech_s: float, scatter: float, random: np.random.Generator
+) -> NDArray[np.float64]:
     """`scatter`: the length of the deviation at 2 s of speech; less speech deviates more, up to twice."""
     length = scatter * min(2.0, np.sqrt(2.0 / max(speech_s, 0.1)))
     deviation = random.normal(size=SIZE)
