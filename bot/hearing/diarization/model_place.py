@@ -8,7 +8,6 @@ from pathlib import Path
 
 from bot.hearing.diarization.errors import ModelFolderMissing, ModelLayoutWrong
 
-SUGGESTED = "pyannote/speaker-diarization-community-1"  # weights CC-BY-4.0, behind terms to accept
 PARTS = ("segmentation", "embedding")
 CHECKPOINT = "pytorch_model.bin"
 
