@@ -18,7 +18,9 @@ from bot.doctor import looking
 from bot.doctor.checks import CHECKS
 from bot.doctor.examine import Check, Missing, State, examine
 
-needs_pyannote = pytest.mark.skipif(find_spec("pyannote") is None, reason="pyannote.audio, extra [hearing], is not here")
+needs_pyannote = pytest.mark.skipif(
+    find_spec("pyannote") is None, reason="pyannote.audio, extra [hearing], is not here"
+)
 
 
 def _nothing(settings: Settings) -> str:
