@@ -1,4 +1,4 @@
-"""A model folder of random weights for tests of the real classes, made once a run; its reporting is off before import."""
+"""What tests of the real classes of pyannote.audio need: their reporting to its maker is off before the first import."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
-"""Diarization on the real classes of pyannote.audio, with random weights: what we do of its work is what it does, and the
-whole path runs in its process. Whose voice is whose is not shown here: random weights know none."""
+"""Diarization on the real classes of pyannote.audio, with random weights: what we do of its work is what it does, and
+the whole path runs in its process. Whose voice is whose is not shown here: random weights know none."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,8 +21,9 @@ from bot.hearing.diarization.pyannote_diarizer import MOST_WAITING_S, PyannoteDi
 from bot.hearing.diarization.window import CELL, CELLS, WINDOW, Window
 from tests.bot.hearing.pyannote_parts import needs_pyannote
 from tests.bot.hearing.spans import standing
+from tests.polling import eventually
 
-pytestmark = [pytest.mark.slow, needs_pyannote, pytest.mark.timeout(400), pytest.mark.xdist_group("pyannote")]
+pytestmark = [pytest.mark.slow, needs_pyannote, pytest.mark.timeout(400)]
 
 CHUNK = RATE_HZ // 50
 DEADLINE_S = 120.0
@@ -133,22 +135,28 @@ async def told_by(diarizer: PyannoteDiarizer, told: list[DiarizationEvent]) -> A
 
 
 async def until_told(told: list[DiarizationEvent], sample: int) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not any(isinstance(event, Frontier) and event.sample >= sample for event in told):
-            await asyncio.sleep(0.05)
+    def is_told() -> bool:
+        return any(isinstance(event, Frontier) and event.sample >= sample for event in told)
+
+    await eventually(is_told, DEADLINE_S)
+
+
+def environment_of(pid: int | None) -> bytes:
+    return Path(f"/proc/{pid}/environ").read_bytes()
 
 
 async def test_sound_becomes_spans_in_a_process_that_reports_to_nobody(folder: Path) -> None:
     diarizer, told = PyannoteDiarizer(str(folder)), []
     pcm = babble(6 * RATE_HZ)
     async with told_by(diarizer, told):
-        environment = Path(f"/proc/{diarizer.pid}/environ").read_bytes()
+        environment = environment_of(diarizer.pid)
         assert b"PYANNOTE_METRICS_ENABLED=0" in environment and b"HF_HUB_OFFLINE=1" in environment
         for start in range(0, len(pcm), CHUNK):
             diarizer.feed(start, pcm[start : start + CHUNK])
         await until_told(told, 4 * RATE_HZ)
         pid = diarizer.pid
-    assert not Path(f"/proc/{pid}").exists()
+    with pytest.raises(OSError):
+        environment_of(pid)
     spans = standing(told)
     assert spans and all(0 <= span.start_sample < span.end_sample <= 6 * RATE_HZ for span in spans.values())
     frontiers = [event.sample for event in told if isinstance(event, Frontier)]
@@ -162,7 +170,7 @@ async def test_more_than_it_can_take_is_dropped_and_counted_and_a_killed_process
     async with told_by(diarizer, told) as reading:
         for second in range(40):
             diarizer.feed(second * RATE_HZ, pcm)
-        await until_told(told, 38 * RATE_HZ)
+        await until_told(told, 39 * RATE_HZ)
         dropped = (40 - MOST_WAITING_S) * RATE_HZ
         assert diarizer.work.dropped_samples == dropped
         assert told[-1] == Frontier(sample=39 * RATE_HZ, dropped_samples=int(dropped))
@@ -181,8 +189,6 @@ async def test_an_import_without_the_switch_against_reporting_is_refused(folder:
         "try: import_pyannote()\n"
         "except DiarizerPackagesMissing as error: print(error)"
     )
-    import sys
-
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
     output, _ = await asyncio.wait_for(process.communicate(), DEADLINE_S)
     assert b"would report to its maker" in output
