@@ -1,7 +1,4 @@
-"""What telling speakers apart costs, and what it does when there is too much sound. Last line: JSON.
-
-The same figures are part of `bench hearing`.
-"""
+"""What telling speakers apart costs, and what it does when there is too much sound. Last line: JSON."""
 
 from __future__ import annotations
 
@@ -17,9 +14,8 @@ def main() -> None:
     parser.add_argument("--overload-s", type=float, default=40.0)
     chosen = parser.parse_args()
     configuration = {"weights": "random", "windows": chosen.windows, "overload": _diarization.OVERLOAD}
-    report(
-        "hearing_speakers", configuration, _diarization.figures(windows=chosen.windows, overload_s=chosen.overload_s)
-    )
+    figures = _diarization.figures(windows=chosen.windows, overload_s=chosen.overload_s)
+    report("hearing_speakers", configuration, figures)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What tests of the real classes of pyannote.audio need: their reporting to its maker is off before the first import."""
+"""What tests of pyannote.audio's own classes need: reporting to its maker is off before the first import."""
 
 from __future__ import annotations
 
