@@ -1,5 +1,5 @@
-"""How much of scripted conversations the loop of diarization gets wrong, counted by pyannote.metrics: no collar, overlap
-scored. The model is the scripted one, so this is what the loop itself loses: latency, following, labels."""
+"""How much of scripted conversations the loop of diarization gets wrong, counted by pyannote.metrics: no collar,
+overlap scored. The model is the scripted one, so this is what the loop itself loses: latency, following, labels."""
 
 from __future__ import annotations
 
