@@ -66,7 +66,8 @@ def _load(source: str, part: str) -> Any:
     except hub.LocalEntryNotFoundError as error:
         raise ModelNotFetched(f"{source} is not in the cache and huggingface.co was not reached") from error
     except hub.HfHubHTTPError as error:
-        raise _refused(source, error) from error
+        status = getattr(getattr(error, "response", None), "status_code", 0)
+        raise refusal(source, status) from error
     except (AttributeError, EOFError, ImportError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise ModelLayoutWrong(f"the {part} in {source} cannot be loaded: {type(error).__name__}: {error}") from error
     except pickle.UnpicklingError as error:
@@ -74,9 +75,8 @@ def _load(source: str, part: str) -> Any:
     return model.eval()
 
 
-def _refused(source: str, error: Any) -> DiarizerMissing:
-    """Nothing of the answer is repeated: it may name the account."""
-    status = getattr(getattr(error, "response", None), "status_code", 0)
+def refusal(source: str, status: int) -> DiarizerMissing:
+    """Nothing else of the hub's answer is repeated: it may name the account."""
     if status in (401, 403):
         page = f"https://huggingface.co/{source}"
         return ModelGated(f"{source} is not given to this account: accept its terms on {page} and set HF_TOKEN")

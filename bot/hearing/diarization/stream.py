@@ -56,7 +56,11 @@ class Turn:
     embedded_s: float = 0.0
     closed: bool = False
     span: int = 0  # the number it was last told by
-    told: tuple[str, int] | None = None  # label and end it was last told with
+    told: tuple[str, int, float] | None = None  # label, end and about the confidence it was last told with
+
+    @property
+    def to_tell(self) -> tuple[str, int, float]:
+        return self.label or "", self.end, round(self.confidence, 1)
 
 
 @dataclass(slots=True)
@@ -292,7 +296,7 @@ class DiarizationStream:
                     del self._turns[turn.number]
                 else:
                     frontier = min(frontier, turn.start)
-            elif turn.told != (turn.label, turn.end):
+            elif turn.told != turn.to_tell:
                 told.append(self._span(turn))
         while len(self._turns) > self._pace.kept_turns:
             self._turns.popitem(last=False)
@@ -305,7 +309,7 @@ class DiarizationStream:
     def _span(self, turn: Turn) -> SpeakerSpan:
         self._spans_made += 1
         superseded = (turn.span,) if turn.span else ()
-        turn.span, turn.told = self._spans_made, (turn.label or "", turn.end)
+        turn.span, turn.told = self._spans_made, turn.to_tell
         return SpeakerSpan(
             span=turn.span,
             speaker=turn.label or "",

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.hearing.diarization.errors import ModelFolderMissing, ModelGated, ModelLayoutWrong, ModelNotFetched
+from bot.hearing.diarization.errors import DiarizerPackagesMissing, ModelFolderMissing, ModelGated, ModelLayoutWrong
 from bot.hearing.diarization.model_place import CHECKPOINT, PARTS, model_place
 from bot.hearing.diarization.pyannote_diarizer import PyannoteDiarizer
+from bot.hearing.diarization.pyannote_voices import import_pyannote, load_voices, refusal
 from bot.hearing.registry import open_diarizer
 from tests.bot.hearing.pyannote_parts import needs_pyannote
 
@@ -43,29 +44,36 @@ def test_a_name_on_the_hub_is_no_folder() -> None:
         model_place("pyannote")
 
 
+def test_an_answer_of_the_hub_is_told_by_what_can_be_done() -> None:
+    assert [type(refusal("a/b", status)) for status in (401, 403)] == [ModelGated, ModelGated]
+    assert [refusal("a/b", status).retryable for status in (0, 404, 503)] == [True, True, True]
+
+
 @pytest.mark.slow
 @needs_pyannote
-@pytest.mark.timeout(400)
-async def test_a_file_that_is_no_checkpoint_is_told_as_such(tmp_path: Path) -> None:
+def test_a_file_that_is_no_checkpoint_is_told_as_such(tmp_path: Path) -> None:
     for part in PARTS:
         (tmp_path / part).mkdir()
         (tmp_path / part / CHECKPOINT).write_bytes(b"not a checkpoint")
-    diarizer = PyannoteDiarizer(str(tmp_path))
     with pytest.raises(ModelLayoutWrong, match="segmentation"):
-        async with diarizer:
-            pass
-    assert diarizer.pid is None
+        load_voices(str(tmp_path))
+
+
+@pytest.mark.slow
+@needs_pyannote
+def test_an_import_without_the_switch_against_reporting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYANNOTE_METRICS_ENABLED", "1")
+    with pytest.raises(DiarizerPackagesMissing, match="would report to its maker"):
+        import_pyannote()
 
 
 class Hub(BaseHTTPRequestHandler):
     """A hub that answers as huggingface.co does to an account that has not accepted a model's terms."""
 
     def do_HEAD(self) -> None:
-        gated = "gated" in self.path
-        self.send_response(403 if gated else 503)
-        if gated:
-            self.send_header("X-Error-Code", "GatedRepo")
-            self.send_header("X-Error-Message", f"token {self.headers.get('Authorization')} is not in the list")
+        self.send_response(403)
+        self.send_header("X-Error-Code", "GatedRepo")
+        self.send_header("X-Error-Message", f"{self.headers.get('Authorization')} is not in the list")
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -90,11 +98,10 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 @pytest.mark.slow
 @needs_pyannote
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize(("name", "kind"), [("some/gated", ModelGated), ("some/lost", ModelNotFetched)])
-async def test_what_the_hub_refuses_is_told_without_the_token(
-    hub: None, name: str, kind: type[Exception], capfd: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(kind, match=name) as caught:
-        async with PyannoteDiarizer(name):
+async def test_what_the_hub_refuses_is_told_without_the_token(hub: None, capfd: pytest.CaptureFixture[str]) -> None:
+    diarizer = PyannoteDiarizer("some/gated")
+    with pytest.raises(ModelGated, match="some/gated") as caught:
+        async with diarizer:
             pass
+    assert diarizer.pid is None
     assert TOKEN not in str(caught.value) and TOKEN not in "".join(capfd.readouterr())

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -179,16 +178,3 @@ async def test_more_than_it_can_take_is_dropped_and_counted_and_a_killed_process
         diarizer.feed(40 * RATE_HZ, pcm)
         await asyncio.wait([reading], timeout=DEADLINE_S)
         assert isinstance(reading.exception(), HearingError)
-
-
-async def test_an_import_without_the_switch_against_reporting_is_refused(folder: Path) -> None:
-    code = (
-        "import os; os.environ['PYANNOTE_METRICS_ENABLED'] = '1'\n"
-        "from bot.hearing.diarization.errors import DiarizerPackagesMissing\n"
-        "from bot.hearing.diarization.pyannote_voices import import_pyannote\n"
-        "try: import_pyannote()\n"
-        "except DiarizerPackagesMissing as error: print(error)"
-    )
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
-    output, _ = await asyncio.wait_for(process.communicate(), DEADLINE_S)
-    assert b"would report to its maker" in output
