@@ -13,7 +13,7 @@ import os
 import signal
 import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
 from bot.supervision.kernel import die_with_parent
@@ -36,11 +36,11 @@ class ChildTimedOut(Exception):
 
 class Child:
     """The parent's side. Frames sent with `ask` carry an `id`, and the answer is the frame with the same `id`, so an
-    answer nobody waits for any more is dropped without harm."""
+    answer nobody waits for any more is dropped without harm. `environment`: the whole of it; None: ours."""
 
-    def __init__(self, command: Sequence[str], *, nice: int = 0) -> None:
+    def __init__(self, command: Sequence[str], *, nice: int = 0, environment: Mapping[str, str] | None = None) -> None:
         self._command = [sys.executable, "-m", *command]
-        self._nice = nice
+        self._nice, self._environment = nice, environment
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._waiting: dict[int, asyncio.Future[Frame]] = {}
@@ -53,7 +53,7 @@ class Child:
     async def start(self) -> None:
         command = ["nice", "-n", str(self._nice), *self._command] if self._nice else self._command
         pipe = asyncio.subprocess.PIPE
-        self._process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+        self._process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, env=self._environment)
         self._reader = asyncio.create_task(self._read(), name=f"read {self._command[-1]}")
 
     async def ask(self, header: dict[str, Any], body: bytes = b"", *, timeout_s: float) -> Frame:

@@ -37,6 +37,7 @@ class Settings:
     llm_api_key: str = ""
     llm_model: str = ""
     whisper_model: str = ""  # folder with faster-whisper weights; empty: the embedded recogniser, demo grade
+    diarization_model: str = ""  # folder or huggingface.co name of a pyannote.audio model; empty: no diarization
     max_bots: int = 4  # live bots on this host
     video: str = "640x360"  # size of the bot's picture: 640x360 or 1280x720
     lobby_timeout_s: float = 600.0
@@ -101,6 +102,11 @@ def environment_of(settings: Settings) -> dict[str, str]:
 def child_environment(settings: Settings) -> dict[str, str]:
     """The whole environment of a child process: what we were started with, and these settings."""
     return {**os.environ, **environment_of(settings)}
+
+
+def environment_with(variables: Mapping[str, str]) -> dict[str, str]:
+    """The whole environment of a helper process: what we were started with, and these."""
+    return {**os.environ, **variables}
 
 
 def _text(value: Any) -> str:

@@ -8,6 +8,7 @@ import sys
 from bot.doctor import looking
 from bot.doctor.examine import Check
 
+DIARIZATION = "pyannote/speaker-diarization-community-1"  # asks for terms to be accepted; weights CC-BY-4.0
 APT = "sudo apt-get install --no-remove --no-install-recommends "
 SET_UP = "run ./understudy demo: it installs what is missing"
 
@@ -139,6 +140,18 @@ CHECKS: tuple[Check, ...] = (
         what_for="a better recogniser than the embedded one",
         how_to_get="pip install faster-whisper, and set UNDERSTUDY_WHISPER_MODEL to a folder with its weights",
         look=looking.whisper,
+        required=False,
+    ),
+    Check(
+        name="diarization",
+        what_for="telling voices apart where a platform gives only mixed sound",
+        how_to_get=(
+            "pip install 'understudy[hearing]' (on a machine without a GPU first a CPU build of torch), and set "
+            "UNDERSTUDY_DIARIZATION_MODEL to a folder with segmentation/ and embedding/pytorch_model.bin, or to "
+            f"{DIARIZATION} (weights CC-BY-4.0): accept its terms on https://huggingface.co/{DIARIZATION} and give "
+            "your account's token as HF_TOKEN or by `hf auth login`"
+        ),
+        look=looking.diarization,
         required=False,
     ),
     Check(

@@ -214,6 +214,30 @@ def whisper(settings: Settings) -> str:
     return f"{packages('faster-whisper')(settings)}, weights in {settings.whisper_model}"
 
 
+def diarization(settings: Settings) -> str:
+    """Looks for files only: what a hub name stands for is asked for when a bot first hears a mix."""
+    from bot.hearing.diarization.errors import DiarizerMissing
+    from bot.hearing.diarization.model_place import CHECKPOINT, PARTS, model_place
+
+    if not settings.diarization_model:
+        raise Missing("UNDERSTUDY_DIARIZATION_MODEL is not set: speakers of mixed sound are not told apart")
+    found = packages("pyannote.audio", "torch")(settings)
+    try:
+        place = model_place(settings.diarization_model)
+    except DiarizerMissing as missing:
+        raise Missing(str(missing)) from missing
+    if place.is_folder:
+        return f"{found}, model in {place.source}"
+    from huggingface_hub import get_token, try_to_load_from_cache
+
+    held = [try_to_load_from_cache(place.source, f"{part}/{CHECKPOINT}") for part in PARTS]
+    if all(isinstance(path, str) for path in held):
+        return f"{found}, {place.source} in the cache"
+    if get_token() is None:
+        raise Missing(f"{place.source} is not in the cache, and there is no token of huggingface.co to fetch it with")
+    return f"{found}, {place.source} is fetched at first use with this account's token (not asked)"
+
+
 def language_model(settings: Settings) -> str:
     if not settings.llm_url:
         raise Missing("UNDERSTUDY_LLM_URL is not set: answers quote the knowledge base")

@@ -1,4 +1,4 @@
-"""Which recogniser this installation uses: faster-whisper where its weights are, else the embedded one."""
+"""Which recogniser and which diarizer this installation uses."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot.hearing.base import Recogniser
+from bot.hearing.diarization.base import Diarizer
 from bot.hearing.pocketsphinx_recogniser import Pronounce
 
 
@@ -17,7 +18,8 @@ def open_recogniser(
     cache: Path,
     pronounce: Pronounce | None = None,
 ) -> Recogniser:
-    """`whisper_model` is Settings.whisper_model. Entering the recogniser raises HearingError when a part is missing."""
+    """faster-whisper where its weights are, else the embedded one. `whisper_model` is Settings.whisper_model. Entering
+    the recogniser raises HearingError when a part is missing."""
     if whisper_model:
         from bot.hearing.whisper_recogniser import WhisperRecogniser
 
@@ -25,3 +27,13 @@ def open_recogniser(
     from bot.hearing.pocketsphinx_recogniser import PocketsphinxRecogniser
 
     return PocketsphinxRecogniser(texts=texts, names=names, cache=cache, pronounce=pronounce)
+
+
+def open_diarizer(*, diarization_model: str = "") -> Diarizer | None:
+    """`diarization_model` is Settings.diarization_model; None where it is not set. Entering the diarizer takes seconds
+    and raises DiarizerMissing, HearingError."""
+    if not diarization_model:
+        return None
+    from bot.hearing.diarization.pyannote_diarizer import PyannoteDiarizer
+
+    return PyannoteDiarizer(diarization_model)

@@ -2,7 +2,8 @@
 
 Questions (tests/data) are spoken by flite and espeak-ng, go through Opus at 24 kbit/s and 48 kHz as in a meeting, and
 arrive at 16 kHz in real time. `lag_ms` is from the last voiced sample of the asker's own recording (10 ms frames above
--40 dB of its peak) to the Utterance, on the clock of the sound; `recognised_ms` the part of it after the silence.
+-40 dB of its peak) to the Utterance, on the clock of the sound; `recognised_ms` the part of it after the silence. With
+the extra [hearing] come the figures of `_diarization`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from bot.hearing.ears import RecognisingEars
 from bot.hearing.pocketsphinx_recogniser import PocketsphinxRecogniser
 from bot.hearing.words import spoken_words
 from bot.voice.espeak import EspeakVoice
+from tests.benchmarks import _diarization
 from tests.bot.conversation.sources import FullTextSource, iris_passages
 
 DATA = Path(__file__).parents[1] / "data"
@@ -171,14 +174,17 @@ def figures(heard: Sequence[Heard]) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sets", default="development,holdout")
+    parser.add_argument("--sets", default="development,holdout", help="of questions; empty: only what speakers cost")
     parser.add_argument("--voices", default="slt,rms,awb,kal16,en-us")
     parser.add_argument("--pace", type=float, default=1.0, help="1: real time; 0: as fast as it is taken")
     parser.add_argument("--options", default="{}", help="JSON: of the decoder")
     parser.add_argument("--show", action="store_true")
     chosen = parser.parse_args()
     options = json.loads(chosen.options)
-    outcome = asyncio.run(run(chosen.sets.split(","), chosen.voices.split(","), chosen.pace, options, chosen.show))
+    sets = [name for name in chosen.sets.split(",") if name]
+    outcome = asyncio.run(run(sets, chosen.voices.split(","), chosen.pace, options, chosen.show))
+    if find_spec("pyannote") is not None:
+        outcome |= _diarization.figures()
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     print(
         json.dumps(

@@ -101,7 +101,7 @@ def test_tests_bring_the_tools_for_developing_which_commands_then_share(tmp_path
     assert machine.start("test")[0] == 0
     torch, ours, _ = machine.calls("pip install")
     assert "torch==2.13.0" in torch and "--index-url" not in torch
-    assert "[embedded,hearing-lite,dev,engine,engine-test]" in ours
+    assert "[embedded,hearing-lite,dev,engine,engine-test,hearing]" in ours
     before = len(machine.calls("pip"))
     assert machine.start("db", "upgrade")[0] == 0
     assert len(machine.calls("pip")) == before
@@ -114,6 +114,17 @@ def test_a_torch_that_would_bring_cuda_to_a_machine_without_a_driver_is_had_from
     (tmp_path / "pypi-has-cuda").touch()
     assert machine.start("test")[0] == 0
     assert "--index-url https://download.pytorch.org/whl/cpu torch==2.13.0" in machine.calls("pip install")[0]
+
+
+def test_a_torchaudio_that_does_not_load_loses_the_file_that_asks_for_cuda(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, parts=(*PARTS, "flite"))
+    folder = machine.checkout / ".venv" / "lib" / "python3.11" / "site-packages" / "torchaudio" / "lib"
+    files = " ".join(str(folder / name) for name in ("_torchaudio.abi3.so", "other.so"))
+    broken = f'-m venv "*) mkdir -p {folder} && touch {files}; '
+    fails = '"-c import torchaudio") exit 1 ;;\n  "--version")'
+    machine.program("python3", PYTHON.replace('-m venv "*) ', broken).replace('"--version")', fails))
+    assert machine.start("test")[0] == 0
+    assert [file.name for file in folder.iterdir()] == ["other.so"]
 
 
 def test_without_torch_the_tests_run_all_the_same(tmp_path: Path) -> None:

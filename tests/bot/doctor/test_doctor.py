@@ -7,6 +7,7 @@ import asyncio
 import json
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,10 @@ from bot.config import Settings
 from bot.doctor import looking
 from bot.doctor.checks import CHECKS
 from bot.doctor.examine import Check, Missing, State, examine
+
+needs_pyannote = pytest.mark.skipif(
+    find_spec("pyannote") is None, reason="pyannote.audio, extra [hearing], is not here"
+)
 
 
 def _nothing(settings: Settings) -> str:
@@ -92,3 +97,22 @@ async def test_a_language_model_is_asked_with_its_key_and_never_shows_it() -> No
         with pytest.raises(Missing) as refused:
             await asyncio.to_thread(looking.language_model, replace(right, llm_api_key="wrong"))
         assert str(refused.value) == "127.0.0.1 answers 401"
+
+
+@needs_pyannote
+def test_diarization_says_what_is_not_there(tmp_path: Path) -> None:
+    for model, told in (
+        ("", "not set"),
+        ("/nonexistent", "neither a folder nor"),
+        (str(tmp_path), "lacks segmentation"),
+    ):
+        with pytest.raises(Missing, match=told):
+            looking.diarization(Settings(diarization_model=model))
+
+
+@needs_pyannote
+def test_diarization_finds_a_model_in_a_folder(tmp_path: Path) -> None:
+    for part in ("segmentation", "embedding"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "pytorch_model.bin").touch()
+    assert str(tmp_path) in looking.diarization(Settings(diarization_model=str(tmp_path)))
