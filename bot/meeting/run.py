@@ -18,6 +18,7 @@ from bot.domain.lifecycle import BotState
 from bot.log import get_log
 from bot.meeting.bridge import Bridge
 from bot.meeting.lease import Lease
+from bot.meeting.lines import say_what_is_asked
 from bot.meeting.minds import mind_for, passage_of
 from bot.meeting.outcome import FAILURES, FENCED_EXIT_CODE, REASONS, REFUSALS, Outcome
 from bot.meeting.parts import Parts, open_parts
@@ -180,6 +181,7 @@ class Visit:
                 group.create_task(self._follow(parts.connector, talk), name="events"),
                 group.create_task(talk.run(), name="talk"),
                 group.create_task(self._watch(bridge), name="watch"),
+                group.create_task(say_what_is_asked(self._recorder.next_line, talk.say_line, self._clock), name="lines"),
             ]
             try:
                 return await self._visit(parts, bridge, talk)

@@ -137,6 +137,14 @@ class Talk:
                 log.warning("the written notice could not be sent", code=error.code)
         self._apply(turn_events.SayAsked(at_s=self._now_s(), text=self._notice))
 
+    async def say_line(self, text: str) -> None:
+        """What a user wants said; returns when it was heard, or will not be."""
+        before = self._state.epoch
+        self._apply(turn_events.SayAsked(at_s=self._now_s(), text=text))
+        speaking = self._speaking.get(self._state.epoch)
+        if speaking is not None and self._state.epoch != before:
+            await asyncio.wait({speaking})
+
     async def say_goodbye(self) -> None:
         """A short goodbye, heard before this returns or given up."""
         self._apply(turn_events.SayAsked(at_s=self._now_s(), text=notices.spoken_goodbye(self._character.name)))
