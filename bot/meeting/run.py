@@ -181,7 +181,9 @@ class Visit:
                 group.create_task(self._follow(parts.connector, talk), name="events"),
                 group.create_task(talk.run(), name="talk"),
                 group.create_task(self._watch(bridge), name="watch"),
-                group.create_task(say_what_is_asked(self._recorder.next_line, talk.say_line, self._clock), name="lines"),
+                group.create_task(
+                    say_what_is_asked(self._recorder.next_line, talk.say_line, self._clock), name="lines"
+                ),
             ]
             try:
                 return await self._visit(parts, bridge, talk)

@@ -31,6 +31,7 @@ log = get_log(__name__)
 
 TICK_S = 0.05
 GOODBYE_TIMEOUT_S = 6.0
+LINE_TIMEOUT_S = 20.0  # a line that a user asked for waits so long for its turn
 HISTORY = 40
 _POLL_S = 0.02
 SORRY = "I'm sorry, I can't answer that right now."
@@ -138,7 +139,10 @@ class Talk:
         self._apply(turn_events.SayAsked(at_s=self._now_s(), text=self._notice))
 
     async def say_line(self, text: str) -> None:
-        """What a user wants said; returns when it was heard, or will not be."""
+        """What a user wants said, once what is being said is over: a notice is never cut by it. Returns when it was
+        heard, or will not be."""
+        if self._speaking:
+            await asyncio.wait(set(self._speaking.values()), timeout=LINE_TIMEOUT_S)
         before = self._state.epoch
         self._apply(turn_events.SayAsked(at_s=self._now_s(), text=text))
         speaking = self._speaking.get(self._state.epoch)
