@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name: (module, one line for --help)
     "dispatcher": ("bot.commands.dispatcher", "claims due bots, relays the outbox, reaps the dead"),
     "bot-host": ("bot.commands.bot_host", "owns the bot processes of this host"),
     "run": ("bot.commands.run", "one bot in one meeting, as the bot host starts it"),
+    "kill": ("bot.commands.kill", "kill switch: a bot, or all of them, silent and gone at once"),
     "simulator": ("bot.commands.simulator", "a meeting server to test against"),
     "character": ("bot.commands.character", "list and add characters"),
     "knowledge": ("bot.commands.knowledge", "give a character something to know"),

@@ -41,6 +41,8 @@ class Settings:
     video: str = "640x360"  # size of the bot's picture: 640x360 or 1280x720
     lobby_timeout_s: float = 600.0
     alone_timeout_s: float = 60.0  # leave when the last other person has been gone for so long
+    nobody_came_timeout_s: float = 20 * 60.0  # leave when nobody has come to the meeting for so long
+    silence_timeout_s: float = 20 * 60.0  # leave when nobody but the bot has spoken or written for so long
     max_meeting_s: float = 4 * 3600.0
 
     def __repr__(self) -> str:
@@ -57,6 +59,8 @@ RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (  # field, what fit
     ("max_bots", lambda count: count >= 1, "at least one bot must be allowed"),
     ("lobby_timeout_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),
     ("alone_timeout_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),
+    ("nobody_came_timeout_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),
+    ("silence_timeout_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),
     ("max_meeting_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),
 )
 

@@ -9,6 +9,7 @@ limited range), one array of shape (frames, height * 3 // 2, width) with the pla
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -222,18 +223,17 @@ def require_consent(character: CharacterAssets) -> None:
         raise ConsentMissing(f"character {character.character_id}: likeness is {character.likeness}, proof is missing")
 
 
+ENGINES: dict[str, tuple[str, str]] = {  # name: (module, what makes the engine)
+    "portrait": ("engine.portrait.engine", "PortraitEngine"),
+    "diffusion": ("engine.diffusion.engine", "checkpoint_engine"),
+    "diffusion-tiny": ("engine.diffusion.engine", "tiny_engine"),
+}
+
+
 def open_engine(name: str, **options: Any) -> Engine:
     """The engine called `name` ("portrait"), imported only now. Raises UnknownEngine."""
-    if name == "portrait":
-        from engine.portrait.engine import PortraitEngine
-
-        return PortraitEngine(**options)
-    if name == "diffusion-tiny":
-        from engine.diffusion.engine import tiny_engine
-
-        return tiny_engine(**options)
-    if name == "diffusion":
-        from engine.diffusion.engine import checkpoint_engine
-
-        return checkpoint_engine(**options)
-    raise UnknownEngine(f"no engine is called {name!r}; there are: portrait, diffusion, diffusion-tiny")
+    if name not in ENGINES:
+        raise UnknownEngine(f"no engine is called {name!r}; there are: {', '.join(ENGINES)}")
+    module, maker = ENGINES[name]
+    engine: Engine = getattr(importlib.import_module(module), maker)(**options)
+    return engine

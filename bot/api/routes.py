@@ -9,7 +9,7 @@ from a `Call` to the answer's model:
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -80,6 +80,7 @@ class Call(Generic[P, Q, B]):
     services: Services
     workspace_id: str
     scopes: frozenset[str]  # what else the one who asks may do
+    asked_by: Mapping[str, str]  # the API key or the browser, for what is written down with the deed
     now: datetime
     path: P
     query: Q
@@ -145,11 +146,18 @@ async def _call(request: web.Request, route: Route) -> Call[Any, Any, Any]:
         services=services,
         workspace_id=key.workspace_id,
         scopes=frozenset(key.scopes),
+        asked_by=_name(key),
         now=now,
         path=_parse(route.path_model, dict(request.match_info), "path"),
         query=_parse(route.query, _single(request), "query"),
         body=await _body(request, route),
     )
+
+
+def _name(key: ApiKey | BrowserSession) -> dict[str, str]:
+    if isinstance(key, ApiKey):
+        return {"by": "api_key", "key_id": key.id, "key_name": key.name}
+    return {"by": "dashboard"}
 
 
 async def _key(request: web.Request, services: Services, now: datetime) -> ApiKey | BrowserSession:

@@ -66,7 +66,11 @@ class NewBot(Strict):
 
 
 class Leave(Strict):
-    kill: bool = Field(False, description="silent and gone at once, without a goodbye")
+    """Nothing can be said with it; another field is an error."""
+
+
+class KillAll(Strict):
+    scheduled: bool = Field(False, description="cancel also those whose join time has not come")
 
 
 class Say(Strict):

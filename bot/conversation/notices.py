@@ -1,9 +1,11 @@
-"""What the bot says of itself: on joining, in chat, on leaving. Being an AI is declared by voice, in the chat, in the
-name and in the picture."""
+"""What the bot says of itself: on joining, to who comes later, in chat, on leaving; and who has been told yet. Being an
+AI is declared by voice, in the chat, in the name and in the picture. Seconds come from the caller; knows no clock."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter, deque
+from dataclasses import dataclass, field
 
 _DECLARES = re.compile(r"\bI(?:'m|’m| am)\b[^.!?]*\ban AI\b[^.!?]*", re.IGNORECASE)
 _DENIES = re.compile(r"\b(?:not|no|never|hardly|isn't|ain't)\b", re.IGNORECASE)
@@ -17,6 +19,11 @@ def spoken_greeting(name: str, greeting: str = "") -> str:
     return f"Hello, I'm {name}, an AI assistant. {greeting}".strip()
 
 
+def spoken_welcome(name: str) -> str:
+    """For who comes later. Without their name: it is untrusted, and would be said by our voice."""
+    return f"Welcome. I'm {name}, an AI assistant, and I keep a transcript."
+
+
 def chat_notice(name: str) -> str:
     return (
         f"{name} is an AI assistant. It listens to this meeting to answer when spoken to, and keeps a transcript of "
@@ -24,8 +31,98 @@ def chat_notice(name: str) -> str:
     )
 
 
-def spoken_goodbye(name: str = "") -> str:
-    return "Goodbye, and thank you for having me."
-
-
+GOODBYE = "Goodbye, and thank you for having me."
 STOPPED = "I'll stop."
+
+
+def spoken_goodbye(name: str = "") -> str:
+    return GOODBYE
+
+
+SETTLE_S = 5.0  # who comes within so long of another is told together; and before it nobody's page shows the chat
+WINDOW_S = 60.0
+WRITTEN_PER_WINDOW = 1
+SPOKEN_PER_WINDOW = 2
+RETRY_S = (2.0, 10.0, 30.0)  # after a notice that failed; after the last of these it is given up
+
+
+@dataclass(slots=True)
+class Way:
+    """One way of telling people, by voice or in the chat: who is still to be told, and when that may be."""
+
+    per_window: int
+    waiting: dict[str, float] = field(default_factory=dict)  # participant: when they came
+    _told_s: deque[float] = field(default_factory=deque)
+    _failures: int = 0
+    _not_before_s: float = 0.0
+
+    def due(self, at_s: float) -> tuple[str, ...]:
+        """Whom to tell now, all of them at once; nobody while it is too early."""
+        if not self.waiting or at_s < self._not_before_s or at_s < min(self.waiting.values()) + SETTLE_S:
+            return ()
+        while self._told_s and self._told_s[0] <= at_s - WINDOW_S:
+            self._told_s.popleft()
+        return tuple(self.waiting) if len(self._told_s) < self.per_window else ()
+
+    def told(self, participants: tuple[str, ...], at_s: float) -> None:
+        self._forget(participants)
+        self._told_s.append(at_s)
+        self._failures = 0
+
+    def failed(self, participants: tuple[str, ...], at_s: float) -> tuple[str, ...]:
+        """To be tried again, unless that was the last time: then these are given up and returned."""
+        if self._failures < len(RETRY_S):
+            self._not_before_s = at_s + RETRY_S[self._failures]
+            self._failures += 1
+            return ()
+        self._failures = 0
+        return self._forget(participants)
+
+    def _forget(self, participants: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(one for one in participants if self.waiting.pop(one, None) is not None)
+
+
+class Audience:
+    """Everyone who came, and which of them still has to be told what the bot is. Who left and comes back knows: by
+    their id or, as platforms give a new one, by a name that somebody who was told has left free."""
+
+    def __init__(self, *, by_chat: bool = True) -> None:
+        self.spoken, self.written = Way(per_window=SPOKEN_PER_WINDOW), Way(per_window=WRITTEN_PER_WINDOW)
+        self._ways = (self.spoken, self.written) if by_chat else (self.spoken,)
+        self._here: dict[str, str] = {}
+        self._known: set[str] = set()
+        self._left: Counter[str] = Counter()  # names of those who left knowing
+        self._unreached: dict[str, int] = {}  # ways given up, per participant
+
+    def joined(self, participant: str, name: str, at_s: float) -> None:
+        self._here[participant] = name
+        if participant in self._known or (name and self._left[name]):
+            self._left[name] -= self._left[name] > 0
+            self._known.add(participant)
+            return
+        for way in self._ways:
+            way.waiting[participant] = at_s
+
+    def left(self, participant: str) -> None:
+        name = self._here.pop(participant, "")
+        if participant in self._known:
+            self._left[name] += 1
+        for way in self._ways:
+            way.waiting.pop(participant, None)
+
+    @property
+    def here(self) -> tuple[str, ...]:
+        return tuple(self._here)
+
+    def told(self, way: Way, participants: tuple[str, ...], at_s: float) -> None:
+        way.told(participants, at_s)
+        self._known.update(participants)
+
+    def failed(self, way: Way, participants: tuple[str, ...], at_s: float) -> tuple[str, ...]:
+        """Returns those whom no way has reached and none will."""
+        for participant in way.failed(participants, at_s):
+            self._unreached[participant] = self._unreached.get(participant, 0) + 1
+        lost = [one for one, ways in self._unreached.items() if ways == len(self._ways) and one not in self._known]
+        for participant in lost:
+            del self._unreached[participant]
+        return tuple(lost)

@@ -14,6 +14,7 @@ Frame = NDArray[np.uint8]
 
 _HEIGHT_SHARE = 0.085  # of the picture: readable in a small tile of a 3x3 grid
 _TEXT = "AI"
+NEUTRAL_LUMA = 48
 
 
 class Badge:
@@ -57,6 +58,13 @@ def _planes(frame: Frame, width: int, height: int) -> tuple[Frame, Frame, Frame]
 
 def _fixed(alpha: NDArray[np.uint8]) -> NDArray[np.uint16]:
     return (alpha.astype(np.uint16) * 256 + 127) // 255
+
+
+def neutral_picture(width: int, height: int) -> Frame:
+    """What is seen after a kill, before the badge is on it: plain dark grey, nobody's face."""
+    frame = np.full((height * 3 // 2, width), 128, np.uint8)
+    frame[:height] = NEUTRAL_LUMA
+    return frame
 
 
 def _draw(text: str, tall: int) -> tuple[Frame, NDArray[np.uint8]]:

@@ -218,6 +218,17 @@ class Bridge:
             offset_ms=offset_ms,
         )
 
+    def heard_to(self, epoch: int) -> int:
+        """Samples of this epoch's speech that were heard (24 kHz)."""
+        return self._devices.spoken(epoch)[0]
+
+    def silent_s(self, epoch: int) -> float | None:
+        """When a cut epoch fell silent at the device (monotonic); None while it has not."""
+        return self._devices.silent_s(epoch)
+
+    def duck(self, epoch: int, *, softer: bool) -> None:
+        self._devices.duck(epoch, softer=softer)
+
     def interrupt(self, epoch: int) -> None:
         """Everything older than `epoch` is silenced at the device first, then forgotten upstream."""
         self._devices.interrupt(epoch)

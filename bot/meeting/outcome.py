@@ -6,19 +6,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.conversation.notices import GOODBYE
 from bot.domain.lifecycle import BotState
 from connectors.base import Refusal
+
+SILENCE_GOODBYE = "It has been quiet for a while, so I'll leave now. Goodbye."
+TIME_GOODBYE = "My time in this meeting is over. Goodbye, and thank you for having me."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """`exit_code` is the bot process's own; 0 for a meeting that was attended and left in order."""
+    """`exit_code` is the bot process's own; 0 for a meeting that was attended and left in order. `goodbye`: said before
+    leaving, where someone is there to hear it; empty for an end that leaves no time or needs no words."""
 
     state: BotState
     code: str
     sentence: str
     retryable: bool = False
     exit_code: int = 0
+    goodbye: str = ""
 
 
 def _refused(refusal: Refusal, exit_code: int, *, retryable: bool = False) -> Outcome:
@@ -46,22 +52,23 @@ REFUSALS: dict[Refusal, Outcome] = {
 }
 
 
-def _left(code: str, sentence: str) -> Outcome:
-    return Outcome(state=BotState.ENDED, code=code, sentence=sentence)
+def _left(code: str, sentence: str, *, goodbye: str = "") -> Outcome:
+    return Outcome(state=BotState.ENDED, code=code, sentence=sentence, goodbye=goodbye)
 
 
-# Why an attended meeting was left. The key is the code.
+# Why an attended meeting was left. The key is the code; `bot.domain.leave_rules` says when, and which one stays.
 REASONS: dict[str, Outcome] = {
     outcome.code: outcome
     for outcome in (
-        _left("asked_by_user", "A user made the bot leave."),
-        _left("said_goodbye", "A participant said goodbye to the bot or asked it to leave."),
+        _left("asked_by_user", "A user made the bot leave.", goodbye=GOODBYE),
+        _left("said_goodbye", "A participant said goodbye to the bot or asked it to leave."),  # and was answered
         _left("removed_by_host", "A host removed the bot from the meeting."),
         _left("meeting_ended", "The meeting ended for everyone."),
         _left("everyone_left", "Everyone else had left."),
         _left("nobody_came", "Nobody else came to the meeting in time."),
-        _left("time_limit", "The longest stay that is configured was reached."),
-        _left("host_shutdown", "The bot's host was shut down; the bot said goodbye and left."),
+        _left("silence", "Nobody had spoken for the longest silence that is configured.", goodbye=SILENCE_GOODBYE),
+        _left("time_limit", "The longest stay that is configured was reached.", goodbye=TIME_GOODBYE),
+        _left("host_shutdown", "The bot's host was shut down; the bot said goodbye and left.", goodbye=GOODBYE),
         _left("killed", "The kill switch was used; the bot fell silent and left."),
     )
 }

@@ -4,11 +4,12 @@ It is a child subreaper (prctl(2), PR_SET_CHILD_SUBREAPER): whatever the meeting
 helpers, a sound server) becomes its child and is ended with it. It imports nothing heavy, so that it can always act:
 
     SIGTERM, SIGINT   leave the meeting in order; a second one, or no end within the grace time, kills
-    SIGUSR1           the kill switch: a byte on the device thread's own pipe, then leave
+    SIGUSR1           the kill switch: a byte on the device thread's own pipe, then leave, within a shorter time
 """
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -23,13 +24,17 @@ from bot.supervision.kernel import adopting_orphans, dying_with_parent, living, 
 from connectors.kit.folders import sweep
 
 LEAVE_GRACE_S = 25.0
+KILL_GRACE_S = 6.0
 REPEATED_S = 1.0  # the kernel may tell of a parent's death once for each of its threads: that is one wish, not two
 _POLL_S = 0.1
 
 
 class Parent:
-    def __init__(self, arguments: Sequence[str], *, grace_s: float = LEAVE_GRACE_S) -> None:
-        self._arguments, self._grace_s = list(arguments), grace_s
+    def __init__(
+        self, arguments: Sequence[str], *, grace_s: float = LEAVE_GRACE_S, kill_grace_s: float = KILL_GRACE_S
+    ) -> None:
+        self._arguments, self._grace_s, self._kill_grace_s = list(arguments), grace_s, kill_grace_s
+        self._end_by_s = math.inf
         self._asked_at_s: float | None = None
         self._kill_now = False
         self._kill_write = -1
@@ -41,9 +46,9 @@ class Parent:
             return self._run()
 
     def _run(self) -> int:
+        kill_read, self._kill_write = os.pipe()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             signal.signal(number, self._on_signal)
-        kill_read, self._kill_write = os.pipe()
         self._child = subprocess.Popen(
             [*self._arguments, "--kill-fd", str(kill_read)],
             pass_fds=(kill_read,),
@@ -58,14 +63,18 @@ class Parent:
             sweep()  # what a killed process could not remove itself: profile, camera file, sockets
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        now_s = time.monotonic()
         if number == signal.SIGUSR1:
             os.write(self._kill_write, b"k")
-        if self._asked_at_s is not None and time.monotonic() - self._asked_at_s < REPEATED_S:
+        self._end_by_s = min(
+            self._end_by_s, now_s + (self._kill_grace_s if number == signal.SIGUSR1 else self._grace_s)
+        )
+        if self._asked_at_s is not None and now_s - self._asked_at_s < REPEATED_S:
             return
         if self._asked_at_s is not None and number != signal.SIGUSR1:
             self._kill_now = True
         if self._asked_at_s is None:
-            self._asked_at_s = time.monotonic()
+            self._asked_at_s = now_s
             if self._child is not None:
                 self._child.send_signal(signal.SIGTERM)
 
@@ -75,8 +84,7 @@ class Parent:
                 code = child.wait(_POLL_S)
                 return code if code >= 0 else 128 - code
             except subprocess.TimeoutExpired:
-                overdue = self._asked_at_s is not None and time.monotonic() - self._asked_at_s > self._grace_s
-                if self._kill_now or overdue:
+                if self._kill_now or time.monotonic() > self._end_by_s:
                     child.kill()
                 _reap_orphans(child.pid)
 

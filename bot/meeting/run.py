@@ -10,13 +10,16 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, assert_never
+from typing import Any, TypeVar
 
 from bot.clock import Clock, RealClock
 from bot.config import Settings
+from bot.domain.leave_rules import Limits
 from bot.domain.lifecycle import BotState
 from bot.log import get_log
+from bot.meeting.badge import neutral_picture
 from bot.meeting.bridge import Bridge
+from bot.meeting.disclosure import Disclosure
 from bot.meeting.lease import Lease
 from bot.meeting.lines import say_what_is_asked
 from bot.meeting.minds import mind_for, passage_of
@@ -25,34 +28,21 @@ from bot.meeting.parts import Parts, open_parts
 from bot.meeting.record import Recorder
 from bot.meeting.stay import Roster, Stay
 from bot.meeting.talk import Talk
+from bot.meeting.watch import fall_silent_when_killed, follow, keep_the_rules, recognise_bots
 from bot.store import bots, characters, knowledge
 from bot.store.bots import Bot
 from bot.store.characters import Character
 from bot.store.fence import Fenced
 from bot.store.session import Database, DatabaseUnavailable
-from connectors.base import (
-    Admitted,
-    ChatMessage,
-    Connector,
-    Ended,
-    InLobby,
-    JoinRefused,
-    JoinRequest,
-    ParticipantJoined,
-    ParticipantLeft,
-    Removed,
-    ScreenShared,
-    Speaking,
-)
+from connectors.base import Connector, JoinRefused, JoinRequest
 from connectors.kit.folders import make_folder
 
 log = get_log(__name__)
 
 LEAVE_TIMEOUT_S = 8.0
-_WATCH_S = 0.25
-NOBODY_CAME_S = 20 * 60.0
+KILLED_LEAVE_TIMEOUT_S = 3.0
+GONE = frozenset({"removed_by_host", "meeting_ended"})  # there is nothing left to leave
 T = TypeVar("T")
-_POLITE = frozenset({"asked_by_user", "host_shutdown", "time_limit"})
 
 
 class Over:
@@ -160,12 +150,13 @@ class Visit:
             if isinstance(parts, Over):
                 return await self._never_joined()
             bridge = Bridge(parts.connector, parts.session, parts.ears, kill_fd=self._launch.kill_fd)
+            bridge.neutral_picture(neutral_picture(parts.connector.camera.width, parts.connector.camera.height))
             stack.callback(bridge.close)
             mind = await stack.enter_async_context(mind_for(self._settings, self._database, character, passages))
             known = {passage.passage_id: passage for passage in map(passage_of, passages)}
             talk = Talk(bridge, parts, mind, known, character, self._recorder, self._roster, self._stay)
             bridge.start()
-            return await self._with_background(parts, bridge, talk)
+            return await self._with_background(parts, bridge, talk, character)
 
     async def _load(self) -> tuple[Character, list[knowledge.StoredPassage]]:
         async with self._database.read() as session:
@@ -173,33 +164,51 @@ class Visit:
             passages = await knowledge.passages(session, character.knowledge_base_id)
         return character, list(passages)
 
-    async def _with_background(self, parts: Parts, bridge: Bridge, talk: Talk) -> Outcome:
+    async def _with_background(self, parts: Parts, bridge: Bridge, talk: Talk, character: Character) -> Outcome:
+        name, greeting = character.name, character.greeting
+        notices = Disclosure(parts.connector, talk, self._recorder, self._clock, name=name, greeting=greeting)
+        roster, stay, clock = self._roster, self._stay, self._clock
+        events = follow(
+            parts.connector, roster=roster, stay=stay, talk=talk, disclosure=notices, in_lobby=self._in_lobby
+        )
+        rules = keep_the_rules(roster, stay, self._limits(), clock, killed=lambda: bridge.killed)
         async with asyncio.TaskGroup() as group:
             background = [
                 group.create_task(bridge.pump(), name="pump"),
                 group.create_task(bridge.hear(), name="hear"),
-                group.create_task(self._follow(parts.connector, talk), name="events"),
+                group.create_task(events, name="events"),
                 group.create_task(talk.run(), name="talk"),
-                group.create_task(self._watch(bridge), name="watch"),
-                group.create_task(
-                    say_what_is_asked(self._recorder.next_line, talk.say_line, self._clock), name="lines"
-                ),
+                group.create_task(rules, name="rules"),
+                group.create_task(fall_silent_when_killed(stay, parts.connector, talk, self._recorder), name="kill"),
+                group.create_task(recognise_bots(roster, self._other_bots, clock), name="bots"),
+                group.create_task(say_what_is_asked(self._recorder.next_line, talk.say_line, clock), name="lines"),
             ]
             try:
-                return await self._visit(parts, bridge, talk)
+                await self._move(BotState.JOINING)
+                if await self._join(parts.connector):
+                    background.append(group.create_task(notices.run(), name="notices"))
+                    await self._stay.over()
+                return await self._leave(parts.connector, bridge, talk)
             finally:
                 for task in background:
                     task.cancel()
 
-    async def _visit(self, parts: Parts, bridge: Bridge, talk: Talk) -> Outcome:
-        await self._move(BotState.JOINING)
-        if await self._join(parts.connector):
-            self._recorder.note("media.settings", width=parts.connector.camera.width, fps=parts.connector.camera.fps)
-            await self._greet(talk)
-            reason = await self._stay.over()
-        else:
-            reason = self._stay.reason or "asked_by_user"
-        return await self._leave(reason, parts.connector, bridge, talk)
+    def _limits(self) -> Limits:
+        settings = self._settings
+        return Limits(
+            alone_s=settings.alone_timeout_s,
+            unattended_s=settings.nobody_came_timeout_s,
+            silent_s=settings.silence_timeout_s,
+            in_call_s=settings.max_meeting_s,
+        )
+
+    async def _other_bots(self) -> dict[str, int]:
+        """The names of this installation's other bots in the meeting; none while the database is away."""
+        try:
+            async with self._database.read() as session:
+                return await bots.names_in_meeting(session, self._bot.meeting_key, besides=self._bot.id)
+        except DatabaseUnavailable:
+            return {}
 
     async def _join(self, connector: Connector) -> bool:
         """True in the call, False when the stay was over before. Raises JoinRefused."""
@@ -212,7 +221,10 @@ class Visit:
             return False
         async with self._moving:
             self._in_call = True
+            self._roster.entered()
             await self._recorder.move(BotState.IN_CALL)
+        camera = connector.camera
+        self._recorder.note("media.settings", width=camera.width, fps=camera.fps)
         return True
 
     async def _unless_over(self, doing: Coroutine[Any, Any, T]) -> T | Over:
@@ -233,71 +245,33 @@ class Visit:
         await self._end(outcome)
         return outcome
 
-    async def _greet(self, talk: Talk) -> None:
-        """The notice is given once someone can hear it."""
-        while not self._roster.others and self._stay.reason is None:
-            await self._clock.sleep(_WATCH_S)
-        if self._stay.reason is None:
-            await talk.give_notice()
-
     async def _move(self, to: BotState) -> None:
         async with self._moving:
             await self._recorder.move(to)
 
-    async def _follow(self, connector: Connector, talk: Talk) -> None:
-        async for event in connector.events():
-            match event:
-                case InLobby():
-                    async with self._moving:
-                        if not self._in_call:
-                            await self._recorder.move(BotState.WAITING_ROOM)
-                case ParticipantJoined():
-                    self._roster.joined(event.participant, event.name, is_self=event.is_self)
-                    talk.people_changed()
-                case ParticipantLeft():
-                    self._roster.left(event.participant)
-                    talk.people_changed()
-                case ChatMessage():
-                    talk.chat(event)
-                case Removed():
-                    self._stay.end("removed_by_host")
-                case Ended():
-                    self._stay.end("meeting_ended")
-                case Admitted() | Speaking() | ScreenShared():
-                    pass
-                case _:
-                    assert_never(event)
-
-    async def _watch(self, bridge: Bridge) -> None:
-        """Ends the stay by rule: everyone gone, the longest stay, the kill switch."""
-        began_s = self._clock.monotonic_s()
-        while True:
-            if bridge.killed:
-                self._stay.end("killed")
-            if self._roster.alone_s >= self._settings.alone_timeout_s:
-                self._stay.end("everyone_left")
+    async def _in_lobby(self) -> None:
+        async with self._moving:
             if not self._in_call:
-                began_s = self._clock.monotonic_s()
-            elif not self._roster.anyone_came and self._clock.monotonic_s() - began_s >= NOBODY_CAME_S:
-                self._stay.end("nobody_came")
-            if self._clock.monotonic_s() - began_s >= self._settings.max_meeting_s:
-                self._stay.end("time_limit")
-            await self._clock.sleep(_WATCH_S)
+                await self._recorder.move(BotState.WAITING_ROOM)
 
-    async def _leave(self, reason: str, connector: Connector, bridge: Bridge, talk: Talk) -> Outcome:
-        outcome = REASONS[reason]
-        gone = reason in ("removed_by_host", "meeting_ended")
-        if not gone:
+    async def _leave(self, connector: Connector, bridge: Bridge, talk: Talk) -> Outcome:
+        """Politely where there is time and someone to hear it. A kill meanwhile cuts that short and has the last
+        word."""
+        reason = self._stay.reason or "asked_by_user"
+        if reason not in GONE:
             await self._move(BotState.LEAVING)
-            if self._in_call and reason in _POLITE and self._roster.others and not bridge.killed:
-                await talk.say_goodbye()
+            goodbye = REASONS[reason].goodbye
+            if goodbye and self._in_call and self._roster.others and not bridge.killed:
+                await talk.say_goodbye(goodbye)
+        killed = bridge.killed or self._stay.reason == "killed"
         with suppress(TimeoutError):
-            async with asyncio.timeout(LEAVE_TIMEOUT_S):
+            async with asyncio.timeout(KILLED_LEAVE_TIMEOUT_S if killed else LEAVE_TIMEOUT_S):
                 await connector.leave()
         await talk.close()
         self._recorder.note("media.summary", silence_filled_ms=round(bridge.filled_ms))
         if self._in_call:
             await self._move(BotState.POST_PROCESSING)
+        outcome = REASONS[self._stay.reason or reason]
         await self._end(outcome)
         return outcome
 

@@ -1,14 +1,16 @@
-"""Who is in the meeting and when the bot's stay ends. Pure bookkeeping over a clock; knows no connector."""
+"""Who is in the meeting, since when it is quiet, and when the bot's stay ends. Pure bookkeeping over a clock; knows no
+connector. The rules themselves are `bot.domain.leave_rules`.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.clock import Clock
-
-# A person's word dominates what happens by itself: a user's stop while the meeting ends is still a user's stop.
-_RANK = {"killed": 3, "asked_by_user": 2, "said_goodbye": 2, "removed_by_host": 2, "host_shutdown": 1}
+from bot.domain.leave_rules import Snapshot, stronger
+from bot.domain.naming import DISCLOSURE
 
 
 class Stay:
@@ -16,17 +18,30 @@ class Stay:
 
     def __init__(self) -> None:
         self.reason: str | None = None
-        self._over = asyncio.Event()
+        self._told: set[str] = set()
+        self._over, self._killed = asyncio.Event(), asyncio.Event()
 
     def end(self, reason: str) -> None:
-        if self.reason is None or _RANK.get(reason, 0) > _RANK.get(self.reason, 0):
+        if stronger(reason, self.reason):
             self.reason = reason
+        self._told.add(reason)
         self._over.set()
+        if reason == "killed":
+            self._killed.set()
+
+    @property
+    def told(self) -> frozenset[str]:
+        """Every reason that was given, the overruled ones too."""
+        return frozenset(self._told)
 
     async def over(self) -> str:
         await self._over.wait()
         assert self.reason is not None
         return self.reason
+
+    async def killed(self) -> None:
+        """Returns when the kill switch is used, also of a stay that is over."""
+        await self._killed.wait()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,14 +51,22 @@ class Participant:
 
 
 class Roster:
-    """The others in the meeting; the bot itself is never in it."""
+    """The others in the meeting; the bot itself is never in it. Other bots of this installation are among `others`
+    and not company: with them alone the bot is alone."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._present: dict[str, Participant] = {}
         self._known: dict[str, Participant] = {}
+        self._bots: set[str] = set()
+        self._entered_s: float | None = None
         self._alone_since_s: float | None = None
+        self._last_sign_s = 0.0
         self.own: str | None = None
+
+    def entered(self) -> None:
+        """The bot is in the call: from now on time counts."""
+        self._entered_s = self._last_sign_s = self._clock.monotonic_s()
 
     def joined(self, participant: str, name: str, *, is_self: bool) -> None:
         if is_self:
@@ -51,12 +74,34 @@ class Roster:
             return
         someone = Participant(participant=participant, name=name)
         self._present[participant] = self._known[participant] = someone
-        self._alone_since_s = None
+        self.spoke(participant)
+        self._count()
 
     def left(self, participant: str) -> None:
         self._present.pop(participant, None)
-        if not self._present:
+        self._count()
+
+    def spoke(self, participant: str | None = None) -> None:
+        """A sign of life: someone speaks, writes or comes. The bot's own does not count."""
+        if participant is None or participant != self.own:
+            self._last_sign_s = self._clock.monotonic_s()
+
+    def bots_are(self, names: Mapping[str, int]) -> None:
+        """The names this installation gave to other bots in this meeting, each with how many carry it: as many of
+        that name are no people, and stay none. Nobody is taken for a bot for what they call themselves."""
+        for name, count in names.items():
+            here = [one.participant for one in self._present.values() if one.name == name]
+            unknown = [participant for participant in here if participant not in self._bots]
+            self._bots.update(unknown[: max(0, count - (len(here) - len(unknown)))])
+        self._count()
+
+    def _count(self) -> None:
+        if self.people:
+            self._alone_since_s = None
+        elif self._people_came and self._alone_since_s is None:
             self._alone_since_s = self._clock.monotonic_s()
+        elif not self._people_came:
+            self._alone_since_s = None
 
     def name_of(self, participant: str) -> str:
         """The name of someone who is or was here; "Someone" for an unknown one."""
@@ -68,10 +113,28 @@ class Roster:
         return tuple(self._present.values())
 
     @property
-    def anyone_came(self) -> bool:
-        return bool(self._known)
+    def people(self) -> int:
+        return len(self._present.keys() - self._bots)
 
     @property
-    def alone_s(self) -> float:
-        """Since the last other person left; 0 while someone is here or nobody has come yet."""
-        return 0.0 if self._alone_since_s is None else self._clock.monotonic_s() - self._alone_since_s
+    def _people_came(self) -> bool:
+        return bool(self._known.keys() - self._bots)
+
+    @property
+    def may_be_bots(self) -> bool:
+        """Does anyone here carry a name such as we give?"""
+        return any(DISCLOSURE in one.name for one in self._present.values())
+
+    def snapshot(self, told: frozenset[str]) -> Snapshot:
+        """How it stands, for the rules. Before the call nothing but being told counts."""
+        if self._entered_s is None:
+            return Snapshot(told=told)
+        now_s = self._clock.monotonic_s()
+        in_call_s = now_s - self._entered_s
+        return Snapshot(
+            told=told,
+            alone_s=0.0 if self._alone_since_s is None else now_s - self._alone_since_s,
+            unattended_s=0.0 if self._people_came else in_call_s,
+            silent_s=now_s - self._last_sign_s if self.people else 0.0,
+            in_call_s=in_call_s,
+        )

@@ -25,8 +25,19 @@ class Question:
 
 
 @dataclass(slots=True)
+class Interruption:
+    """`onset_s`: the first voiced sample of who spoke; `decided_s`: the cut; `silent_s`: the last audible sample of
+    ours left the device. `time.monotonic()` seconds."""
+
+    by: str
+    decided_s: float
+    onset_s: float | None
+    silent_s: float | None = None
+
+
+@dataclass(slots=True)
 class Turn:
-    """One thing the bot says. `kind`: answer, notice or goodbye."""
+    """One thing the bot says. `kind`: answer, notice, line or goodbye."""
 
     epoch: int
     kind: str
@@ -38,6 +49,10 @@ class Turn:
     first_clause_s: float | None = None
     passages: list[str] = field(default_factory=list)
     generated: list[str] = field(default_factory=list)
+    clause_ends: list[int] = field(default_factory=list)  # spoken samples (24 kHz) by which each clause was said
+    first_clause: int = 0  # of the script
+    resumes: int | None = None  # the epoch of the cut turn that this one takes up
+    cut: Interruption | None = None
 
 
 def record_of(
@@ -59,10 +74,35 @@ def record_of(
         "av_offset_device_ms": _ms(heard.offset_ms),
         "t0_s": round(question.last_voiced_s - start_s, 3) if question else None,
     }
+    if turn.resumes is not None:
+        record["resumes"] = turn.resumes
+    if turn.cut is not None and heard.first_audible_s is not None:
+        record["interruption"] = _interruption(turn.cut, start_s)
     if question and heard.first_audible_s is not None:
         record["latency_device_ms"] = _ms((heard.first_audible_s - question.last_voiced_s) * 1000)
         record["stages_ms"] = _stages_of(turn, question, heard, answer)
     return record
+
+
+def _interruption(cut: Interruption, start_s: float) -> dict[str, Any]:
+    """Seconds are on the meeting's timeline. Cut in a pause of ours, we were silent already: the latter is 0."""
+    silent_s = None if cut.silent_s is None else max(cut.silent_s, cut.decided_s)
+    return {
+        "by": cut.by,
+        "onset_s": _on_timeline(cut.onset_s, start_s),
+        "decided_s": _on_timeline(cut.decided_s, start_s),
+        "silent_s": _on_timeline(silent_s, start_s),
+        "decided_to_silence_ms": _between_ms(cut.decided_s, silent_s),
+        "onset_to_silence_ms": _between_ms(cut.onset_s, silent_s),
+    }
+
+
+def _on_timeline(at_s: float | None, start_s: float) -> float | None:
+    return None if at_s is None else round(at_s - start_s, 3)
+
+
+def _between_ms(from_s: float | None, to_s: float | None) -> float | None:
+    return None if from_s is None or to_s is None else _ms((to_s - from_s) * 1000)
 
 
 def _stages_of(turn: Turn, question: Question, heard: Heard, answer: Answer) -> dict[str, float]:

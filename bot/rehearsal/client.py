@@ -65,6 +65,9 @@ class Client:
     async def leave(self, bot_id: str) -> Json:
         return await self._ask("POST", f"/bots/{bot_id}/leave")
 
+    async def kill(self, bot_id: str) -> Json:
+        return await self._ask("POST", f"/bots/{bot_id}/kill")
+
     async def characters(self) -> list[Json]:
         return list((await self._ask("GET", "/characters"))["data"])
 

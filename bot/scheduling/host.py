@@ -5,6 +5,8 @@ the database, is the one that counts, so a doubled message, or a second host, st
 of its own; when the host dies, the kernel tells it to leave (PR_SET_PDEATHSIG with SIGTERM). An exit is noticed at once
 and put to the reaper's rule. Asked to stop, the host asks every bot to leave, waits, and kills what is left.
 
+A kill does not go through the bot: see `kill_switch.py`.
+
 The host is a child subreaper, and so is every bot's parent process: a child the host did not start is what a dead bot
 left behind, and is killed.
 """
@@ -29,6 +31,7 @@ from bot.clock import Clock
 from bot.domain.lifecycle import BotState
 from bot.errors import BotError, Conflict
 from bot.log import get_log
+from bot.scheduling.kill_switch import KILL_GRACE_S, KillSwitch, end_as_killed
 from bot.scheduling.launchers import HostFull, Launch, LaunchFailed, LaunchRefused
 from bot.scheduling.launchers.subprocess import MAX_LINE_BYTES
 from bot.scheduling.policy import DEFAULT, Policy
@@ -57,6 +60,14 @@ class _Running:
     launch: Launch
     process: asyncio.subprocess.Process
     watch: asyncio.Task[None] | None = field(default=None)
+    killed: bool = False
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def force(self) -> None:
+        _kill(_tree(self.process.pid))
 
 
 class BotHost:
@@ -73,10 +84,12 @@ class BotHost:
         policy: Policy = DEFAULT,
         argv: Sequence[str] = RUN_BOT,
         leave_grace_s: float = LEAVE_GRACE_S,
+        kill_grace_s: float = KILL_GRACE_S,
     ) -> None:
         self._database, self._socket, self._logs, self._clock, self._policy = database, socket, logs, clock, policy
         self._max_bots, self._argv, self._leave_grace_s = max_bots, tuple(argv), leave_grace_s
         self._running: dict[tuple[str, int], _Running] = {}
+        self._kill_switch = KillSwitch(database, clock, lambda: dict(self._running), grace_s=kill_grace_s)
         self._launching = asyncio.Lock()
         self._stopping = False
         self._group: asyncio.TaskGroup
@@ -90,6 +103,7 @@ class BotHost:
             log.info("bot host listening", socket=str(self._socket), max_bots=self._max_bots)
             async with asyncio.TaskGroup() as self._group:
                 sweeper = self._group.create_task(self._sweep(), name="sweep")
+                kills = self._group.create_task(self._kill_switch.run(), name="kill switch")
                 await stop.wait()
                 server.close()
                 self._socket.unlink(missing_ok=True)
@@ -97,6 +111,7 @@ class BotHost:
                     self._stopping = True
                 await self._end_all()
                 sweeper.cancel()
+                kills.cancel()
             await self._kill_orphans()
 
     async def _listen(self) -> asyncio.Server:
@@ -204,9 +219,13 @@ class BotHost:
         del self._running[launch.bot_id, launch.attempt]
         log.info("bot ended", bot_id=launch.bot_id, attempt=launch.attempt, exit_code=exit_code)
         await self._kill_orphans()
+        ended = {"exit_code": exit_code, "bot_host_pid": os.getpid()}
+        if running.killed:
+            await self._end_as_killed(launch, exit_code, ended)
+            return
         detail = f"The bot's process ended without saying why (exit code {exit_code})."
         cause = Cause(code="process_exited", sub_code=str(exit_code), detail=detail, heard_of=True)
-        await self._bury(launch, cause, {"exit_code": exit_code, "bot_host_pid": os.getpid()})
+        await self._bury(launch, cause, ended)
 
     async def _tell_started(self, launch: Launch, pid: int) -> None:
         told = {"pid": pid, "bot_host_pid": os.getpid(), "task_id": launch.task_id}
@@ -231,6 +250,14 @@ class BotHost:
         except BotError as error:  # one bot's end must not end the others; its lease runs out all the same
             log.warning("an end is left to the reaper", bot_id=launch.bot_id, code=error.code)
 
+    async def _end_as_killed(self, launch: Launch, exit_code: int, data: dict[str, Any]) -> None:
+        bot_id, attempt, now = launch.bot_id, launch.attempt, self._clock.now()
+        try:
+            async with self._database.write() as session:
+                await end_as_killed(session, bot_id, attempt=attempt, exit_code=exit_code, now=now, data=data)
+        except BotError as error:
+            log.warning("an end is left to the reaper", bot_id=launch.bot_id, code=error.code)
+
     async def _end_all(self) -> None:
         """Ask every bot to leave, wait, kill those that have not."""
         if self._running:
@@ -244,7 +271,7 @@ class BotHost:
         await asyncio.wait(watches, timeout=self._leave_grace_s)
         for running in list(self._running.values()):
             log.warning("killing a bot that did not leave", bot_id=running.launch.bot_id, pid=running.process.pid)
-            _kill(_tree(running.process.pid))
+            running.force()
         await asyncio.gather(*watches)
 
     async def _sweep(self) -> None:

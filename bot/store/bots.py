@@ -141,6 +141,14 @@ async def list_newest(
     return [from_row(row) for row in await session.execute(query)]
 
 
+async def names_in_meeting(session: Session, meeting_key: str, *, besides: str) -> dict[str, int]:
+    """The names of live bots in one meeting, of whatever workspace, each with how many carry it."""
+    table = tables.bots
+    here = sa.and_(table.c.meeting_key == meeting_key, table.c.state.in_(LIVE), table.c.id != besides)
+    query = sa.select(table.c.bot_name, sa.func.count()).where(here).group_by(table.c.bot_name)
+    return {str(row[0]): int(row[1]) for row in await session.execute(query)}
+
+
 async def events(session: Session, bot_id: str, *, after: int = 0, limit: int = 1000) -> list[BotEvent]:
     """In order, from sequence `after` + 1."""
     table = tables.bot_events

@@ -6,18 +6,28 @@ renews it. Who finds a lease expired (the reaper) may end it; the process then f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from bot.domain.lifecycle import RUNNING, TERMINAL, BotState, Command
+from bot.domain.lifecycle import LIVE, RUNNING, TERMINAL, BotState, Command
 from bot.store import bots, fence, tables
 from bot.store.bots import Bot
 from bot.store.fence import Fenced
 from bot.store.session import Session
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """How a bot stands, for the host that runs it. `command` None: nothing is asked of it."""
+
+    bot_id: str
+    attempt: int
+    state: BotState
+    command: Command | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,22 +149,59 @@ async def hold_expired(session: Session, lease: Lease, *, now: datetime) -> bool
     return (await session.execute(query.with_for_update())).one_or_none() is not None
 
 
-async def ask(session: Session, bot_id: str, *, command: Command, at: datetime) -> Bot:
+async def standing(session: Session, bot_ids: Collection[str]) -> list[Standing]:
+    """How these bots stand; one query by primary key, cheap enough to be asked several times a second."""
+    beats, table = tables.heartbeats, tables.bots
+    joined = table.outerjoin(beats, sa.and_(beats.c.bot_id == table.c.id, beats.c.attempt == table.c.attempt))
+    query = sa.select(table.c.id, table.c.attempt, table.c.state, beats.c.command).select_from(joined)
+    rows = await session.execute(query.where(table.c.id.in_(list(bot_ids))))
+    return [
+        Standing(
+            bot_id=row.id,
+            attempt=row.attempt,
+            state=BotState(row.state),
+            command=Command(row.command) if row.command else None,
+        )
+        for row in rows
+    ]
+
+
+_CANCELLED = {Command.LEAVE: "asked_to_leave", Command.KILL: "killed"}
+
+
+async def ask(
+    session: Session, bot_id: str, *, command: Command, at: datetime, by: Mapping[str, Any] | None = None
+) -> Bot:
     """Make a bot leave. One that has no process yet is cancelled; a running one finds the command at its next
-    heartbeat; one that is over is left as it is. A kill is never taken back by a leave. Raises UnknownBot."""
+    heartbeat, a kill is passed on by its host at once; one that is over is left as it is. A kill is never taken back by
+    a leave. `by` says who asks and is kept with the event. Raises UnknownBot."""
     row = await fence.lock(session, bot_id)
     state = BotState(row.state)
     if state in TERMINAL:
         return bots.from_row(row)
     if state not in RUNNING:
+        code = _CANCELLED[command]
         return await bots.move(
-            session, bot_id, attempt=row.attempt, to=BotState.CANCELLED, code="asked_to_leave", at=at
+            session, bot_id, attempt=row.attempt, to=BotState.CANCELLED, code=code, data=dict(by or {}), at=at
         )
     beats = tables.heartbeats
     killed = sa.and_(beats.c.command.is_not(None), beats.c.command == Command.KILL)
     await session.execute(sa.update(beats).where(beats.c.bot_id == bot_id, ~killed).values(command=command))
-    await bots.note(session, bot_id, attempt=row.attempt, kind=f"asked.{command}", at=at)
+    await bots.note(session, bot_id, attempt=row.attempt, kind=f"asked.{command}", data=dict(by or {}), at=at)
     return bots.from_row(row)
+
+
+async def kill_all(
+    session: Session, workspace_id: str, *, scheduled: bool, at: datetime, by: Mapping[str, Any]
+) -> list[Bot]:
+    """Kill every bot of a workspace that is in a meeting or on its way; with `scheduled`, those whose time has not
+    come as well. Each keeps the event with `by` in it."""
+    table = tables.bots
+    due = sa.or_(table.c.state != BotState.SCHEDULED, table.c.join_at <= at)
+    mine = sa.and_(table.c.workspace_id == workspace_id, table.c.state.in_(LIVE | RUNNING))
+    query = sa.select(table.c.id).where(mine if scheduled else sa.and_(mine, due)).order_by(table.c.id)
+    ids = (await session.execute(query)).scalars().all()
+    return [await ask(session, bot_id, command=Command.KILL, at=at, by={**by, "all": True}) for bot_id in ids]
 
 
 def _lease(row: sa.Row[Any]) -> Lease:

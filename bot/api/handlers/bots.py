@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 
 from bot.api import cursors, pictures
@@ -16,6 +18,7 @@ from bot.api.schemas import (
     EventList,
     EventView,
     EvidencePath,
+    KillAll,
     Leave,
     NewBot,
     Say,
@@ -28,10 +31,14 @@ from bot.domain.join_time import BadJoinTime, join_time
 from bot.domain.lifecycle import Command
 from bot.domain.meeting_key import BadMeetingUrl
 from bot.domain.naming import BadBotName
+from bot.log import get_log
 from bot.store import bots, characters, leases, lines, transcripts, turns
 from bot.store.bots import MeetingTaken, UnknownBot
 from bot.store.characters import UnknownCharacter
 from bot.store.lines import NotInCall, TooManyLines
+from bot.store.session import Database
+
+log = get_log(__name__)
 
 
 async def create(call: Call[NoPath, NoQuery, NewBot]) -> BotView:
@@ -91,10 +98,25 @@ async def turn_records(call: Call[BotPath, NoQuery, NoBody]) -> TurnList:
 
 
 async def leave(call: Call[BotPath, NoQuery, Leave]) -> BotView:
-    command = Command.KILL if call.body.kill else Command.LEAVE
-    async with call.services.database.write() as session:
+    return await _ask(call.services.database, call, Command.LEAVE)
+
+
+async def kill(call: Call[BotPath, NoQuery, NoBody]) -> BotView:
+    return await _ask(call.services.database, call, Command.KILL)
+
+
+async def _ask(database: Database, call: Call[BotPath, NoQuery, Any], command: Command) -> BotView:
+    async with database.write() as session:
         bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
-        return BotView.of(await leases.ask(session, bot.id, command=command, at=call.now))
+        return BotView.of(await leases.ask(session, bot.id, command=command, at=call.now, by=call.asked_by))
+
+
+async def kill_all(call: Call[NoPath, NoQuery, KillAll]) -> BotList:
+    scheduled = call.body.scheduled
+    async with call.services.database.write() as session:
+        killed = await leases.kill_all(session, call.workspace_id, scheduled=scheduled, at=call.now, by=call.asked_by)
+    log.warning("every bot was killed", workspace_id=call.workspace_id, bots=len(killed), **call.asked_by)
+    return BotList(data=[BotView.of(bot) for bot in killed], next_cursor=None, has_more=False)
 
 
 async def say(call: Call[BotPath, NoQuery, Say]) -> BotView:
@@ -223,5 +245,30 @@ ROUTES = (
         raw_types=pictures.MEDIA_TYPES,
         path_model=EvidencePath,
         errors=(UnknownBot, NoPicture),
+    ),
+    Route(
+        method="POST",
+        path="/bots/{bot_id}/kill",
+        name="kill_bot",
+        summary="Kill switch: silent, its picture neutral, and gone, without a goodbye. Safe to repeat",
+        tag="bots",
+        scope="bots:write",
+        handler=kill,
+        path_model=BotPath,
+        answer=BotView,
+        status=202,
+        errors=(UnknownBot,),
+    ),
+    Route(
+        method="POST",
+        path="/kill",
+        name="kill_all_bots",
+        summary="Kill switch for every bot of the workspace that is in a meeting or on its way",
+        tag="bots",
+        scope="bots:write",
+        handler=kill_all,
+        body=KillAll,
+        answer=BotList,
+        status=202,
     ),
 )

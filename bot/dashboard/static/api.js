@@ -54,16 +54,10 @@ export const send = (meetingUrl, characterId) =>
   ask("POST", `${API}/bots`, { meeting_url: meetingUrl, character_id: characterId });
 export const say = (id, text) => ask("POST", botPath(id, "/say"), { text });
 export const leave = (id) => ask("POST", botPath(id, "/leave"), {});
-export const stop = (id) => ask("POST", botPath(id, "/leave"), { kill: true });
+export const stop = (id) => ask("POST", botPath(id, "/kill"));
 
-// Every live bot, also those this page has not heard of yet. All are tried; the first problem is told at the end.
-export async function stopAll() {
-  const { data } = await bots("live");
-  const done = await Promise.allSettled(data.map((one) => stop(one.id)));
-  const failed = done.find((one) => one.status === "rejected");
-  if (failed) throw failed.reason;
-  return data.length;
-}
+// Every bot that is in a meeting or on its way, also those this page has not heard of; how many they were.
+export const stopAll = async () => (await ask("POST", `${API}/kill`, {})).data.length;
 
 export const events = (id, after) => all(botPath(id, "/events"), after);
 export const transcript = (id, after) => all(botPath(id, "/transcript"), after);

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.store import leases, transcripts
+from bot.domain.lifecycle import BotState
+from bot.store import bots, leases, transcripts
 from tests.bot.stores import NOW
 
 
@@ -87,6 +88,7 @@ async def test_a_bot_of_another_workspace_does_not_exist(api):
         ("GET", "/transcript"),
         ("GET", "/turns"),
         ("POST", "/leave"),
+        ("POST", "/kill"),
     ):
         status, problem = await stranger.ask(method, f"/bots/{bot['id']}{path}")
         assert (status, problem["code"]) == (404, "unknown_bot")
@@ -115,3 +117,53 @@ async def test_events_and_transcript_are_read_from_where_the_client_is(api):
         (2, "claimed", {"p": 1})
     ]
     assert [(one["sequence"], one["text"]) for one in transcript["data"]] == [(1, "<b>hi</b>")]
+
+
+async def in_a_meeting(api, meeting):
+    """A bot whose process has begun."""
+    url = f"https://meet.google.com/{meeting}"
+    _, bot = await api.ask("POST", "/bots", json=api.new_bot(meeting_url=url))
+    async with api.store.database.write() as session:
+        launch_by = NOW + timedelta(seconds=9)
+        await leases.claim_due(session, owner="d", data={}, due_by=NOW, now=NOW, launch_by=launch_by, limit=1)
+        await bots.move(session, bot["id"], attempt=1, to=BotState.STARTING, at=NOW)
+    return bot["id"]
+
+
+async def asked(api, bot_id):
+    _, events = await api.ask("GET", f"/bots/{bot_id}/events")
+    return [event["data"] for event in events["data"] if event["kind"] == "asked.kill"]
+
+
+async def test_a_kill_is_a_command_with_the_name_of_who_gave_it(api):
+    bot_id = await in_a_meeting(api, "abc-defg-hij")
+    status, bot = await api.ask("POST", f"/bots/{bot_id}/kill")
+    assert (status, bot["state"]) == (202, "starting")
+    (data,) = await asked(api, bot_id)
+    assert (data["by"], data["key_name"]) == ("api_key", "test") and data["key_id"]
+    async with api.store.database.read() as session:
+        (standing,) = await leases.standing(session, [bot_id])
+    assert standing.command == "kill"
+
+
+@pytest.mark.parametrize("scheduled", [False, True])
+async def test_killing_all_reaches_those_at_work_and_others_only_when_told(api, scheduled):
+    later = api.new_bot(meeting_url="https://meet.google.com/later", join_at=(NOW + timedelta(days=1)).isoformat())
+    at_work = await in_a_meeting(api, "one")
+    _, tomorrow = await api.ask("POST", "/bots", json=later)
+    _, now = await api.ask("POST", "/bots", json=api.new_bot(meeting_url="https://meet.google.com/two"))
+    stranger = await api.with_key(workspace="other")
+    _, none = await stranger.ask("POST", "/kill", json={})
+    status, killed = await api.ask("POST", "/kill", json={"scheduled": scheduled})
+    reached = {bot["id"]: (bot["state"], bot["code"]) for bot in killed["data"]}
+    cancelled = ("cancelled", "killed")
+    assert (status, none["data"]) == (202, [])
+    assert reached == {at_work: ("starting", None), now["id"]: cancelled} | (
+        {tomorrow["id"]: cancelled} if scheduled else {}
+    )
+    assert [data["all"] for data in await asked(api, at_work)] == [True]
+
+
+async def test_leave_takes_no_word_that_means_something_else(api):
+    status, problem = await api.ask("POST", "/bots/1/leave", json={"kill": True})
+    assert (status, problem["code"]) == (422, "invalid_request")

@@ -10,7 +10,11 @@ from pathlib import Path
 
 import psutil
 
-RUN = "import sys; from bot.meeting.parent import Parent; sys.exit(Parent(sys.argv[1:], grace_s=1.0).run())"
+RUN = """
+import sys
+from bot.meeting.parent import Parent
+sys.exit(Parent(sys.argv[1:], grace_s=GRACE, kill_grace_s=1.0).run())
+"""
 CHILD = """
 import os, signal, subprocess, sys, time
 folder = sys.argv[1]
@@ -41,7 +45,8 @@ def until(probe: Callable[[], object], timeout_s: float = 10.0) -> object:
 
 
 def start(folder: Path, *words: str) -> tuple[subprocess.Popen[bytes], list[int]]:
-    parent = subprocess.Popen([sys.executable, "-c", RUN, sys.executable, "-c", CHILD, str(folder), *words])
+    run = RUN.replace("GRACE", "600" if "killed-hanging" in words else "1.0")
+    parent = subprocess.Popen([sys.executable, "-c", run, sys.executable, "-c", CHILD, str(folder), *words])
     pids = folder / "pids"
     until(lambda: pids.exists() and len(pids.read_text().split()) == 2)
     return parent, [int(pid) for pid in pids.read_text().split()]
@@ -76,6 +81,13 @@ def test_the_kill_switch_reaches_the_child_by_its_own_pipe(tmp_path: Path) -> No
     parent, pids = start(tmp_path, "stubborn", "killed")
     parent.send_signal(signal.SIGUSR1)
     assert parent.wait(10) == 9
+    assert gone(pids)
+
+
+def test_a_killed_child_that_hangs_is_ended_long_before_one_that_says_goodbye(tmp_path: Path) -> None:
+    parent, pids = start(tmp_path, "stubborn", "killed-hanging")
+    parent.send_signal(signal.SIGUSR1)
+    assert parent.wait(10) == 128 + signal.SIGKILL
     assert gone(pids)
 
 

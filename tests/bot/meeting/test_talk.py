@@ -16,6 +16,8 @@ from bot.meeting.bridge import Bridge
 from bot.meeting.parts import Parts
 from bot.meeting.stay import Roster, Stay
 from bot.meeting.talk import Talk
+from bot.meeting.watch import fall_silent_when_killed
+from connectors.base import ChatMessage
 from tests.bot.meeting.talk_doubles import (
     MemoryConnector,
     MemoryRecorder,
@@ -84,12 +86,73 @@ async def test_what_is_cut_is_kept_as_far_as_it_was_heard(room: Room) -> None:
     assert own["own"] and own["cut"] and own["text"] == turn["answer_heard"]
 
 
-async def test_the_notice_is_spoken_written_and_recorded(room: Room) -> None:
-    await room.talk.give_notice()
-    await eventually(lambda: [kind for kind, _ in room.recorder.notes if kind == "disclosure.spoken"])
-    assert "AI assistant" in room.connector.written[0]
-    spoken = dict(room.recorder.notes)["disclosure.spoken"]
-    assert spoken == {"text": "Hello, I'm Iris, an AI assistant.", "cut": False}
+async def speaking(room: Room, answer: str, *, steps: int = 60) -> None:
+    """The bot is heard saying `answer`, for as many steps of ten milliseconds."""
+    room.mind.answers = [answer]
+    room.ears.begins("p1")
+    room.ears.said("p1", "what about soil")
+    await eventually(lambda: sum(bool(step.any()) for step in room.connector.microphone.sound) > steps)
+
+
+async def test_an_interruption_is_recorded_with_who_and_when_it_was_silent(room: Room) -> None:
+    await speaking(room, " ".join(f"word{n}" for n in range(60)))
+    room.ears.begins("p1")
+    room.ears.goes_on("p1", 0.6, text="so about the")
+    await eventually(lambda: room.recorder.turns)
+    cut = room.recorder.turns[0]["interruption"]
+    assert cut["by"] == "p1" and cut["onset_s"] == 0.0 and cut["decided_s"] <= cut["silent_s"]
+    assert cut["onset_to_silence_ms"] >= cut["decided_to_silence_ms"] >= 0
+
+
+async def test_an_answer_cut_by_nothing_goes_on_from_the_clause_not_heard_whole(room: Room) -> None:
+    clauses = [f"a{n} b{n} c{n}" for n in range(20)]
+    await speaking(room, "|".join(clauses))
+    room.ears.begins("p1")
+    room.ears.goes_on("p1", 0.6)
+    room.ears.said("p1", "")
+    await eventually(lambda: len(room.recorder.turns) == 2)
+    first, second = sorted(room.recorder.turns, key=lambda turn: turn["epoch"])
+    assert first["interrupted"] and second["resumes"] == first["epoch"] and len(room.mind.asked) == 1
+    heard = len(first["answer_heard"].split())
+    assert second["answer_heard"] in {" ".join(clauses[n:]) for n in {(heard - 1) // 3, heard // 3, (heard + 1) // 3}}
+
+
+async def test_a_nod_makes_the_voice_softer_and_loud_again(room: Room) -> None:
+    await speaking(room, " ".join(f"word{n}" for n in range(40)))
+    sound = room.connector.microphone.sound
+    room.ears.begins("p1")
+    room.ears.goes_on("p1", 0.2)
+    await eventually(lambda: sound[-1].max() == 1000)
+    room.ears.goes_on("p1", 0.3, silent_s=0.3, text="mhm")
+    room.ears.said("p1", "mhm")
+    await eventually(lambda: sound[-1].max() == 4000)
+    assert not room.recorder.turns
+
+
+async def test_what_it_is_the_bot_says_itself_whatever_the_mind(room: Room) -> None:
+    room.mind.answers = ["I am as human as you are."]
+    room.ears.begins("p1")
+    room.ears.said("p1", "Iris, are you a real person?")
+    await eventually(lambda: room.recorder.turns)
+    assert room.recorder.turns[0]["answer_heard"] == "I'm Iris, an AI assistant, not a human." and not room.mind.asked
+
+
+async def test_a_notice_is_heard_whole_though_people_talk(room: Room) -> None:
+    saying = asyncio.create_task(room.talk.notify("I am an AI and I keep a transcript."))
+    await eventually(lambda: any(step.any() for step in room.connector.microphone.sound))
+    room.ears.begins("p1")
+    room.ears.goes_on("p1", 0.9, text="stop stop")
+    heard = await saying
+    assert heard is not None and not heard.cut
+
+
+async def test_a_notice_is_a_turn_of_its_own_and_what_was_heard_of_it_is_told(room: Room) -> None:
+    assert room.talk.quiet
+    saying = asyncio.create_task(room.talk.notify("I am an AI."))
+    await eventually(lambda: not room.talk.quiet)
+    heard = await saying
+    assert heard is not None and (heard.text, heard.cut) == ("I am an AI.", False)
+    assert room.recorder.turns[0]["kind"] == "notice"
 
 
 async def test_in_company_the_bot_answers_only_when_it_is_meant(room: Room) -> None:
@@ -116,9 +179,30 @@ async def test_a_line_that_must_be_said_cuts_the_answer_and_comes_after_it(room:
     assert own[0]["end_s"] <= own[1]["start_s"]
 
 
-async def test_goodbye_is_answered_and_ends_the_stay(room: Room) -> None:
+async def test_goodbye_is_answered_and_ends_the_stay_and_who_said_it_is_kept(room: Room) -> None:
     room.ears.begins("p1")
     room.ears.said("p1", "goodbye Iris")
     await asyncio.wait_for(room.stay.over(), 10)
     assert room.stay.reason == "said_goodbye"
     assert room.recorder.turns[0]["kind"] == "goodbye" and room.recorder.turns[0]["answer_heard"]
+    asked = {"by": "participant", "speaker_id": "p1", "pii_name": "Alex", "written": False}
+    assert ("asked.leave", asked) in room.recorder.notes
+
+
+async def test_please_leave_in_the_chat_is_obeyed_too(room: Room) -> None:
+    room.talk.chat(ChatMessage(at_s=1.0, participant="p1", name="Alex", text="Iris, please leave"))
+    await asyncio.wait_for(room.stay.over(), 10)
+    asked = dict(room.recorder.notes)["asked.leave"]
+    assert (asked["speaker_id"], asked["written"]) == ("p1", True)
+
+
+async def test_after_a_kill_nothing_is_said_any_more(room: Room) -> None:
+    saying = asyncio.create_task(room.talk.notify("I am an AI and I talk for a long time."))
+    await eventually(lambda: not room.talk.quiet)
+    connector: Any = room.connector
+    killing = asyncio.create_task(fall_silent_when_killed(room.stay, connector, room.talk, room.recorder))  # type: ignore[arg-type]
+    room.stay.end("killed")
+    await killing
+    heard = await saying
+    assert heard is not None and heard.cut and "kill.silent" in dict(room.recorder.notes)
+    assert await room.talk.notify("More.") is None

@@ -31,7 +31,7 @@ LEAVES_A_CHILD = (sys.executable, "-c", "import subprocess; subprocess.Popen(['s
 
 
 @asynccontextmanager
-async def hosting(store, tmp_path, argv=STAYS, max_bots=4, leave_grace_s=2.0):
+async def hosting(store, tmp_path, argv=STAYS, max_bots=4, leave_grace_s=2.0, kill_grace_s=2.0):
     """A host in this process; yields its launcher as a coroutine, and the event that stops it."""
     socket = tmp_path / "run" / "bot-host.sock"
     host = BotHost(
@@ -42,6 +42,7 @@ async def hosting(store, tmp_path, argv=STAYS, max_bots=4, leave_grace_s=2.0):
         clock=RealClock(),
         argv=argv,
         leave_grace_s=leave_grace_s,
+        kill_grace_s=kill_grace_s,
     )
     stop = asyncio.Event()
     launcher = SubprocessLauncher(socket)

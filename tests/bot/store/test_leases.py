@@ -73,3 +73,13 @@ async def test_asking_an_unknown_bot_is_a_typed_error(store):
     with pytest.raises(bots.UnknownBot):
         async with store.database.write() as session:
             await leases.ask(session, "nobody", command=Command.LEAVE, at=NOW)
+
+
+async def test_names_in_a_meeting_are_those_of_other_live_bots_there(store):
+    mine, other = await store.bot("abc"), await store.bot("xyz", bot_name="Max")
+    async with store.database.write() as session:
+        found = await bots.names_in_meeting(session, mine.meeting_key, besides=other.id)
+        assert found == {"Iris (AI)": 1}
+        assert await bots.names_in_meeting(session, mine.meeting_key, besides=mine.id) == {}
+        await leases.ask(session, mine.id, command=Command.KILL, at=NOW)
+        assert await bots.names_in_meeting(session, mine.meeting_key, besides=other.id) == {}

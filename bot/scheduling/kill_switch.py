@@ -1,0 +1,158 @@
+"""The kill switch on the bot's host: a way to a bot that does not lead through the bot's own event loop.
+
+Four times a second the bot host asks the database, in one query by primary key, how its own bots stand. One that is to
+be killed has its parent told at once (SIGUSR1: a byte on the device thread's own pipe, so silence and the neutral
+picture do not wait for anything of the bot). What has not left in time after that is ended by force. The same becomes
+of a process whose bot is over in the database: it should have ended by itself, so it hangs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, Protocol
+
+from bot.clock import Clock
+from bot.domain.lifecycle import TERMINAL, BotState, Command
+from bot.errors import BotError
+from bot.log import get_log
+from bot.store import bots, leases
+from bot.store.leases import Standing
+from bot.store.session import Database, Session
+
+log = get_log(__name__)
+
+POLL_S = 0.25
+ASK_TIMEOUT_S = 5.0
+KILL_GRACE_S = 12.0  # its own parent ends the meeting process after 6 s and needs at most 5 for the rest
+OVER_GRACE_S = 40.0  # a bot whose end is written still closes its browser
+
+Key = tuple[str, int]  # bot, attempt
+
+
+class Target(Protocol):
+    """A bot's process as the host runs it."""
+
+    killed: bool  # the switch was used: its end is to be told so
+
+    @property
+    def pid(self) -> int: ...
+
+    def force(self) -> None:
+        """End the process and all below it, now."""
+        ...
+
+
+class KillSwitch:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        targets: Callable[[], Mapping[Key, Target]],
+        *,
+        grace_s: float = KILL_GRACE_S,
+        over_grace_s: float = OVER_GRACE_S,
+    ) -> None:
+        self._database, self._clock, self._targets = database, clock, targets
+        self._grace_s, self._over_grace_s = grace_s, over_grace_s
+        self._force_at_s: dict[Key, float] = {}
+        self._over_since_s: dict[Key, float] = {}
+        self._away = False
+
+    async def run(self) -> None:
+        """Until cancelled. Nothing is written down before everyone is told, and nobody waits for it."""
+        async with asyncio.TaskGroup() as notes:
+            while True:
+                targets = self._targets()
+                found = await self._ask({bot_id for bot_id, _ in targets}) if targets else []
+                standings = {standing.bot_id: standing for standing in found}
+                for key, target in targets.items():
+                    if key[0] in standings and self._told_to_die(key, target, standings[key[0]]):
+                        notes.create_task(self._note(key, target))
+                self._force_the_late()
+                await self._clock.sleep(POLL_S)
+
+    async def _ask(self, bot_ids: set[str]) -> list[Standing]:
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT_S), self._database.read() as session:
+                found = await leases.standing(session, bot_ids)
+        except (BotError, TimeoutError, OSError) as error:
+            if not self._away:
+                log.warning("the kill switch cannot ask the database", error=type(error).__name__)
+            self._away = True
+            return []
+        self._away = False
+        return found
+
+    def _told_to_die(self, key: Key, target: Target, standing: Standing) -> bool:
+        """Tells a process to fall silent and end where that is its lot; True when someone asked for it just now."""
+        if key in self._force_at_s:
+            return False
+        current = standing.attempt == key[1] and standing.state not in TERMINAL
+        if current and standing.command is Command.KILL:
+            target.killed = True
+            self._signal(key, target)
+            return True
+        if not current and self._now_s() - self._over_since_s.setdefault(key, self._now_s()) >= self._over_grace_s:
+            log.warning("a process outlived its bot", bot_id=key[0], attempt=key[1], pid=target.pid)
+            self._signal(key, target)
+        return False
+
+    def _signal(self, key: Key, target: Target) -> None:
+        log.warning("killing a bot", bot_id=key[0], attempt=key[1], pid=target.pid)
+        self._force_at_s[key] = self._now_s() + self._grace_s
+        with suppress(ProcessLookupError):
+            os.kill(target.pid, signal.SIGUSR1)
+
+    async def _note(self, key: Key, target: Target) -> None:
+        """Evidence that the kill was passed on; it has been by now, whatever becomes of the note."""
+        told = {"pid": target.pid, "bot_host_pid": os.getpid()}
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT_S), self._database.write() as session:
+                now = self._clock.now()
+                await bots.note(session, key[0], attempt=key[1], kind="kill.signalled", data=told, at=now)
+        except (BotError, TimeoutError, OSError) as error:
+            log.warning("a kill could not be written down", bot_id=key[0], error=type(error).__name__)
+
+    def _force_the_late(self) -> None:
+        targets = self._targets()
+        for memory in (self._force_at_s, self._over_since_s):
+            for key in memory.keys() - targets.keys():
+                del memory[key]
+        for key, at_s in self._force_at_s.items():
+            if self._now_s() >= at_s:
+                log.error("a killed bot did not leave and is ended by force", bot_id=key[0], pid=targets[key].pid)
+                targets[key].force()
+
+    def _now_s(self) -> float:
+        return self._clock.monotonic_s()
+
+
+BY_FORCE = "The kill switch was used; the bot fell silent, did not leave in time and was ended by force."
+UNTOLD = "The kill switch was used; the bot's process ended without telling more."
+
+
+async def end_as_killed(
+    session: Session, bot_id: str, *, attempt: int, exit_code: int, now: datetime, data: Mapping[str, Any]
+) -> None:
+    """The end of a killed bot that could not tell it itself. Nothing happens where it has, or is another attempt's."""
+    bot = await bots.get(session, bot_id)
+    if bot.attempt != attempt or bot.state in TERMINAL:
+        return
+    if bot.state not in (BotState.LEAVING, BotState.POST_PROCESSING):
+        await bots.move(session, bot_id, attempt=attempt, to=BotState.LEAVING, at=now)
+    await bots.move(
+        session,
+        bot_id,
+        attempt=attempt,
+        to=BotState.ENDED,
+        code="killed",
+        sub_code="by_force" if exit_code else None,
+        detail=BY_FORCE if exit_code else UNTOLD,
+        data=data,
+        at=now,
+    )

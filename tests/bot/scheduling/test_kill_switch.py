@@ -1,0 +1,109 @@
+"""The kill switch on the bot's host, with real processes that play the bot."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import psutil
+import pytest
+
+from bot.clock import RealClock
+from bot.domain.lifecycle import BotState, Command
+from bot.scheduling.kill_switch import KillSwitch
+from bot.store import bots, leases
+from tests.bot.clocks import until
+from tests.bot.scheduling.test_host import claimed, hosting, last_event
+from tests.bot.stores import NOW
+
+pytestmark = pytest.mark.slow
+FALLS_SILENT = (
+    sys.executable,
+    "-c",
+    "import signal, sys, time; signal.signal(signal.SIGUSR1, lambda *_: sys.exit(0)); print(1, flush=True); "
+    "time.sleep(60)",
+)
+HANGS = (
+    sys.executable,
+    "-c",
+    "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (10, 15)]; print(1, flush=True); time.sleep(60)",
+)
+
+
+async def ready(tmp_path):
+    await until(lambda: any(log.read_bytes() for log in (tmp_path / "logs").iterdir()))
+
+
+async def kill(store, bot):
+    async with store.database.write() as session:
+        await leases.ask(session, bot.id, command=Command.KILL, at=NOW, by={"by": "test"})
+
+
+async def ended(store, bot):
+    async def is_over():
+        return (await last_event(store, bot)).state is BotState.ENDED
+
+    await until(is_over)
+    return await last_event(store, bot)
+
+
+async def test_a_kill_reaches_the_process_without_its_help_and_is_the_outcome(sqlite_store, tmp_path):
+    bot = await claimed(sqlite_store)
+    async with hosting(sqlite_store, tmp_path, argv=FALLS_SILENT) as (launch, _, _):
+        await launch(bot)
+        await ready(tmp_path)
+        await kill(sqlite_store, bot)
+        event = await ended(sqlite_store, bot)
+    assert (event.code, event.sub_code, event.data["exit_code"]) == ("killed", None, 0)
+    assert (await last_event(sqlite_store, bot, kind="asked.kill")).data == {"by": "test"}
+    assert "pid" in (await last_event(sqlite_store, bot, kind="kill.signalled")).data
+
+
+async def test_every_bot_of_a_workspace_is_killed_by_one_order(sqlite_store, tmp_path):
+    killed = [await claimed(sqlite_store, meeting) for meeting in ("one", "two", "three")]
+    async with hosting(sqlite_store, tmp_path, argv=FALLS_SILENT) as (launch, _, _):
+        for bot in killed:
+            await launch(bot)
+        await until(lambda: all(log.read_bytes() for log in (tmp_path / "logs").iterdir()))
+        async with sqlite_store.database.write() as session:
+            await leases.kill_all(session, sqlite_store.workspace.id, scheduled=False, at=NOW, by={"by": "test"})
+        ends = [await ended(sqlite_store, bot) for bot in killed]
+    assert [event.code for event in ends] == ["killed"] * 3
+
+
+async def test_who_does_not_leave_after_a_kill_is_ended_by_force(sqlite_store, tmp_path):
+    bot = await claimed(sqlite_store)
+    async with hosting(sqlite_store, tmp_path, argv=HANGS, kill_grace_s=0.5) as (launch, _, _):
+        launched = await launch(bot)
+        await ready(tmp_path)
+        await kill(sqlite_store, bot)
+        event = await ended(sqlite_store, bot)
+        assert not psutil.pid_exists(launched.pid)
+    assert (event.code, event.sub_code, event.data["exit_code"]) == ("killed", "by_force", -9)
+
+
+async def test_a_process_that_outlives_its_bot_is_ended(sqlite_store, tmp_path):
+    bot = await claimed(sqlite_store)
+    async with hosting(sqlite_store, tmp_path, argv=HANGS) as (launch, _, _):
+        launched = await launch(bot)
+        await ready(tmp_path)
+        async with sqlite_store.database.write() as session:
+            await bots.move(session, bot.id, attempt=1, to=BotState.LOST, code="lease_expired", at=NOW)
+        target = Process(launched.pid)
+        switch = KillSwitch(
+            sqlite_store.database, RealClock(), lambda: {(bot.id, 1): target}, grace_s=0.0, over_grace_s=0.0
+        )
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(switch.run())
+            await until(lambda: not psutil.pid_exists(launched.pid))
+            running.cancel()
+    assert not target.killed and (await last_event(sqlite_store, bot)).state is BotState.LOST
+
+
+class Process:
+    def __init__(self, pid: int) -> None:
+        self.pid, self.killed = pid, False
+
+    def force(self) -> None:
+        if psutil.pid_exists(self.pid):
+            psutil.Process(self.pid).kill()
