@@ -1,4 +1,4 @@
-"""What a page's look owes its readers, asked of the page itself: contrast of every text, a name for every control."""
+"""Asked of the page itself: contrast of every text, a name for every control, and what its policy lets through."""
 
 CONTRAST_JS = """() => {
   const parse = (colour) => { const [r, g, b, a = 1] = colour.match(/[\\d.]+/g).map(Number); return [r, g, b, a]; };
@@ -28,3 +28,33 @@ UNNAMED_JS = """() => [...document.querySelectorAll("button, a, input, select, [
   .filter((one) => !(one.getAttribute("aria-labelledby") || one.labels?.length || one.textContent.trim()
     || one.hasAttribute("alt") || one.querySelector("img[alt]:not([alt=''])")))
   .map((one) => one.outerHTML.slice(0, 80))"""
+
+RUNS_FOREIGN_JS = """async () => {
+  const ran = [];
+  const attempts = {
+    markup: () => { document.createElement("p").innerHTML = "<b>x</b>"; },
+    // later, for what a debugger runs itself may do so
+    eval: () => new Promise((ran, kept) => setTimeout(() => { try { ran((0, eval)("1")); } catch { kept(); } })),
+    style: () => {
+      const made = document.createElement("p");
+      made.setAttribute("style", "color: red");
+      if (made.style.color !== "red") throw new Error("kept out");
+    },
+    handler: () => {
+      const made = document.createElement("button");
+      made.setAttribute("onclick", "window.ran = true");
+      document.body.append(made);
+      made.click();
+      made.remove();
+      if (!window.ran) throw new Error("kept out");
+    },
+    elsewhere: () => fetch("http://127.0.0.1:9/"),
+  };
+  for (const [name, attempt] of Object.entries(attempts)) {
+    try {
+      await attempt();
+      ran.push(name);
+    } catch {}
+  }
+  return ran;
+}"""

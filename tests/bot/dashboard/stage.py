@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,12 +10,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Page
+from playwright.async_api import Browser, Page, async_playwright
 
 from bot.api.feed import Pace
 from bot.domain.lifecycle import BotState
 from bot.store import bots, leases, transcripts
-from connectors.kit.browser import Browser
+from connectors.kit.browser import find_chromium
 from tests.bot.api.dashboard_server import Dashboard, dashboard_on
 from tests.bot.stores import NOW, Seeded
 
@@ -62,10 +63,18 @@ class Shown:
 
 
 @asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """As users have it: a page's policy holds, which the kit's own browser sets aside."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=find_chromium(), chromium_sandbox=os.geteuid() != 0)
+        async with browser:
+            yield browser
+
+
+@asynccontextmanager
 async def shown_in(browser: Browser, store: Seeded, home: Path) -> AsyncIterator[Shown]:
     async with dashboard_on(store, home, pace=Pace(tick_s=0.1)) as dashboard:
-        await browser.context.clear_cookies()
-        page = await browser.context.new_page()
+        page = await browser.new_page()
         page.set_default_timeout(WAIT_MS)
         shown = Shown(page=page, dashboard=dashboard)
         page.on("pageerror", lambda error: shown.complaints.append(str(error)))

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import Browser
 
 from bot.store import bots, lines
-from connectors.kit.browser import Browser
 from tests.bot.clocks import until
-from tests.bot.dashboard.looks import CONTRAST_JS, UNNAMED_JS
-from tests.bot.dashboard.stage import Shown, shown_in
+from tests.bot.dashboard.looks import CONTRAST_JS, RUNS_FOREIGN_JS, UNNAMED_JS
+from tests.bot.dashboard.stage import Shown, chromium, shown_in
 from tests.bot.stores import NOW, SqliteTemplate, seeded
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -21,8 +21,8 @@ HOLD_MS = 1300
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
-    async with Browser(tmp_path_factory.mktemp("browser")) as browser:
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as browser:
         yield browser
 
 
@@ -48,6 +48,13 @@ async def test_markup_control_and_turning_characters_stay_text(shown: Shown) -> 
     assert HOSTILE in words and "\ufffdabc" in words and "\u202e" not in words
     assert await shown.page.evaluate("window.hacked === undefined && !document.querySelector('#app script, #app b')")
     assert await shown.page.locator("#app img:not(.picture):not([src='icon.svg']):not(.evidence img)").count() == 0
+
+
+async def test_the_policy_holds_in_the_browser(shown: Shown) -> None:
+    await shown.enter()
+    assert await shown.page.evaluate(RUNS_FOREIGN_JS) == []
+    assert shown.complaints
+    shown.complaints.clear()
 
 
 async def test_a_megabyte_of_text_is_shown_in_parts(shown: Shown) -> None:
