@@ -1,4 +1,5 @@
-"""The HTTP application: the table of routes below /api/v1, health, and the description. Knows no meeting."""
+"""The HTTP application: the table of routes below /api/v1, the dashboard, health, and the description. Knows no
+meeting."""
 
 from __future__ import annotations
 
@@ -10,38 +11,64 @@ from pathlib import Path
 from aiohttp import web
 
 from bot.api import openapi
-from bot.api.handlers import bots, characters
+from bot.api.feed import Feed
+from bot.api.handlers import bots, characters, live
+from bot.api.handlers.live import FEED, LIMITS, StreamLimits
+from bot.api.pages import Pages
 from bot.api.problems import REQUEST_ID, Handler, NotReady, problems
 from bot.api.routes import SERVICES, Route, Services, Splitter, endpoint
+from bot.api.sign_in import SignIn
 from bot.clock import Clock, RealClock
 from bot.store import schema
 from bot.store.session import Database
 
 PREFIX = "/api/v1"
-ROUTES: tuple[Route, ...] = (*bots.ROUTES, *characters.ROUTES)
+ROUTES: tuple[Route, ...] = (*bots.ROUTES, *characters.ROUTES, *live.ROUTES)
 READY_TIMEOUT_S = 5.0
 
 
-def make_app(database: Database, *, home: Path, split: Splitter, clock: Clock | None = None) -> web.Application:
+def make_app(
+    database: Database,
+    *,
+    home: Path,
+    split: Splitter,
+    clock: Clock | None = None,
+    feed: Feed | None = None,
+    stream_limits: StreamLimits | None = None,
+) -> web.Application:
     """`split` makes passages of a document; `home` keeps pictures. The caller closes the database."""
     app = web.Application(middlewares=[_identify, problems])
-    app[SERVICES] = Services(database=database, clock=clock or RealClock(), home=home, split=split)
+    app.on_response_prepare.append(_mark)
+    clock = clock or RealClock()
+    app[SERVICES] = Services(database=database, clock=clock, home=home, split=split)
+    app[FEED], app[LIMITS] = feed or Feed(database), stream_limits or StreamLimits()
+    app.on_shutdown.append(_end_streams)
     for route in ROUTES:
         app.router.add_route(route.method, PREFIX + route.path, endpoint(route))
     app.router.add_get("/healthz", _healthy)
     app.router.add_get("/readyz", _ready)
     app.router.add_get("/openapi.json", _describe)
+    SignIn(database, clock).add_to(app.router)
+    Pages().add_to(app.router)
     return app
 
 
 @web.middleware
 async def _identify(request: web.Request, handler: Handler) -> web.StreamResponse:
     request[REQUEST_ID] = secrets.token_hex(8)
-    response = await handler(request)
+    return await handler(request)
+
+
+async def _mark(request: web.Request, response: web.StreamResponse) -> None:
+    """Headers of every answer, also of one that is sent piece by piece."""
     response.headers["X-Request-Id"] = request[REQUEST_ID]
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    response.headers.setdefault("Cache-Control", "no-store")
+
+
+async def _end_streams(app: web.Application) -> None:
+    """Before open requests are waited for: a live stream ends by itself only after minutes."""
+    await app[FEED].close()
 
 
 async def _healthy(_request: web.Request) -> web.Response:

@@ -11,16 +11,21 @@ from pydantic.json_schema import models_json_schema
 
 from bot.api import problems
 from bot.api.routes import Route
+from bot.api.sign_in import COOKIE
 from bot.errors import BotError
 
 _LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+_SCHEMES = {
+    "key": {"type": "http", "scheme": "bearer", "description": "uk_<id>_<secret>"},
+    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "of the dashboard"},
+}
 _REF = "#/components/schemas/{model}"
 
 
 def describe(routes: Sequence[Route], *, prefix: str, version: str) -> dict[str, Any]:
     """The document for `routes`, mounted below `prefix`."""
     models: list[tuple[type[BaseModel], Any]] = [(problems.Problem, "serialization")]
-    models += [(route.answer, "serialization") for route in routes]
+    models += [(route.answer, "serialization") for route in routes if route.handler]
     models += [(route.body, "validation") for route in routes if route.takes_body]
     refs, definitions = models_json_schema(models, ref_template=_REF)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
@@ -30,11 +35,11 @@ def describe(routes: Sequence[Route], *, prefix: str, version: str) -> dict[str,
         "openapi": "3.1.0",
         "info": {"title": "Understudy", "version": version, "license": _LICENSE},
         "servers": [{"url": "/"}],
-        "security": [{"key": []}],
+        "security": [{"key": []}, {"session": []}],
         "paths": dict(paths),
         "components": {
             "schemas": definitions.get("$defs", {}),
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "uk_<id>_<secret>"}},
+            "securitySchemes": _SCHEMES,
         },
     }
 
@@ -49,7 +54,7 @@ def _operation(route: Route, refs: Any) -> dict[str, Any]:
         "responses": {
             str(route.status): {
                 "description": "Done",
-                "content": {"application/json": {"schema": refs[route.answer, "serialization"]}},
+                "content": _content(route, refs),
             }
         },
     }
@@ -63,6 +68,12 @@ def _operation(route: Route, refs: Any) -> dict[str, Any]:
         lines = "\n".join(f"- `{error.code}`: {problems.title(error)}" for error in errors)
         operation["responses"][status] = {"description": lines, "content": {problems.MEDIA_TYPE: problem}}
     return operation
+
+
+def _content(route: Route, refs: Any) -> dict[str, Any]:
+    if route.handler is None:
+        return {media_type: {"schema": {"type": "string"}} for media_type in route.raw_types}
+    return {"application/json": {"schema": refs[route.answer, "serialization"]}}
 
 
 def _by_status(errors: Iterable[type[BotError]]) -> dict[str, list[type[BotError]]]:

@@ -77,6 +77,12 @@ class InsufficientScope(BotError):
     code, http_status = "insufficient_scope", 403
 
 
+class CrossOrigin(BotError):
+    """A signed-in browser may change things only from this server's own pages; programs use an API key."""
+
+    code, http_status = "cross_origin", 403
+
+
 class NotReady(Unavailable):
     """The service cannot work now; `detail` says why."""
 

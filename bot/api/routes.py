@@ -18,8 +18,10 @@ from typing import Any, Generic, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from bot.api import sign_in
 from bot.api.problems import (
     BodyTooLarge,
+    CrossOrigin,
     FieldError,
     InsufficientScope,
     InvalidRequest,
@@ -31,6 +33,7 @@ from bot.errors import BotError
 from bot.store import keys
 from bot.store.keys import ApiKey, BadKey
 from bot.store.session import Database
+from bot.store.sign_ins import BrowserSession, SignedOut
 
 Splitter = Callable[[str, str], Sequence[tuple[str, str]]]  # (document's name, text) -> (heading, text) passages
 
@@ -76,7 +79,8 @@ class Call(Generic[P, Q, B]):
 
     services: Services
     workspace_id: str
-    asked_by: Mapping[str, str]  # the API key, for what is written down with the deed
+    scopes: frozenset[str]  # what else the one who asks may do
+    asked_by: Mapping[str, str]  # the API key or the browser, for what is written down with the deed
     now: datetime
     path: P
     query: Q
@@ -91,8 +95,10 @@ class Route:
     summary: str
     tag: str
     scope: str
-    handler: Callable[[Call[Any, Any, Any]], Awaitable[BaseModel]]
-    answer: type[BaseModel]
+    handler: Callable[[Call[Any, Any, Any]], Awaitable[BaseModel]] | None = None
+    raw: Callable[[web.Request, Call[Any, Any, Any]], Awaitable[web.StreamResponse]] | None = None  # instead: no JSON
+    raw_types: tuple[str, ...] = ()  # its media types
+    answer: type[BaseModel] = NoBody
     status: int = 200
     path_model: type[BaseModel] = NoPath
     query: type[BaseModel] = NoQuery
@@ -112,34 +118,51 @@ class Route:
     def all_errors(self) -> tuple[type[BotError], ...]:
         """Those of the handler and those of this layer."""
         of_body = (MalformedJson, UnsupportedMediaType, BodyTooLarge) if self.takes_body else ()
-        return (*self.errors, BadKey, InsufficientScope, InvalidRequest, *of_body)
+        unsafe = () if self.method in sign_in.SAFE_METHODS else (CrossOrigin,)
+        return (*self.errors, BadKey, SignedOut, InsufficientScope, InvalidRequest, *unsafe, *of_body)
 
 
-def endpoint(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
+def endpoint(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """The aiohttp handler of a route: key, scope, path, query, body, then the handler, then its answer as JSON."""
 
-    async def serve(request: web.Request) -> web.Response:
-        services = request.app[SERVICES]
-        now = services.clock.now()
-        key = await _key(request, services, now)
-        if route.scope not in key.scopes:
-            raise InsufficientScope(scope=route.scope)
-        call = Call(
-            services=services,
-            workspace_id=key.workspace_id,
-            asked_by={"by": "api_key", "key_id": key.id, "key_name": key.name},
-            now=now,
-            path=_parse(route.path_model, dict(request.match_info), "path"),
-            query=_parse(route.query, _single(request), "query"),
-            body=await _body(request, route),
-        )
+    async def serve(request: web.Request) -> web.StreamResponse:
+        call = await _call(request, route)
+        if route.raw is not None:
+            return await route.raw(request, call)
+        assert route.handler is not None
         shown = await route.handler(call)
         return web.Response(text=shown.model_dump_json(), status=route.status, content_type="application/json")
 
     return serve
 
 
-async def _key(request: web.Request, services: Services, now: datetime) -> ApiKey:
+async def _call(request: web.Request, route: Route) -> Call[Any, Any, Any]:
+    services = request.app[SERVICES]
+    now = services.clock.now()
+    key = await _key(request, services, now)
+    if route.scope not in key.scopes:
+        raise InsufficientScope(scope=route.scope)
+    return Call(
+        services=services,
+        workspace_id=key.workspace_id,
+        scopes=frozenset(key.scopes),
+        asked_by=_name(key),
+        now=now,
+        path=_parse(route.path_model, dict(request.match_info), "path"),
+        query=_parse(route.query, _single(request), "query"),
+        body=await _body(request, route),
+    )
+
+
+def _name(key: ApiKey | BrowserSession) -> dict[str, str]:
+    if isinstance(key, ApiKey):
+        return {"by": "api_key", "key_id": key.id, "key_name": key.name}
+    return {"by": "dashboard"}
+
+
+async def _key(request: web.Request, services: Services, now: datetime) -> ApiKey | BrowserSession:
+    if sign_in.COOKIE in request.cookies and "Authorization" not in request.headers:
+        return await sign_in.session_of(request, services.database, now)
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise BadKey

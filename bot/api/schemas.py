@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, Base64Bytes, BaseModel, Field, FiniteFloat, StringConstraints
 
 from bot.api.routes import Strict
-from bot.domain.lifecycle import BotState
+from bot.domain.lifecycle import PHASES, BotState
 from bot.domain.meeting_key import MAX_URL_CHARACTERS
 from bot.store.bots import Bot, BotEvent
 from bot.store.characters import Character
@@ -38,6 +38,18 @@ class Page(Strict):
 
 class BotsQuery(Page):
     state: BotState | None = None
+    phase: Literal["live", "upcoming", "ended"] | None = None
+
+    @property
+    def states(self) -> frozenset[BotState] | None:
+        """Those asked for; None: all."""
+        asked = [PHASES[self.phase]] if self.phase else []
+        asked += [frozenset({self.state})] if self.state else []
+        return frozenset.intersection(*asked) if asked else None
+
+
+class EvidencePath(BotPath):
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\.png$")]
 
 
 class After(Strict):
@@ -59,6 +71,10 @@ class Leave(Strict):
 
 class KillAll(Strict):
     scheduled: bool = Field(False, description="cancel also those whose join time has not come")
+
+
+class Say(Strict):
+    text: Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
 
 
 class NewCharacter(Strict):

@@ -59,14 +59,15 @@ def _show(settings: Settings, engine: str | None) -> int:
 
 async def _visit(stage: Stage, tell: Teller) -> None:
     """The bot goes to a meeting and stays; a person joins when they like."""
-    from bot.supervision.installation import LOCAL_KEY
+    from bot.supervision.installation import LOCAL_KEY, dashboard_link
 
     meeting = await stage.host.open(lobby_timeout_s=VISITING_S)
     bot = await stage.client.create_bot(meeting_url=meeting.url, character_id=stage.character_id)
     print(
-        f"\n{bot['bot_name']} is on the way to a meeting on this machine. Open both in a browser:\n"
+        f"\n{bot['bot_name']} is on the way to a meeting on this machine. Open these in a browser:\n"
         f"\n  host     {meeting.host_url}\n           lets you and the bot in"
         f"\n  meeting  {meeting.url}\n           join here and talk"
+        f"\n  page     {await dashboard_link(stage.settings)}\n           watch the bot, let it say something, stop it"
         f"\n\n  bot      {stage.api_url}/api/v1/bots/{bot['id']} (also /events, /transcript, /turns)"
         f"\n  API key  in {stage.settings.home / LOCAL_KEY}"
         f"\n  logs     in {stage.settings.home / 'logs'}"

@@ -18,6 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     create.add_argument("--name", default="command line", help="what the key is for")
     create.add_argument("--json", action="store_true", help="print id and key as JSON")
     actions.add_parser("list", help="the keys there are, without their secrets")
+    actions.add_parser("sign-in", help="print a set-up token for the dashboard: good once, for an hour")
     revoke = actions.add_parser("revoke", help="from now on the key opens nothing")
     revoke.add_argument("key_id", metavar="ID")
 
@@ -28,7 +29,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 async def _run(args: argparse.Namespace, settings: Settings) -> None:
-    from bot.store import keys, workspaces
+    from bot.store import keys, sign_ins, workspaces
     from bot.store.session import Database
 
     async with Database.open(settings) as database, database.write() as session:
@@ -36,6 +37,8 @@ async def _run(args: argparse.Namespace, settings: Settings) -> None:
         if args.action == "create":
             key, text = await keys.create(session, workspace_id=workspace.id, name=args.name)
             print(json.dumps({"id": key.id, "key": text}) if args.json else text)
+        elif args.action == "sign-in":
+            print(await sign_ins.issue_token(session, workspace_id=workspace.id, now=datetime.now(UTC)))
         elif args.action == "revoke":
             await keys.revoke(session, args.key_id, workspace_id=workspace.id, now=datetime.now(UTC))
             print(f"revoked {args.key_id}")

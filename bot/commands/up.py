@@ -8,6 +8,7 @@ import asyncio
 from bot.config import Settings
 from bot.supervision.installation import (
     LOCAL_KEY,
+    dashboard_link,
     ensure_shipped_character,
     installation,
     local_key,
@@ -39,6 +40,7 @@ async def up(settings: Settings) -> None:
         first_time = not (settings.home / LOCAL_KEY).exists()
         await local_key(settings)
         address = f"http://{settings.api_host}:{settings.api_port}"
+        print(f"page     {await dashboard_link(settings)}   signs in one browser, once, within an hour")
         print(f"API      {address}/api/v1   description: {address}/openapi.json")
         print(f"API key  in {settings.home / LOCAL_KEY}{' (made now)' if first_time else ''}")
         print(f"logs     in {settings.home / 'logs'}")

@@ -60,6 +60,13 @@ LIVE = frozenset({_S.SCHEDULED, _S.CLAIMED, _S.STARTING, _S.JOINING, _S.WAITING_
 RUNNING = LIVE - {_S.SCHEDULED, _S.CLAIMED} | {_S.POST_PROCESSING}
 """A bot in one of these has a process, which is told to leave through its lease."""
 
+PHASES: dict[str, frozenset[BotState]] = {
+    "live": RUNNING | {_S.CLAIMED},
+    "upcoming": frozenset({_S.SCHEDULED}),
+    "ended": TERMINAL,
+}
+"""How people look at bots; every state is in exactly one."""
+
 
 def can_move(origin: BotState, target: BotState) -> bool:
     return target in TRANSITIONS[origin]

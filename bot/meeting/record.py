@@ -15,7 +15,7 @@ from bot.clock import Clock
 from bot.domain.lifecycle import BotState
 from bot.errors import BotError
 from bot.log import get_log
-from bot.store import bots, leases, transcripts, turns
+from bot.store import bots, leases, lines, transcripts, turns
 from bot.store.fence import Fenced
 from bot.store.session import Database, DatabaseUnavailable, Session
 
@@ -124,6 +124,14 @@ class Recorder:
         """The heartbeat; not queued. Raises Fenced, DatabaseUnavailable."""
         async with self._database.write() as session:
             return await leases.renew(session, self._bot_id, attempt=self._attempt, pid=pid, now=now, ttl_s=ttl_s)
+
+    async def next_line(self) -> str | None:
+        """What a user wants the bot to say next; it is asked for once. Raises Fenced, DatabaseUnavailable."""
+        async with self._database.read() as session:
+            if not await lines.any_waiting(session, self._bot_id):
+                return None
+        async with self._database.write() as session:
+            return await lines.take(session, self._bot_id, attempt=self._attempt)
 
     def _put(self, write: Write) -> None:
         try:

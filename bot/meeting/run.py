@@ -21,6 +21,7 @@ from bot.meeting.badge import neutral_picture
 from bot.meeting.bridge import Bridge
 from bot.meeting.disclosure import Disclosure
 from bot.meeting.lease import Lease
+from bot.meeting.lines import say_what_is_asked
 from bot.meeting.minds import mind_for, passage_of
 from bot.meeting.outcome import FAILURES, FENCED_EXIT_CODE, REASONS, REFUSALS, Outcome
 from bot.meeting.parts import Parts, open_parts
@@ -180,6 +181,7 @@ class Visit:
                 group.create_task(rules, name="rules"),
                 group.create_task(fall_silent_when_killed(stay, parts.connector, talk, self._recorder), name="kill"),
                 group.create_task(recognise_bots(roster, self._other_bots, clock), name="bots"),
+                group.create_task(say_what_is_asked(self._recorder.next_line, talk.say_line, clock), name="lines"),
             ]
             try:
                 await self._move(BotState.JOINING)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
 from typing import assert_never
 
 from bot.conversation import notices, turn_events, turns
@@ -40,6 +41,8 @@ log = get_log(__name__)
 TICK_S = 0.05
 GOODBYE_TIMEOUT_S = 10.0
 ONSET_S = 3.0  # words come at most so long after their stretch, where they matter
+PAUSE_TIMEOUT_S = 10.0  # a line that a user asked for waits so long for silence
+LINE_TIMEOUT_S = 60.0  # and so long for what the bot is saying, or it itself, to be over
 SORRY = "I'm sorry, I can't answer that right now."
 _LEAVE_REASONS = {"goodbye": "said_goodbye", "stopped": "killed"}
 
@@ -150,6 +153,18 @@ class Talk:
     def quiet(self) -> bool:
         """Does nobody speak, and is nothing being answered?"""
         return self._state.phase is turns.Phase.LISTEN and not self._state.talking and not self._state.waiting
+
+    async def say_line(self, text: str) -> None:
+        """What a user wants said, in the next pause; where none comes, all the same, but never into what the bot itself
+        is saying. Returns when it was heard, or will not be."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PAUSE_TIMEOUT_S):
+                while not self.quiet:  # noqa: ASYNC110  the machine's state is data, with nothing to wait for
+                    await asyncio.sleep(TICK_S)
+        await self._speaking.until_over(self._state.epoch, timeout_s=LINE_TIMEOUT_S)
+        if self._state.phase not in {turns.Phase.LEAVING, turns.Phase.STOPPED}:
+            self._apply(turn_events.SayAsked(at_s=self._now_s(), text=text))
+            await self._speaking.until_over(self._state.epoch, timeout_s=LINE_TIMEOUT_S)
 
     async def notify(self, text: str) -> Heard | None:
         """Say a notice, whole, and return what was heard of it; None where nothing is said any more."""

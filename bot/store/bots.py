@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -126,13 +126,13 @@ async def list_newest(
     workspace_id: str,
     limit: int,
     before: tuple[datetime, str] | None = None,
-    state: BotState | None = None,
+    states: Collection[BotState] | None = None,
 ) -> list[Bot]:
-    """Newest first; `before` is the (created_at, id) of the last bot of the page before."""
+    """Newest first, of any state or of these; `before` is the (created_at, id) of the last bot of the page before."""
     table = tables.bots
     query = sa.select(table).where(table.c.workspace_id == workspace_id)
-    if state is not None:
-        query = query.where(table.c.state == state)
+    if states is not None:
+        query = query.where(table.c.state.in_(states))
     if before is not None:
         created_at, bot_id = before
         same_time = sa.and_(table.c.created_at == created_at, table.c.id < bot_id)

@@ -299,3 +299,31 @@ api_keys = sa.Table(
     _time("revoked_at", nullable=True),
     sa.Index(None, "workspace_id"),
 )
+
+setup_tokens = sa.Table(  # each opens the dashboard once
+    "setup_tokens",
+    metadata,
+    sa.Column("sha256", sa.Text, primary_key=True),
+    _workspace(),
+    _created(),
+    _time("expires_at"),
+)
+
+browser_sessions = sa.Table(
+    "browser_sessions",
+    metadata,
+    sa.Column("sha256", sa.Text, primary_key=True),
+    _workspace(),
+    _created(),
+    _time("expires_at"),
+)
+
+bot_lines = sa.Table(  # what users want a bot to say, until its process takes it
+    "bot_lines",
+    metadata,
+    _bot(primary_key=True),
+    sa.Column("sequence", sa.Integer, primary_key=True),
+    _workspace(),
+    sa.Column("text", sa.Text, nullable=False),
+    _time("at"),
+)

@@ -189,6 +189,13 @@ async def local_key(settings: Settings) -> str:
     return key
 
 
+async def dashboard_link(settings: Settings) -> str:
+    """The dashboard's address, with a set-up token that signs in one browser, once. Raises CommandFailed."""
+    token = (await run_command(settings, "keys", "sign-in")).splitlines()[-1]
+    # behind the #: no server and no proxy's log sees it
+    return f"http://{settings.api_host}:{settings.api_port}/dashboard/#token={token}"
+
+
 def write_private(path: Path, text: str) -> None:
     """A whole file or none, for its owner alone."""
     part = path.with_name(path.name + ".part")

@@ -38,6 +38,7 @@ KNOCK_S = 10.0
 class SmallStage:
     settings: Settings
     database: Database
+    url: str  # of page and API
     client: Client
     launcher: SubprocessLauncher
     simulator: SimulatorServer
@@ -47,13 +48,17 @@ class SmallStage:
         """A bot on its way into a meeting of its own, which lets everyone in."""
         room = self.simulator.create_meeting(Policy(lobby=False))
         bot = await self.client.create_bot(meeting_url=self.simulator.url(room), character_id=self.character_id)
+        return bot, await self.launch(bot["id"]), room
+
+    async def launch(self, bot_id: str) -> Launched:
+        """What dispatcher and worker do for a bot that is due."""
         now = datetime.now(UTC)
         async with self.database.write() as session:
             await leases.claim_due(
                 session, owner="test", data={}, due_by=now, now=now, launch_by=now + timedelta(seconds=60), limit=1
             )
-        launch = Launch(bot_id=bot["id"], attempt=1, task_id="test", worker_pid=os.getpid())
-        return bot, await asyncio.to_thread(self.launcher.start, launch), room
+        launch = Launch(bot_id=bot_id, attempt=1, task_id="test", worker_pid=os.getpid())
+        return await asyncio.to_thread(self.launcher.start, launch)
 
     @asynccontextmanager
     async def guest(self, room: Room, name: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
@@ -111,6 +116,7 @@ async def small_stage(
             yield SmallStage(
                 settings=settings,
                 database=database,
+                url=str(server.make_url("")).rstrip("/"),
                 client=client,
                 launcher=SubprocessLauncher(socket),
                 simulator=simulator,

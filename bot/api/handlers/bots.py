@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.api import cursors
+from aiohttp import web
+
+from bot.api import cursors, pictures
+from bot.api.pictures import NoPicture
 from bot.api.routes import Call, NoBody, NoPath, NoQuery, Route
 from bot.api.schemas import (
     After,
@@ -14,9 +17,11 @@ from bot.api.schemas import (
     BotView,
     EventList,
     EventView,
+    EvidencePath,
     KillAll,
     Leave,
     NewBot,
+    Say,
     SegmentView,
     Transcript,
     TurnList,
@@ -27,9 +32,10 @@ from bot.domain.lifecycle import Command
 from bot.domain.meeting_key import BadMeetingUrl
 from bot.domain.naming import BadBotName
 from bot.log import get_log
-from bot.store import bots, characters, leases, transcripts, turns
+from bot.store import bots, characters, leases, lines, transcripts, turns
 from bot.store.bots import MeetingTaken, UnknownBot
 from bot.store.characters import UnknownCharacter
+from bot.store.lines import NotInCall, TooManyLines
 from bot.store.session import Database
 
 log = get_log(__name__)
@@ -58,7 +64,7 @@ async def list_newest(call: Call[NoPath, BotsQuery, NoBody]) -> BotList:
     before = cursors.decode(query.cursor) if query.cursor else None
     async with call.services.database.read() as session:
         found = await bots.list_newest(
-            session, workspace_id=call.workspace_id, limit=query.limit + 1, before=before, state=query.state
+            session, workspace_id=call.workspace_id, limit=query.limit + 1, before=before, states=query.states
         )
     page, has_more = found[: query.limit], len(found) > query.limit
     next_cursor = cursors.encode(page[-1].created_at, page[-1].id) if has_more else None
@@ -111,6 +117,18 @@ async def kill_all(call: Call[NoPath, NoQuery, KillAll]) -> BotList:
         killed = await leases.kill_all(session, call.workspace_id, scheduled=scheduled, at=call.now, by=call.asked_by)
     log.warning("every bot was killed", workspace_id=call.workspace_id, bots=len(killed), **call.asked_by)
     return BotList(data=[BotView.of(bot) for bot in killed], next_cursor=None, has_more=False)
+
+
+async def say(call: Call[BotPath, NoQuery, Say]) -> BotView:
+    async with call.services.database.write() as session:
+        bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
+        return BotView.of(await lines.ask(session, bot.id, text=call.body.text, at=call.now))
+
+
+async def evidence(_request: web.Request, call: Call[EvidencePath, NoQuery, NoBody]) -> web.Response:
+    async with call.services.database.read() as session:
+        bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
+    return await pictures.answer(call.services.home / "evidence" / bot.id / call.path.name)
 
 
 ROUTES = (
@@ -201,6 +219,32 @@ ROUTES = (
         answer=BotView,
         status=202,
         errors=(UnknownBot,),
+    ),
+    Route(
+        method="POST",
+        path="/bots/{bot_id}/say",
+        name="make_bot_say",
+        summary="Let a bot in a call say a line, after those asked before; within some seconds",
+        tag="bots",
+        scope="bots:write",
+        handler=say,
+        path_model=BotPath,
+        body=Say,
+        answer=BotView,
+        status=202,
+        errors=(UnknownBot, NotInCall, TooManyLines),
+    ),
+    Route(
+        method="GET",
+        path="/bots/{bot_id}/evidence/{name}",
+        name="show_evidence",
+        summary="What a bot saw when something went wrong: a screenshot that an event names in `data.evidence`",
+        tag="bots",
+        scope="bots:read",
+        raw=evidence,
+        raw_types=pictures.MEDIA_TYPES,
+        path_model=EvidencePath,
+        errors=(UnknownBot, NoPicture),
     ),
     Route(
         method="POST",

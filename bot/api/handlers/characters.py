@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
+from aiohttp import web
+
+from bot.api import pictures
+from bot.api.pictures import NoPicture
 from bot.api.routes import Call, NoBody, NoPath, NoQuery, Route
 from bot.api.schemas import (
     MAX_DOCUMENT_CHARACTERS,
@@ -39,6 +44,12 @@ async def show(call: Call[CharacterPath, NoQuery, NoBody]) -> CharacterView:
     async with call.services.database.read() as session:
         found = await characters.get(session, call.path.character_id, workspace_id=call.workspace_id)
     return CharacterView.of(found)
+
+
+async def image(_request: web.Request, call: Call[CharacterPath, NoQuery, NoBody]) -> web.Response:
+    async with call.services.database.read() as session:
+        found = await characters.get(session, call.path.character_id, workspace_id=call.workspace_id)
+    return await pictures.answer(Path(found.image_path))
 
 
 async def add_document(call: Call[CharacterPath, NoQuery, NewDocument]) -> DocumentView:
@@ -95,6 +106,18 @@ ROUTES = (
         path_model=CharacterPath,
         answer=CharacterView,
         errors=(UnknownCharacter,),
+    ),
+    Route(
+        method="GET",
+        path="/characters/{character_id}/image",
+        name="show_character_image",
+        summary="A character's picture",
+        tag="characters",
+        scope="characters:read",
+        raw=image,
+        raw_types=pictures.MEDIA_TYPES,
+        path_model=CharacterPath,
+        errors=(UnknownCharacter, NoPicture),
     ),
     Route(
         method="POST",

@@ -1,0 +1,88 @@
+"""The live stream: changes of bots, their events and what is said, as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from aiohttp import web
+from pydantic import Field
+
+from bot.api.feed import Change, Feed, Listener, NotFollowing, TooManyListeners
+from bot.api.routes import Call, NoBody, NoPath, Route, Strict
+
+MEDIA_TYPE = "text/event-stream"
+RETRY_MS = 2000
+FEED: web.AppKey[Feed] = web.AppKey("feed", Feed)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StreamLimits:
+    heartbeat_s: float = 15.0
+    longest_s: float = 300.0  # then the client comes back and shows its key or session anew
+    write_timeout_s: float = 30.0
+
+
+LIMITS: web.AppKey[StreamLimits] = web.AppKey("stream_limits", StreamLimits)
+
+
+class LiveQuery(Strict):
+    after: str = Field("", max_length=64, description="an event's `id`; the header Last-Event-ID has precedence")
+
+
+async def live(request: web.Request, call: Call[NoPath, LiveQuery, NoBody]) -> web.StreamResponse:
+    after = request.headers.get("Last-Event-ID", "")[:64] or call.query.after
+    words = "transcripts:read" in call.scopes
+    feed, limits = request.app[FEED], request.app[LIMITS]
+    async with feed.listening(workspace_id=call.workspace_id, words=words, after=after) as listener:
+        response = web.StreamResponse(headers={"Content-Type": MEDIA_TYPE, "X-Accel-Buffering": "no"})
+        await response.prepare(request)
+        try:
+            await _write(response, f"retry: {RETRY_MS}\n\n", limits)
+            await _tell(response, listener, limits)
+        except (ConnectionResetError, TimeoutError):  # the client is gone, or does not read
+            if request.transport is not None:
+                request.transport.abort()
+        return response
+
+
+async def _tell(response: web.StreamResponse, listener: Listener, limits: StreamLimits) -> None:
+    """Until nothing more comes, or it is time to begin anew. Raises ConnectionResetError, TimeoutError."""
+    end_s = time.monotonic() + limits.longest_s
+    while time.monotonic() < end_s:
+        try:
+            change = await listener.next(limits.heartbeat_s)
+        except TimeoutError:
+            await _write(response, ": here\n\n", limits)
+            continue
+        if change is None:
+            return
+        await _write(response, _message(change), limits)
+
+
+async def _write(response: web.StreamResponse, text: str, limits: StreamLimits) -> None:
+    async with asyncio.timeout(limits.write_timeout_s):
+        await response.write(text.encode())
+
+
+def _message(change: Change) -> str:
+    return f"id: {change.cursor}\nevent: {change.topic}\ndata: {change.data}\n\n"
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/live",
+        name="follow_live",
+        summary="Server-sent events: `bot` (as in /bots), `event` and `segment` (as in the bot's lists, with `bot_id`; "
+        "without more than `sequence` when large). First comes `hello`, `resumed`, or `reset`: read the lists again. "
+        "Segments need the scope `transcripts:read`",
+        tag="live",
+        scope="bots:read",
+        raw=live,
+        raw_types=(MEDIA_TYPE,),
+        query=LiveQuery,
+        errors=(TooManyListeners, NotFollowing),
+    ),
+)

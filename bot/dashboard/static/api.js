@@ -1,0 +1,83 @@
+// The server as the page asks it: one function per thing, errors as a Problem with words for people.
+
+const API = "/api/v1";
+const SESSION = "/dashboard/session";
+const TIMEOUT_MS = 15000;
+const PAGE = 1000;
+const MOST_PAGES = 20;
+
+export class Problem extends Error {
+  constructor(words, { status = 0, code = "unreachable" } = {}) {
+    super(words);
+    Object.assign(this, { status, code });
+  }
+}
+
+async function ask(method, path, body) {
+  const options = { method, credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) };
+  if (body !== undefined) {
+    options.headers = { "Content-Type": "application/json" };
+    options.body = JSON.stringify(body);
+  }
+  let answer, content;
+  try {
+    answer = await fetch(path, options);
+    content = answer.status === 204 ? null : await answer.json();
+  } catch {
+    throw new Problem("The server does not answer. It may be starting or stopped.");
+  }
+  if (!answer.ok) throw problemOf(answer.status, content);
+  return content;
+}
+
+function problemOf(status, content) {
+  const fields = (content?.errors ?? []).map((one) => `${one.pointer.replace(/^\//, "")}: ${one.message}`);
+  const words = [content?.detail ?? `The server said ${status}.`, ...fields].join(" ");
+  return new Problem(words, { status, code: content?.code ?? "" });
+}
+
+export const signIn = (token) => ask("POST", SESSION, { token });
+export const session = () => ask("GET", SESSION);
+export const signOut = () => ask("DELETE", SESSION);
+
+export const characters = async () => (await ask("GET", `${API}/characters`)).data;
+export const imageOf = (characterId) => `${API}/characters/${encodeURIComponent(characterId)}/image`;
+
+export const bot = (id) => ask("GET", botPath(id));
+
+export function bots(phase, { limit = 100, cursor } = {}) {
+  const more = cursor ? `&cursor=${encodeURIComponent(cursor)}` : "";
+  return ask("GET", `${API}/bots?phase=${phase}&limit=${limit}${more}`);
+}
+
+export const send = (meetingUrl, characterId) =>
+  ask("POST", `${API}/bots`, { meeting_url: meetingUrl, character_id: characterId });
+export const say = (id, text) => ask("POST", botPath(id, "/say"), { text });
+export const leave = (id) => ask("POST", botPath(id, "/leave"), {});
+export const stop = (id) => ask("POST", botPath(id, "/kill"));
+
+// Every bot that is in a meeting or on its way, also those this page has not heard of; how many they were.
+export const stopAll = async () => (await ask("POST", `${API}/kill`, {})).data.length;
+
+export const events = (id, after) => all(botPath(id, "/events"), after);
+export const transcript = (id, after) => all(botPath(id, "/transcript"), after);
+
+export function evidenceOf(id, kept) {
+  const name = String(kept).split("/").pop();
+  return /^[A-Za-z0-9_][A-Za-z0-9_.-]*\.png$/.test(name) ? botPath(id, `/evidence/${name}`) : null;
+}
+
+function botPath(id, rest = "") {
+  return `${API}/bots/${encodeURIComponent(id)}${rest}`;
+}
+
+async function all(path, after = 0) {
+  const rows = [];
+  for (let page = 0; page < MOST_PAGES; page += 1) {
+    const from = rows.length ? rows[rows.length - 1].sequence : after;
+    const { data } = await ask("GET", `${path}?after=${from}&limit=${PAGE}`);
+    rows.push(...data);
+    if (data.length < PAGE) break;
+  }
+  return rows;
+}

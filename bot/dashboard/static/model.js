@@ -1,0 +1,199 @@
+// What the page knows, kept true by the live stream. Views read it and are told when it has changed.
+
+import * as api from "./api.js";
+import { follow } from "./live.js";
+import { PHASES } from "./words.js";
+
+const MOST_ROWS = 20000; // of one bot's transcript or events; older ones are dropped from this page only
+const ENDED_PAGE = 20;
+
+export const model = {
+  signedIn: null, // null: not known yet
+  link: "connecting", // open | lost
+  loaded: false,
+  characters: [],
+  bots: new Map(),
+  details: new Map(), // bot id -> {events, segments}, of bots that were looked at
+  moreEnded: null, // the cursor behind the ended ones that are here
+  problem: "",
+};
+
+const watchers = new Set();
+let unfollow = null, told = false;
+
+export function watch(changed) {
+  watchers.add(changed);
+  return () => watchers.delete(changed);
+}
+
+function tell() {
+  if (told) return;
+  told = true; // many changes at once are one drawing
+  setTimeout(() => {
+    told = false;
+    watchers.forEach((changed) => changed());
+  }, 16);
+}
+
+function set(values) {
+  Object.assign(model, values);
+  tell();
+}
+
+// Whatever fails is told on the page; who is signed out sees the sign-in.
+export async function attempt(doing) {
+  try {
+    set({ problem: "" });
+    return await doing();
+  } catch (problem) {
+    if (problem.status === 401) leave();
+    else set({ problem: problem.message });
+    return null;
+  }
+}
+
+export async function begin(token) {
+  if (token) await api.signIn(token);
+  else await api.session();
+  set({ signedIn: true, link: "connecting" });
+  unfollow?.();
+  unfollow = follow({ onTopic: hear, onState: linked, onRefused: refused });
+}
+
+function linked(link) {
+  set({ link });
+  if (link === "lost" && !model.loaded) attempt(load); // without a stream the lists still say how things stand
+}
+
+export function leave() {
+  unfollow?.();
+  unfollow = null;
+  model.bots.clear();
+  model.details.clear();
+  set({ signedIn: false, loaded: false, characters: [], problem: "" });
+}
+
+async function refused() {
+  try {
+    await api.session();
+  } catch (problem) {
+    if (problem.status === 401) {
+      leave();
+      return true;
+    }
+  }
+  return false;
+}
+
+async function load() {
+  const [characters, live, upcoming, ended] = await Promise.all([
+    api.characters(),
+    api.bots("live"),
+    api.bots("upcoming"),
+    api.bots("ended", { limit: ENDED_PAGE }),
+  ]);
+  const pages = [live, upcoming, ended];
+  const fresh = new Map(pages.flatMap((page) => page.data).map((bot) => [bot.id, bot]));
+  for (const [id, bot] of model.bots) {
+    if (!fresh.has(id) && PHASES.ended.has(bot.state)) fresh.set(id, bot);
+  }
+  set({ characters, bots: fresh, moreEnded: ended.next_cursor, loaded: true });
+  await Promise.all([...model.details.keys()].map(catchUp));
+}
+
+export async function loadMoreEnded() {
+  const page = await api.bots("ended", { limit: ENDED_PAGE, cursor: model.moreEnded });
+  page.data.forEach(keep);
+  set({ moreEnded: page.next_cursor });
+}
+
+function keep(bot) {
+  const known = model.bots.get(bot.id);
+  if (!known || known.updated_at <= bot.updated_at) model.bots.set(bot.id, bot);
+  tell();
+}
+
+// Begin to keep all of one bot: its events and what was said.
+export async function look(id) {
+  if (!model.bots.has(id)) keep(await api.bot(id));
+  if (!model.details.has(id)) model.details.set(id, { events: [], segments: [], loaded: false, heard: false });
+  await catchUp(id);
+}
+
+const catching = new Map();
+
+function catchUp(id) {
+  if (!catching.has(id)) {
+    catching.set(id, readOn(id).finally(() => catching.delete(id)));
+  }
+  return catching.get(id);
+}
+
+async function readOn(id) {
+  const details = model.details.get(id);
+  details.heard = false;
+  const [events, segments] = await Promise.all([
+    api.events(id, lastOf(details.events)),
+    api.transcript(id, lastOf(details.segments)),
+  ]);
+  add(details, "events", events);
+  add(details, "segments", segments);
+  details.loaded = true;
+  tell();
+  if (details.heard) await readOn(id); // more was told while this was read
+}
+
+function lastOf(rows) {
+  return rows.length ? rows[rows.length - 1].sequence : 0;
+}
+
+function add(details, name, rows) {
+  const fresh = rows.filter((row) => row.sequence > lastOf(details[name]));
+  details[name] = [...details[name], ...fresh].slice(-MOST_ROWS);
+}
+
+const TOPICS = {
+  hello: () => attempt(load), // not before: what happens from now on is told by the stream
+  resumed: () => {},
+  reset: () => attempt(load),
+  bot: keep,
+  event: (row) => hearRow("events", "kind", row),
+  segment: (row) => hearRow("segments", "text", row),
+};
+
+function hear(topic, data) {
+  TOPICS[topic](data);
+  tell();
+}
+
+// A row out of order, or too large for the stream, is read from the list.
+function hearRow(name, told, row) {
+  const details = model.details.get(row.bot_id);
+  if (!details || row.sequence <= lastOf(details[name])) return;
+  const fits = row.sequence === lastOf(details[name]) + 1 && row[told] !== undefined;
+  if (fits && details.loaded && !catching.has(row.bot_id)) {
+    add(details, name, [row]);
+  } else {
+    details.heard = true;
+    catchUp(row.bot_id).catch(() => {}); // the next row tries again
+  }
+}
+
+const BY = {
+  live: (one, other) => other.created_at.localeCompare(one.created_at),
+  upcoming: (one, other) => one.join_at.localeCompare(other.join_at),
+  ended: (one, other) => (other.ended_at ?? other.updated_at).localeCompare(one.ended_at ?? one.updated_at),
+};
+
+export function inPhase(phase) {
+  return [...model.bots.values()].filter((bot) => PHASES[phase].has(bot.state)).sort(BY[phase]);
+}
+
+// What a user does; the answer is the bot as it then is.
+export async function act(doing, ...words) {
+  return attempt(async () => {
+    const answer = await doing(...words);
+    if (answer?.id) keep(answer);
+    return answer;
+  });
+}

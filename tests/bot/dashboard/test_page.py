@@ -1,0 +1,163 @@
+"""The dashboard in Chromium: what people said stays text, what a user presses happens, everyone can use it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
+
+from bot.store import bots, lines
+from tests.bot.clocks import until
+from tests.bot.dashboard.looks import CONTRAST_JS, RUNS_FOREIGN_JS, UNNAMED_JS
+from tests.bot.dashboard.stage import Shown, chromium, shown_in
+from tests.bot.stores import NOW, SqliteTemplate, seeded
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
+HOLD_MS = 1300
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def shown(browser: Browser, sqlite_template: SqliteTemplate, tmp_path: Path) -> AsyncIterator[Shown]:
+    async with seeded(await sqlite_template.fresh(tmp_path)) as store, shown_in(browser, store, tmp_path) as shown:
+        yield shown
+        assert shown.complaints == []
+
+
+async def test_markup_control_and_turning_characters_stay_text(shown: Shown) -> None:
+    bot = await shown.live_bot(bot_name="Iris <b>bold</b>")
+    await shown.say(bot, HOSTILE + "\x07\u202eabc", speaker_name=f"{HOSTILE}\u202e\n")
+    async with shown.dashboard.store.database.write() as session:
+        data = {"pii_text": HOSTILE, "heading": HOSTILE, "evidence": [HOSTILE, "../../x.png"], "<i>": HOSTILE}
+        await bots.note(session, bot.id, attempt=1, kind="<b>kind</b>", data=data, at=NOW)
+    await shown.enter()
+    await shown.page.goto(f"{shown.address}#/bots/{bot.id}")
+    line = shown.page.locator(".transcript .line")
+    await line.wait_for()
+    await shown.page.locator(".event", has_text="<b>kind</b>").wait_for()
+    words = await line.inner_text()
+    assert HOSTILE in words and "\ufffdabc" in words and "\u202e" not in words
+    assert await shown.page.evaluate("window.hacked === undefined && !document.querySelector('#app script, #app b')")
+    assert await shown.page.locator("#app img:not(.picture):not([src='icon.svg']):not(.evidence img)").count() == 0
+
+
+async def test_the_policy_holds_in_the_browser(shown: Shown) -> None:
+    await shown.enter()
+    assert await shown.page.evaluate(RUNS_FOREIGN_JS) == []
+    assert shown.complaints
+    shown.complaints.clear()
+
+
+async def test_a_megabyte_of_text_is_shown_in_parts(shown: Shown) -> None:
+    bot = await shown.live_bot()
+    await shown.enter()
+    await shown.page.goto(f"{shown.address}#/bots/{bot.id}")
+    await shown.page.wait_for_selector(".transcript")
+    await shown.say(bot, "0123456789" * 100_000)
+    more = shown.page.locator(".transcript button", has_text="Show more")
+    await more.wait_for()
+    before = len(await shown.page.inner_text(".transcript .said"))
+    await more.click()
+    assert before < 2000 < 20_000 < len(await shown.page.inner_text(".transcript .said")) < 30_000
+
+
+async def test_only_web_links_can_be_followed(shown: Shown) -> None:
+    bot = await shown.live_bot("abc-defg-hij?x=javascript:alert(1)")
+    await shown.enter()
+    await shown.page.goto(f"{shown.address}#/bots/{bot.id}")
+    link = shown.page.locator(".bot-facts a")
+    assert await link.get_attribute("href") == bot.meeting_url
+    assert "noopener" in (await link.get_attribute("rel") or "")
+    words = "import('./words.js').then((words) => words.safeLink({0}))"
+    for text in ("javascript:alert(1)", "data:text/html,x", "//x", "ftp://x/", "nonsense"):
+        assert await shown.page.evaluate(words.format(repr(text))) is None
+
+
+async def test_a_bot_is_sent_followed_spoken_through_and_asked_to_leave(shown: Shown) -> None:
+    await shown.enter()
+    await shown.page.fill("#link", "https://meet.google.com/abc-defg-hij")
+    await shown.page.click("text=Send now")
+    await shown.page.locator(".bot-card .state", has_text="Scheduled").wait_for()
+    async with shown.dashboard.store.database.read() as session:
+        (bot,) = await bots.list_newest(session, workspace_id=shown.dashboard.store.workspace.id, limit=2)
+    await shown.bring_in(bot)
+    await shown.page.locator(".bot-card .state", has_text="In the meeting").wait_for()
+    await shown.say(bot, "hello there", cut=True, own=True)
+    await shown.page.locator(".line.own", has_text="cut off").wait_for()
+    await shown.page.fill("#line", "Good morning")
+    await shown.page.press("#line", "Enter")
+    await shown.page.locator(".event", has_text="Good morning").wait_for()
+    async with shown.dashboard.store.database.write() as session:
+        assert await lines.take(session, bot.id, attempt=1) == "Good morning"
+    await shown.page.locator(".actions button", has_text="Leave").click()
+    await shown.page.locator(".event", has_text="Asked to leave").wait_for()
+
+
+async def test_one_bot_is_stopped_by_one_click(shown: Shown) -> None:
+    bot, other = await shown.live_bot(), await shown.live_bot("oth-erbo-tttt")
+    await shown.enter()
+    await shown.page.goto(f"{shown.address}#/bots/{bot.id}")
+    await shown.page.click("text=Stop now")
+    await shown.page.locator(".event", has_text="Stopped by a user").wait_for()
+    assert await shown.kinds(bot) == ["asked.kill"] and await shown.kinds(other) == []
+
+
+async def test_stopping_all_must_be_held_by_pointer_or_key(shown: Shown) -> None:
+    bot = await shown.live_bot()
+    await shown.enter()
+    button = shown.page.locator(".hold")
+    await button.click()
+    await shown.page.locator(".hold-note", has_text="Hold").wait_for()
+    assert await shown.kinds(bot) == []
+    await button.click(delay=HOLD_MS)
+    await shown.page.locator(".grow", has_text="1 told to stop").wait_for()
+    assert await shown.kinds(bot) == ["asked.kill"]
+    await button.press("Enter", delay=HOLD_MS)
+    await until(lambda: _count(shown, bot, 2))
+    for _ in range(2):
+        await button.dispatch_event("click", {"detail": 0})
+    await until(lambda: _count(shown, bot, 3))
+
+
+async def _count(shown: Shown, bot: bots.Bot, count: int) -> bool:
+    return (await shown.kinds(bot)).count("asked.kill") == count
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_every_text_can_be_read_and_every_control_has_a_name(shown: Shown, scheme: str) -> None:
+    bot = await shown.live_bot()
+    await shown.dashboard.store.bot("upc-omin-ggg")
+    await shown.say(bot, "hello", cut=True, own=True)
+    await shown.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    for width in (320, 1280):
+        await shown.page.set_viewport_size({"width": width, "height": 800})
+        await shown.enter()
+        for place in ("#/", f"#/bots/{bot.id}"):
+            await shown.page.goto(shown.address + place)
+            await shown.page.wait_for_selector(".line" if "bots" in place else ".bots .bot")
+            assert await shown.page.evaluate(CONTRAST_JS) == []
+            assert await shown.page.evaluate(UNNAMED_JS) == []
+            assert await shown.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+async def test_a_token_typed_by_hand_signs_in_and_signing_out_ends_it(shown: Shown) -> None:
+    await shown.page.goto(shown.address)
+    await shown.page.fill("#token", "wrong")
+    await shown.page.press("#token", "Enter")
+    await shown.page.locator(".problem", has_text="keys sign-in").wait_for()
+    await shown.page.fill("#token", await shown.dashboard.token())
+    await shown.page.click("text=Sign in")
+    await shown.page.wait_for_selector(".link.open")
+    await shown.page.click("text=Sign out")
+    await shown.page.wait_for_selector("#token")
+    await shown.page.reload()
+    await shown.page.wait_for_selector("#token")
