@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -115,3 +116,21 @@ async def test_events_and_transcript_are_read_from_where_the_client_is(api):
         (2, "claimed", {"p": 1})
     ]
     assert [(one["sequence"], one["text"]) for one in transcript["data"]] == [(1, "<b>hi</b>")]
+
+
+async def test_a_transcript_shows_what_holds_and_on_request_what_was_corrected(api):
+    _, bot = await api.ask("POST", "/bots", json=api.new_bot())
+    said = transcripts.Segment(
+        speaker_id="unknown", speaker_name="Someone", text="hi", start_ms=0, end_ms=9, source="acoustic"
+    )
+    known = replace(said, speaker_id="1", speaker_name="Ada", source="platform", speaker_confidence=0.9, supersedes=1)
+    async with api.store.database.write() as session:
+        launch_by = NOW + timedelta(seconds=9)
+        await leases.claim_due(session, owner="d", data={}, due_by=NOW, now=NOW, launch_by=launch_by, limit=1)
+        for segment in (said, known):
+            await transcripts.append(session, bot["id"], attempt=1, segment=segment)
+    _, now = await api.ask("GET", f"/bots/{bot['id']}/transcript")
+    _, history = await api.ask("GET", f"/bots/{bot['id']}/transcript?history=true")
+    assert [(one["sequence"], one["speaker_name"], one["source"]) for one in now["data"]] == [(2, "Ada", "platform")]
+    assert (now["data"][0]["supersedes"], now["data"][0]["speaker_confidence"]) == (1, 0.9)
+    assert [one["sequence"] for one in history["data"]] == [1, 2]
