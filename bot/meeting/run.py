@@ -22,6 +22,7 @@ from bot.meeting.minds import mind_for, passage_of
 from bot.meeting.outcome import FAILURES, FENCED_EXIT_CODE, REASONS, REFUSALS, Outcome
 from bot.meeting.parts import Parts, open_parts
 from bot.meeting.record import Recorder
+from bot.meeting.speakers import Speakers
 from bot.meeting.stay import Roster, Stay
 from bot.meeting.talk import Talk
 from bot.store import bots, characters, knowledge
@@ -158,11 +159,14 @@ class Visit:
             parts = await self._unless_over(opening)
             if isinstance(parts, Over):
                 return await self._never_joined()
-            bridge = Bridge(parts.connector, parts.session, parts.ears, kill_fd=self._launch.kill_fd)
+            mixed = self._settings.hearing_streams == "mix" or not parts.connector.capabilities.participant_audio
+            speakers = Speakers(self._recorder, self._roster, mixed=mixed, diarizer=parts.diarizer)
+            kill_fd = self._launch.kill_fd
+            bridge = Bridge(parts.connector, parts.session, parts.ears, kill_fd=kill_fd, speakers=speakers)
             stack.callback(bridge.close)
             mind = await stack.enter_async_context(mind_for(self._settings, self._database, character, passages))
             known = {passage.passage_id: passage for passage in map(passage_of, passages)}
-            talk = Talk(bridge, parts, mind, known, character, self._recorder, self._roster, self._stay)
+            talk = Talk(bridge, parts, mind, known, character, self._recorder, self._roster, self._stay, speakers)
             bridge.start()
             return await self._with_background(parts, bridge, talk)
 
@@ -179,6 +183,7 @@ class Visit:
                 group.create_task(bridge.hear(), name="hear"),
                 group.create_task(self._follow(parts.connector, talk), name="events"),
                 group.create_task(talk.run(), name="talk"),
+                group.create_task(talk.speakers.run(), name="speakers"),
                 group.create_task(self._watch(bridge), name="watch"),
             ]
             try:
@@ -259,7 +264,9 @@ class Visit:
                     self._stay.end("removed_by_host")
                 case Ended():
                     self._stay.end("meeting_ended")
-                case Admitted() | Speaking() | ScreenShared():
+                case Speaking():
+                    talk.speakers.shows(event)
+                case Admitted() | ScreenShared():
                     pass
                 case _:
                     assert_never(event)

@@ -21,6 +21,7 @@ from bot.log import get_log
 from bot.meeting.bridge import Bridge, Heard
 from bot.meeting.parts import Parts
 from bot.meeting.record import Recorder
+from bot.meeting.speakers import Speakers
 from bot.meeting.stay import Roster, Stay
 from bot.meeting.turn_record import Question, Turn, record_of
 from bot.store.characters import Character
@@ -47,7 +48,9 @@ class Talk:
         recorder: Recorder,
         roster: Roster,
         stay: Stay,
+        speakers: Speakers | None = None,
     ) -> None:
+        self.speakers = speakers or Speakers(recorder, roster)
         self._bridge, self._parts, self._mind, self._character = bridge, parts, mind, character
         self._known = known
         self._recorder, self._roster, self._stay = recorder, roster, stay
@@ -90,32 +93,23 @@ class Talk:
                 self._ended[event.stream] = time.monotonic()
                 self._apply(turn_events.SpeechStopped(at_s=self._now_s(), speaker=event.stream))
             case Utterance():
-                self._on_words(event)
+                for said in self.speakers.said(event):
+                    self._on_words(said, event.stream)
             case _:
                 assert_never(event)
 
-    def _on_words(self, said: Utterance) -> None:
+    def _on_words(self, said: Utterance, stream: str) -> None:
         now_s = time.monotonic()
         self._questions[said.stream] = Question(
             text=said.text,
             readings=said.alternatives,
             last_voiced_s=self._monotonic_s(said.end_sample),
-            ended_s=self._ended.get(said.stream, now_s),
+            ended_s=self._ended.get(stream, now_s),
             words_s=now_s,
         )
         if said.text.strip():
             name = self._roster.name_of(said.stream)
             self._history.append(Said(speaker=name, text=said.text, own=False))
-            self._recorder.segment(
-                speaker_id=said.stream,
-                speaker_name=name,
-                text=said.text,
-                start_s=said.start_sample / RATE_HZ,
-                end_s=said.end_sample / RATE_HZ,
-                source="platform",
-                confidence=said.confidence,
-                own=False,
-            )
         self._apply(turn_events.Heard(at_s=self._now_s(), speaker=said.stream, text=said.text))
 
     def people_changed(self) -> None:

@@ -16,6 +16,7 @@ from bot.meeting.bridge import Bridge
 from bot.meeting.parts import Parts
 from bot.meeting.stay import Roster, Stay
 from bot.meeting.talk import Talk
+from connectors.base import Speaking
 from tests.bot.meeting.talk_doubles import (
     MemoryConnector,
     MemoryRecorder,
@@ -122,3 +123,15 @@ async def test_goodbye_is_answered_and_ends_the_stay(room: Room) -> None:
     await asyncio.wait_for(room.stay.over(), 10)
     assert room.stay.reason == "said_goodbye"
     assert room.recorder.turns[0]["kind"] == "goodbye" and room.recorder.turns[0]["answer_heard"]
+
+
+async def test_in_a_mix_the_question_is_of_whom_the_platform_shows(room: Room) -> None:
+    room.talk.speakers.mixed = True
+    room.roster.joined("p2", "Sam", is_self=False)
+    room.talk.people_changed()
+    room.talk.speakers.shows(Speaking(at_s=0.3, participant="p2", active=True))
+    room.ears.begins("mix")
+    room.ears.said("mix", "Iris what about soil")
+    await eventually(lambda: room.recorder.turns)
+    assert room.recorder.turns[0]["speaker"] == "p2" and room.recorder.turns[0]["latency_device_ms"] > 0
+    assert room.recorder.segments[0]["speaker_name"] == "Sam"
