@@ -7,7 +7,7 @@ import heapq
 import json
 import random
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from connectors.base import HEARING_RATE_HZ, AudioChunk
 from connectors.kit.capture import PageEars
-from connectors.kit.timeline import Lane
+from connectors.kit.timeline import Lane, Pcm
 
 RATE_HZ = 48_000
 PIECE = 960
@@ -47,6 +47,7 @@ class Piece:
     arrived_s: float
     name: str
     stamp_s: float
+    at_s: float  # when it truly sounded, on the timeline
     again: bool
     mark_s: float | None  # the true time of the mark in it, on the timeline
 
@@ -68,7 +69,7 @@ def pieces(source: Source, until_s: float, seed: int) -> Iterator[Piece]:
         mark_s = at_s + MARK_AT / RATE_HZ / (1 + source.drift) if index % MARK_EVERY == MARK_EVERY - 1 else None
         index += 1
         if not any(first_s <= at_s < last_s for first_s, last_s in source.gaps):
-            yield Piece(arrived_s=arrived_s, name=source.name, stamp_s=stamp_s, again=again, mark_s=mark_s)
+            yield Piece(arrived_s=arrived_s, name=source.name, stamp_s=stamp_s, at_s=at_s, again=again, mark_s=mark_s)
 
 
 @dataclass
@@ -94,10 +95,12 @@ class Heard:
 
 @dataclass(kw_only=True)
 class Meeting:
-    """Runs the sources through the page's ears, and the one called "mix" as the sound server's ears do."""
+    """Runs the sources through the page's ears, and the one called "mix" as the sound server's ears do. `sound`: what
+    a piece sounds like, where it is not marks."""
 
     sources: tuple[Source, ...]
-    heard: Heard = field(default_factory=Heard)
+    heard: Any = field(default_factory=Heard)
+    sound: Callable[[Piece], Pcm] | None = None
     true: dict[str, list[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -120,7 +123,7 @@ class Meeting:
             self._take(piece)
 
     def _take(self, piece: Piece) -> None:
-        pcm = TONE if piece.mark_s is None else CLICK
+        pcm = self.sound(piece) if self.sound else (TONE if piece.mark_s is None else CLICK)
         if piece.mark_s is not None:
             self.true.setdefault(piece.name, []).append(piece.mark_s)
         if piece.name == "mix":
