@@ -8,6 +8,7 @@ kept, so an answer may change: who asked earlier asks again. Nothing is said of 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -84,6 +85,15 @@ class _Support:
     platform: float = 0.0  # weighted seconds
     voice: float = 0.0
     longest_s: float = 0.0  # of one source, weighted by its confidence only
+
+
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """The evidence that touches a stretch: words in it are asked for one by one."""
+
+    streams: list[Evidence]
+    signs: list[Evidence]
+    voices: list[Evidence]  # none beyond the frontier
 
 
 class Attribution:
@@ -167,7 +177,10 @@ class Attribution:
 
     def who(self, start_sample: int, end_sample: int, *, after: str = "") -> Who:
         """Who spoke most of it. `after`: the speaker before, who keeps the floor unless another is clearly ahead."""
-        found = self._support(start_sample, end_sample)
+        return self._who(self._near(start_sample, end_sample), start_sample, end_sample, after)
+
+    def _who(self, near: _Near, start_sample: int, end_sample: int, after: str) -> Who:
+        found = self._support(near, start_sample, end_sample)
         if not found:
             return NOBODY
         rules = self._rules
@@ -183,24 +196,24 @@ class Attribution:
         return Who(
             speaker_id=_speaker_id(*best),
             participant=best[0],
-            voice=self._loudest_voice(start_sample, end_sample),
+            voice=_most(near.voices, start_sample, end_sample),
             name_source="platform" if named else ("acoustic" if support.voice else "platform"),
             confidence=round(share * min(1.0, support.longest_s / whole_s), 3),
         )
 
     def parts(self, start_sample: int, end_sample: int, words: Sequence[HeardWord], *, after: str = "") -> list[Part]:
         """A stretch of the mix, cut at word boundaries where the speaker changes."""
-        voiced = end_sample <= self.frontier and self._loudest_voice(start_sample, end_sample) is not None
-        runs = self._runs(words, after)
-        shortest = self._samples(self._rules.run_s if voiced else self._rules.shown_run_s)
+        near = self._near(start_sample, end_sample)
+        runs = self._runs(near, words, after)
+        shortest = self._samples(self._rules.run_s if near.voices else self._rules.shown_run_s)
         runs = _without_short(runs, shortest)
         if len(runs) < 2:
-            who = self.who(start_sample, end_sample, after=after)
+            who = self._who(near, start_sample, end_sample, after)
             return [Part(who=who, start_sample=start_sample, end_sample=end_sample, words=tuple(words))]
         edges = [start_sample, *(run[0].start_sample for _, run in runs[1:]), end_sample]
         made = []
         for (speaker, run), begin, end in zip(runs, edges, edges[1:], strict=False):
-            who = self.who(run[0].start_sample, run[-1].end_sample, after=speaker)
+            who = self._who(near, run[0].start_sample, run[-1].end_sample, speaker)
             made.append(Part(who=who, start_sample=begin, end_sample=end, words=tuple(run)))
         return made
 
@@ -221,20 +234,23 @@ class Attribution:
         for participant, since in self._showing.items():
             yield self._sign(participant, since, max(until, since))
 
-    def _support(self, start: int, end: int) -> dict[tuple[str | None, str | None], _Support]:
+    def _near(self, start: int, end: int) -> _Near:
+        voices = self._voices.values() if end <= self.frontier else ()
+        near = (
+            [one for one in kept if _overlap(one, start, end)] for kept in (self._streams, self._signs(end), voices)
+        )
+        return _Near(*near)
+
+    def _support(self, near: _Near, start: int, end: int) -> dict[tuple[str | None, str | None], _Support]:
         """By (participant, voice of nobody known)."""
         found: dict[tuple[str | None, str | None], _Support] = {}
-        for sources, weight in (
-            (self._streams, self._rules.stream_weight),
-            (self._signs(end), self._rules.shown_weight),
-        ):
+        weights = ((near.streams, self._rules.stream_weight), (near.signs, self._rules.shown_weight))
+        for sources, weight in weights:
             for participant, seconds in _seconds(sources, start, end).items():
                 support = found.setdefault((participant, None), _Support())
                 support.platform += seconds * weight
                 support.longest_s = max(support.longest_s, seconds)
-        if end > self.frontier:
-            return found
-        for voice, seconds in _seconds(self._voices.values(), start, end).items():
+        for voice, seconds in _seconds(near.voices, start, end).items():
             bound = self._bound.get(voice)
             share = bound[1] if bound else 1.0
             support = found.setdefault((bound[0], None) if bound else (None, voice), _Support())
@@ -243,17 +259,12 @@ class Attribution:
             support.longest_s = max(support.longest_s, seconds * share)
         return found
 
-    def _loudest_voice(self, start: int, end: int) -> str | None:
-        if end > self.frontier:
-            return None
-        seconds = _seconds(self._voices.values(), start, end)
-        return max(seconds, key=lambda voice: seconds[voice], default=None)
-
-    def _runs(self, words: Sequence[HeardWord], after: str) -> list[tuple[str, list[HeardWord]]]:
+    def _runs(self, near: _Near, words: Sequence[HeardWord], after: str) -> list[tuple[str, list[HeardWord]]]:
         """Words in a row by one speaker; a word nobody is known for goes with the one before."""
         runs: list[tuple[str, list[HeardWord]]] = []
         for word in words:
-            speaker = self.who(word.start_sample, word.end_sample, after=runs[-1][0] if runs else after).speaker_id
+            before = runs[-1][0] if runs else after
+            speaker = self._who(near, word.start_sample, word.end_sample, before).speaker_id
             if runs and speaker in (runs[-1][0], UNKNOWN):
                 runs[-1][1].append(word)
             elif runs and runs[-1][0] == UNKNOWN:
@@ -278,21 +289,18 @@ class Attribution:
     def _votes(self) -> dict[str, dict[str, float]]:
         """Voice: participant: seconds together, where it is clear which voice and which participant."""
         votes: dict[str, dict[str, float]] = {}
-        spans = sorted(self._voices.values(), key=lambda one: one.start_sample)
-        signs = [*self._streams, *self._signs(self.frontier)]
-        for index, span in enumerate(spans):
+        spans = sorted(self._voices.values(), key=_start)
+        signs = sorted((*self._streams, *self._signs(self.frontier)), key=_start)
+        of_spans, of_signs = _Sorted(spans), _Sorted(signs)
+        for span in spans:
             if span.end_sample > self.frontier:
                 continue
-            length = max(span.end_sample - span.start_sample, 1)
-            mingled = sum(
-                _overlap(span, other.start_sample, other.end_sample)
-                for other in spans[max(0, index - 8) : index + 9]
-                if other.who != span.who
-            )
-            together = _seconds(signs, span.start_sample, span.end_sample)
-            clear = max(0.0, 1 - mingled / length) * span.confidence / (sum(together.values()) or 1.0)
+            begin, end = span.start_sample, span.end_sample
+            mingled = sum(_overlap(one, begin, end) for one in of_spans.touching(begin, end) if one.who != span.who)
+            together = _seconds(of_signs.touching(begin, end), begin, end)
+            clear = max(0.0, 1 - mingled / max(end - begin, 1)) * span.confidence / (sum(together.values()) or 1.0)
+            voice = votes.setdefault(span.who, {}) if together else {}
             for participant, seconds in together.items():
-                voice = votes.setdefault(span.who, {})
                 voice[participant] = voice.get(participant, 0.0) + seconds * seconds * clear
         return votes
 
@@ -318,6 +326,23 @@ class Attribution:
         return round(seconds * RATE_HZ)
 
 
+class _Sorted:
+    """Evidence by its start, to find what touches a stretch without looking at all of it."""
+
+    def __init__(self, evidence: list[Evidence]) -> None:
+        self._evidence = evidence
+        self._starts = [one.start_sample for one in evidence]
+        self._longest = max((one.end_sample - one.start_sample for one in evidence), default=0)
+
+    def touching(self, start: int, end: int) -> list[Evidence]:
+        first = bisect_left(self._starts, start - self._longest)
+        return self._evidence[first : bisect_left(self._starts, end)]
+
+
+def _start(one: Evidence) -> int:
+    return one.start_sample
+
+
 def _speaker_id(participant: str | None, voice: str | None) -> str:
     return participant or (f"speaker-{voice}" if voice else UNKNOWN)
 
@@ -334,6 +359,11 @@ def _seconds(evidence: Iterable[Evidence], start: int, end: int) -> dict[str, fl
         if samples:
             found[one.who] = found.get(one.who, 0.0) + samples / RATE_HZ * one.confidence
     return found
+
+
+def _most(evidence: Iterable[Evidence], start: int, end: int) -> str | None:
+    seconds = _seconds(evidence, start, end)
+    return max(seconds, key=lambda one: seconds[one], default=None)
 
 
 def _without_short(runs: list[tuple[str, list[HeardWord]]], shortest: int) -> list[tuple[str, list[HeardWord]]]:

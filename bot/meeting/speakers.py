@@ -7,6 +7,7 @@ or the voices have been told, the transcript is confirmed or corrected by a late
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -73,7 +74,9 @@ class Speakers:
             return
         try:
             async for event in self._diarizer.events():
-                self._heard_voices(event)
+                for spoken in self._heard_voices(event):
+                    self._correct(spoken)
+                    await asyncio.sleep(0)  # a voice that turns out to be another's may change many lines
         except HearingError as error:
             log.warning("voices are told apart no more, the platform's signs remain", code=error.code)
         self._diarizer = None
@@ -90,7 +93,8 @@ class Speakers:
         at_sample = round(sign.at_s * RATE_HZ)
         self._attribution.shows(sign.participant, at_sample, active=sign.active)
         if self._diarizer is None:
-            self._settle(at_sample - round(SIGNS_SETTLED_S * RATE_HZ))
+            for spoken in self._unsettled(at_sample - round(SIGNS_SETTLED_S * RATE_HZ)):
+                self._correct(spoken)
 
     def said(self, utterance: Utterance) -> list[Utterance]:
         """The utterance as those of its speakers, whose ids are their streams; into the transcript. Called once."""
@@ -107,7 +111,8 @@ class Speakers:
             self._last = lines[-1].speaker_id
         return [_of(utterance, part, text, whole=len(parts) == 1) for part, text in parts]
 
-    def _heard_voices(self, event: DiarizationEvent) -> None:
+    def _heard_voices(self, event: DiarizationEvent) -> list[_Spoken]:
+        """What is to be confirmed or corrected after it."""
         told, corrected = self._attribution, self._attribution.corrected
         match event:
             case SpeakerSpan():
@@ -123,17 +128,15 @@ class Speakers:
                 told.withdraw(event.spans)
             case Frontier():
                 told.advance(event.sample)
-        if isinstance(event, Frontier) or told.corrected != corrected:
-            self._settle(told.frontier, again=told.corrected != corrected)
+        return self._unsettled(told.frontier, again=told.corrected != corrected)
 
-    def _settle(self, until_sample: int, *, again: bool = False) -> None:
-        """Confirm or correct what ended before; `again`: also what was settled already."""
-        for spoken in self._spoken:
-            if spoken.said.end_sample <= until_sample and (again or not spoken.settled):
-                spoken.settled = True
-                self._correct(spoken)
+    def _unsettled(self, until_sample: int, *, again: bool = False) -> list[_Spoken]:
+        """What ended before; `again`: also what was settled already."""
+        ended = [spoken for spoken in self._spoken if spoken.said.end_sample <= until_sample]
+        return [spoken for spoken in ended if again or not spoken.settled]
 
     def _correct(self, spoken: _Spoken) -> None:
+        spoken.settled = True
         parts = self._parts(spoken.said, spoken.after, spoken.only)
         if [(part.who.speaker_id, text) for part, text in parts] == [
             (one.speaker_id, one.text) for one in spoken.lines
