@@ -57,6 +57,10 @@ class After(Strict):
     limit: int = Field(1000, ge=1, le=1000)
 
 
+class TranscriptQuery(After):
+    history: bool = Field(False, description="also what was corrected since; false: what holds now")
+
+
 class NewBot(Strict):
     meeting_url: str = Field(max_length=MAX_URL_CHARACTERS, description="the link people join by")
     character_id: str = Field(max_length=64)
@@ -140,10 +144,12 @@ class SegmentView(BaseModel):
     text: str
     start_ms: int
     end_ms: int
-    source: str
-    confidence: float | None
+    source: str = Field(description="who says who spoke: platform, acoustic; voice: the bot's own words")
+    confidence: float | None = Field(description="of the words")
     own: bool
     cut: bool
+    speaker_confidence: float | None
+    supersedes: int | None = Field(description="`sequence` of the segment this one corrects, which no longer holds")
 
     @classmethod
     def of(cls, sequence: int, segment: Segment) -> Self:

@@ -131,7 +131,8 @@ class RecognisingEars:
                     await self._wait()
                 if self._chunks:
                     await self._take(*self._chunks.popleft())
-                await self._silence_for_the_late()
+                if not self._chunks:  # else what seems late may be waiting here
+                    await self._silence_for_the_late()
         except HearingError as error:
             self._fail(error)
 

@@ -18,6 +18,7 @@ from bot.hearing.base import Ears
 from bot.log import get_log
 from bot.meeting.badge import Badge
 from bot.meeting.devices import Devices
+from bot.meeting.speakers import Speakers
 from bot.voice.base import Mark, SpokenClause
 from connectors.base import Connector, DeviceFailed
 from engine.api import AvBlock, Phoneme, Session, SpeechTiming, VideoFormat, Word
@@ -90,8 +91,16 @@ def timing_of(clause: SpokenClause) -> SpeechTiming | None:
 class Bridge:
     """Entered when connector, engine session and ears are open; the face is live from then on, also in a lobby."""
 
-    def __init__(self, connector: Connector, session: Session, ears: Ears, *, kill_fd: int = -1) -> None:
-        self._connector, self._session, self._ears = connector, session, ears
+    def __init__(
+        self,
+        connector: Connector,
+        session: Session,
+        ears: Ears,
+        *,
+        kill_fd: int = -1,
+        speakers: Speakers | None = None,
+    ) -> None:
+        self._connector, self._session, self._ears, self._speakers = connector, session, ears, speakers
         camera = connector.camera
         self._badge = Badge(width=camera.width, height=camera.height)
         self._output = Output(session.video, VideoFormat(width=camera.width, height=camera.height, fps=camera.fps))
@@ -157,13 +166,15 @@ class Bridge:
 
     async def hear(self) -> None:
         """Meeting to ears and to the listening face until the connector's sound ends. Per-participant streams are
-        used where the platform has them, the mix where it has not."""
-        separate = self._connector.capabilities.participant_audio
+        used where the platform has them, the mix where it has not or where `speakers` wants it."""
+        speakers = self._speakers
+        mixed = speakers.mixed if speakers else not self._connector.capabilities.participant_audio
         async for chunk in self._connector.audio():
-            if (chunk.participant is None) == separate:
+            if (chunk.participant is None) != mixed:
                 continue
             self._ears.feed(chunk.participant or MIX, chunk.start_sample, chunk.pcm)
-            self._session.listen(chunk.pcm, speaker_id=chunk.participant)
+            shown = speakers.hear(chunk.start_sample, chunk.pcm) if mixed and speakers else None
+            self._session.listen(chunk.pcm, speaker_id=chunk.participant or shown)
 
     def neutral_picture(self, frame: NDArray[np.uint8]) -> None:
         """Set the picture shown after a kill: this frame, with the badge."""

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from bot.conversation.base import Passage, Said
-from bot.hearing.base import RATE_HZ, Utterance
+from bot.hearing.base import Utterance
 from bot.meeting.bridge import Answer, Heard
 from bot.meeting.record import Recorder
 from bot.meeting.stay import Roster
@@ -29,20 +29,9 @@ class Minutes:
         self._notice: asyncio.Future[Heard | None] | None = None
 
     def others_said(self, said: Utterance) -> None:
-        if not said.text.strip():
-            return
-        name = self._roster.name_of(said.stream)
-        self._history.append(Said(speaker=name, text=said.text, own=False))
-        self._recorder.segment(
-            speaker_id=said.stream,
-            speaker_name=name,
-            text=said.text,
-            start_s=said.start_sample / RATE_HZ,
-            end_s=said.end_sample / RATE_HZ,
-            source="platform",
-            confidence=said.confidence,
-            own=False,
-        )
+        """Into the history; the transcript of the others is `speakers.py`'s."""
+        if said.text.strip():
+            self._history.append(Said(speaker=self._roster.name_of(said.stream), text=said.text, own=False))
 
     def before(self, question: str) -> tuple[Said, ...]:
         """The history without the question itself, which its speaker's last line is."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.config import VIDEO_SIZES, Settings
 from bot.hearing.base import Ears
+from bot.hearing.diarization.base import Diarizer
 from bot.store.characters import Character
 from bot.voice.base import Voice
 from connectors.base import Connector
@@ -24,6 +25,7 @@ class Parts:
     session: Session
     voice: Voice
     ears: Ears
+    diarizer: Diarizer | None = None  # of the mix, where there is one
 
 
 def assets_of(character: Character) -> CharacterAssets:

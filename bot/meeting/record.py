@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +24,14 @@ log = get_log(__name__)
 
 _MOST_QUEUED = 1000
 _RETRY_S = 1.0
+
+
+@dataclass(slots=True)
+class Written:
+    """A segment of the transcript; `sequence` once it is in the database."""
+
+    sequence: int | None = None
+
 
 Write = Callable[[Session], Awaitable[Any]]
 
@@ -95,8 +104,11 @@ class Recorder:
         confidence: float,
         own: bool,
         cut: bool = False,
-    ) -> None:
-        """One piece of the transcript; seconds on the meeting's timeline."""
+        speaker_confidence: float | None = None,
+        supersedes: Written | None = None,
+    ) -> Written:
+        """One piece of the transcript; seconds on the meeting's timeline. `supersedes`: the piece it corrects."""
+        written = Written()
         segment = transcripts.Segment(
             speaker_id=speaker_id,
             speaker_name=speaker_name,
@@ -107,12 +119,15 @@ class Recorder:
             confidence=confidence,
             own=own,
             cut=cut,
+            speaker_confidence=speaker_confidence,
         )
 
         async def write(session: Session) -> None:
-            await transcripts.append(session, self._bot_id, attempt=self._attempt, segment=segment)
+            whole = replace(segment, supersedes=supersedes.sequence) if supersedes else segment
+            written.sequence = await transcripts.append(session, self._bot_id, attempt=self._attempt, segment=whole)
 
         self._put(write)
+        return written
 
     def turn(self, epoch: int, record: dict[str, Any]) -> None:
         async def write(session: Session) -> None:

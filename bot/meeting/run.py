@@ -26,6 +26,7 @@ from bot.meeting.minds import mind_for, passage_of
 from bot.meeting.outcome import FAILURES, FENCED_EXIT_CODE, REASONS, REFUSALS, Outcome
 from bot.meeting.parts import Parts, open_parts
 from bot.meeting.record import Recorder
+from bot.meeting.speakers import Speakers
 from bot.meeting.stay import Roster, Stay
 from bot.meeting.talk import Talk
 from bot.meeting.watch import fall_silent_when_killed, follow, keep_the_rules, recognise_bots
@@ -149,12 +150,15 @@ class Visit:
             parts = await self._unless_over(opening)
             if isinstance(parts, Over):
                 return await self._never_joined()
-            bridge = Bridge(parts.connector, parts.session, parts.ears, kill_fd=self._launch.kill_fd)
+            mixed = self._settings.hearing_streams == "mix" or not parts.connector.capabilities.participant_audio
+            speakers = Speakers(self._recorder, self._roster, mixed=mixed, diarizer=parts.diarizer)
+            kill_fd = self._launch.kill_fd
+            bridge = Bridge(parts.connector, parts.session, parts.ears, kill_fd=kill_fd, speakers=speakers)
             bridge.neutral_picture(neutral_picture(parts.connector.camera.width, parts.connector.camera.height))
             stack.callback(bridge.close)
             mind = await stack.enter_async_context(mind_for(self._settings, self._database, character, passages))
             known = {passage.passage_id: passage for passage in map(passage_of, passages)}
-            talk = Talk(bridge, parts, mind, known, character, self._recorder, self._roster, self._stay)
+            talk = Talk(bridge, parts, mind, known, character, self._recorder, self._roster, self._stay, speakers)
             bridge.start()
             return await self._with_background(parts, bridge, talk, character)
 
@@ -182,6 +186,7 @@ class Visit:
                 group.create_task(fall_silent_when_killed(stay, parts.connector, talk, self._recorder), name="kill"),
                 group.create_task(recognise_bots(roster, self._other_bots, clock), name="bots"),
                 group.create_task(say_what_is_asked(self._recorder.next_line, talk.say_line, clock), name="lines"),
+                group.create_task(talk.speakers.run(), name="speakers"),
             ]
             try:
                 await self._move(BotState.JOINING)

@@ -104,9 +104,10 @@ class Roster:
             self._alone_since_s = None
 
     def name_of(self, participant: str) -> str:
-        """The name of someone who is or was here; "Someone" for an unknown one."""
+        """The name of someone who is or was here, "Speaker A" for a voice; "Someone" for an unknown one."""
         known = self._known.get(participant)
-        return known.name if known else "Someone"
+        voice = participant.removeprefix("speaker-")
+        return known.name if known else (f"Speaker {voice}" if voice != participant else "Someone")
 
     @property
     def others(self) -> tuple[Participant, ...]:

@@ -30,6 +30,7 @@ from bot.meeting.bridge import Bridge, Heard
 from bot.meeting.minutes import Minutes
 from bot.meeting.parts import Parts
 from bot.meeting.record import Recorder
+from bot.meeting.speakers import Speakers
 from bot.meeting.speaking import Speaking
 from bot.meeting.stay import Roster, Stay
 from bot.meeting.turn_record import Question, Turn
@@ -58,8 +59,10 @@ class Talk:
         recorder: Recorder,
         roster: Roster,
         stay: Stay,
+        speakers: Speakers | None = None,
     ) -> None:
         self._parts, self._mind, self._character = parts, mind, character
+        self.speakers = speakers or Speakers(recorder, roster)
         self._recorder, self._roster, self._stay = recorder, roster, stay
         self._bridge = bridge
         self._names = (character.name, *character.aliases)
@@ -107,7 +110,8 @@ class Talk:
                 self._ended[event.stream] = time.monotonic()
                 self._apply(turn_events.SpeechStopped(at_s=self._now_s(), speaker=event.stream))
             case Utterance():
-                self._on_words(event)
+                for said in self.speakers.said(event):
+                    self._on_words(said, event.stream)
             case _:
                 assert_never(event)
 
@@ -127,13 +131,13 @@ class Talk:
             text=event.text,
         )
 
-    def _on_words(self, said: Utterance) -> None:
+    def _on_words(self, said: Utterance, stream: str) -> None:
         now_s = time.monotonic()
         self._questions[said.stream] = Question(
             text=said.text,
             readings=said.alternatives,
             last_voiced_s=self._monotonic_s(said.end_sample),
-            ended_s=self._ended.get(said.stream, now_s),
+            ended_s=self._ended.get(stream, now_s),
             words_s=now_s,
         )
         self._minutes.others_said(said)

@@ -69,6 +69,7 @@ def _tell(event: Event, roster: Roster, stay: Stay, talk: Talk, disclosure: Disc
             talk.chat(event)
         case Speaking():
             roster.spoke(event.participant)
+            talk.speakers.shows(event)
         case Removed():
             stay.end("removed_by_host")
         case Ended():

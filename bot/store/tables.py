@@ -253,6 +253,9 @@ transcript_segments = sa.Table(
     sa.Column("confidence", sa.Float),
     sa.Column("own", sa.Boolean, nullable=False),
     sa.Column("cut", sa.Boolean, nullable=False),
+    sa.Column("speaker_confidence", sa.Float),
+    sa.Column("supersedes", sa.Integer),  # the sequence of an earlier segment that no longer holds
+    sa.Index("ix_transcript_segments_supersedes", "bot_id", "supersedes"),
 )
 
 turn_records = sa.Table(

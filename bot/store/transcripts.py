@@ -1,4 +1,8 @@
-"""Transcripts: what was heard and what was really said aloud, in order of writing."""
+"""Transcripts: what was heard and what was really said aloud, in order of writing.
+
+Nothing is ever changed: a correction is a later segment that supersedes an earlier one. Two may supersede the same one
+(its words were of two speakers), and one without text takes it back. Reading gives what holds now, or the history.
+"""
 
 from __future__ import annotations
 
@@ -8,38 +12,57 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bot.errors import NotFound
 from bot.store import fence, tables
 from bot.store.session import Session
 
 
+class UnknownSegment(NotFound):
+    """The segment to be superseded is not in this bot's transcript."""
+
+    code = "unknown_segment"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Segment:
-    """Words of one speaker. `text` and `speaker_name` come from the meeting: untrusted."""
+    """Words of one speaker. `text` and `speaker_name` come from the meeting: untrusted. `speaker_id` is the platform's
+    participant where one is known, else a voice's ("speaker-A") or "unknown"."""
 
     speaker_id: str
     speaker_name: str
     text: str
     start_ms: int  # on the meeting's timeline
     end_ms: int
-    source: str  # which recogniser heard it, or "voice" for the bot's own words
-    confidence: float | None = None
+    source: str  # who says who spoke: "platform", "acoustic" (the voice alone), or "voice" for the bot's own words
+    confidence: float | None = None  # of the words
     own: bool = False  # spoken by the bot, as far as it was heard
     cut: bool = False  # ended by an interruption
+    speaker_confidence: float | None = None
+    supersedes: int | None = None  # sequence of the segment this one corrects
 
 
 async def append(session: Session, bot_id: str, *, attempt: int, segment: Segment) -> int:
-    """Add a segment; returns its sequence, from 1. Raises UnknownBot, Fenced."""
+    """Add a segment; returns its sequence, from 1. Raises UnknownBot, Fenced, UnknownSegment."""
     bot = await fence.hold(session, bot_id, attempt)
     sequence = await fence.next_sequence(session, tables.transcript_segments, bot_id)
+    if segment.supersedes is not None and not 0 < segment.supersedes < sequence:
+        raise UnknownSegment(sequence=segment.supersedes)
     row = {"bot_id": bot_id, "workspace_id": bot.workspace_id, "attempt": attempt, "sequence": sequence}
     await session.execute(sa.insert(tables.transcript_segments).values(**row, **asdict(segment)))
     return sequence
 
 
-async def list(session: Session, bot_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[tuple[int, Segment]]:
-    """(sequence, segment) in order, from sequence `after` + 1."""
+async def list(
+    session: Session, bot_id: str, *, after: int = 0, limit: int = 1000, history: bool = False
+) -> Sequence[tuple[int, Segment]]:
+    """(sequence, segment) in order of writing, from sequence `after` + 1: what holds now, or with `history` all that
+    was ever written. A correction stands where it was written: order by `start_ms` to read it as it was said."""
     table = tables.transcript_segments
     query = sa.select(table).where(table.c.bot_id == bot_id, table.c.sequence > after)
+    if not history:
+        later = table.alias("later")
+        corrected = sa.exists().where(later.c.bot_id == bot_id, later.c.supersedes == table.c.sequence)
+        query = query.where(~corrected, sa.or_(table.c.supersedes.is_(None), table.c.text != ""))
     rows = (await session.execute(query.order_by(table.c.sequence).limit(limit))).all()
     return [(row.sequence, _segment(row)) for row in rows]
 
@@ -55,4 +78,6 @@ def _segment(row: sa.Row[Any]) -> Segment:
         confidence=row.confidence,
         own=row.own,
         cut=row.cut,
+        speaker_confidence=row.speaker_confidence,
+        supersedes=row.supersedes,
     )

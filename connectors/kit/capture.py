@@ -1,7 +1,8 @@
 """Ears: each participant's sound from the page, the mix from the sound server, all on the meeting's one timeline.
 
 The page part (`ears.js`) sends 20 ms pieces as the header `u32 stream, u32 rate_hz, f64 stamp_s` (little-endian) and
-s16 mono samples; JSON text says which participant a stream belongs to. Sound of a stream nobody claims goes no further.
+s16 mono samples. JSON text says which participant a stream belongs to, `{"owners": {"3": "ada"}}`, and which ones are
+over, `{"ended": [2]}`; a number is never used twice. Sound of a stream nobody claims goes no further.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from connectors.kit.timeline import Lane
 
 HELD_SAMPLES = 2 * HEARING_RATE_HZ
 HEADER = struct.Struct("<IId")
-STREAM_LIMIT = 64
+STREAM_LIMIT = 64  # at once
+PARTICIPANTS_KEPT = 256  # whose last sample is remembered
 RATES_HZ = range(8_000, 96_001)
+STAMP_LIMIT_S = 1e9
 PIECE = 960  # 20 ms at 48 kHz
 MIX_RATE_HZ = 48_000
 STOP_S = 2.0
@@ -68,44 +71,80 @@ class AudioOutlet:
 
 
 class PageEars:
-    """The Python end of `ears.js`: one handler for one page."""
+    """The Python end of `ears.js`: one handler for one page, which may be loaded anew."""
 
     def __init__(self, outlet: AudioOutlet, start_s: float) -> None:
         self._outlet, self._start_s = outlet, start_s
-        self._lanes: dict[int, Lane] = {}
+        self._lanes: dict[int, Lane] = {}  # the one heard last is the last
         self._owners: dict[int, str] = {}
+        self._told: dict[str, int] = {}  # participant: the sample after the last one told
         self.unclaimed = 0  # pieces of streams nobody claimed
 
+    @property
+    def streams(self) -> int:
+        """How many are followed."""
+        return len(self._lanes)
+
     async def handle(self, socket: web.WebSocketResponse) -> None:
-        self._lanes.clear()
-        self._owners.clear()
+        self.begin()
         async for message in socket:
             if message.type is WSMsgType.BINARY:
                 self.take(message.data, time.monotonic())
             elif message.type is WSMsgType.TEXT:
-                self.claim(message.data)
+                self.note(message.data)
 
-    def claim(self, text: str) -> None:
-        """Which participant each stream belongs to; what does not parse is left out."""
+    def begin(self) -> None:
+        """The page is new: its streams count from 0 again, and so do their clocks."""
+        self._lanes.clear()
+        self._owners.clear()
+
+    def note(self, text: str) -> None:
+        """Which participant each stream belongs to, or which streams are over; what does not parse is left out."""
         try:
-            owners = json.loads(text)
-            self._owners = {int(stream): str(owner) for stream, owner in owners.items() if owner}
-        except (ValueError, AttributeError):
+            said = json.loads(text)
+            ended = [int(stream) for stream in said.get("ended", ())]
+            owners = {int(stream): str(owner) for stream, owner in said.get("owners", {}).items() if owner}
+        except (ValueError, TypeError, AttributeError):
             return
+        if "owners" in said:
+            self._owners = dict(list(owners.items())[:STREAM_LIMIT])
+        for stream in ended:
+            self._lanes.pop(stream, None)
+            self._owners.pop(stream, None)
 
     def take(self, message: bytes, arrived_s: float) -> None:
         if len(message) <= HEADER.size or (len(message) - HEADER.size) % 2:
             return
         stream, rate_hz, stamp_s = HEADER.unpack_from(message)
-        if stream >= STREAM_LIMIT or rate_hz not in RATES_HZ:
+        if rate_hz not in RATES_HZ or not abs(stamp_s) < STAMP_LIMIT_S:
             return
-        lane = self._lanes.setdefault(stream, Lane(self._start_s, rate_hz))
         pcm = np.frombuffer(message, "<i2", offset=HEADER.size)
         owner = self._owners.get(stream)
         self.unclaimed += owner is None
-        for start_sample, chunk in lane.place(pcm, stamp_s=stamp_s, arrived_s=arrived_s):
+        for start_sample, chunk in self._lane(stream, rate_hz).place(pcm, stamp_s=stamp_s, arrived_s=arrived_s):
             if owner is not None:
-                self._outlet.put(AudioChunk(participant=owner, start_sample=start_sample, pcm=chunk))
+                self._put(AudioChunk(participant=owner, start_sample=start_sample, pcm=chunk))
+
+    def _lane(self, stream: int, rate_hz: int) -> Lane:
+        """The stream's lane. When there are too many, the one not heard for longest makes room."""
+        lane = self._lanes.pop(stream, None)
+        if lane is None or lane.rate_hz != rate_hz:
+            if len(self._lanes) >= STREAM_LIMIT:
+                del self._lanes[next(iter(self._lanes))]
+            lane = Lane(self._start_s, rate_hz)
+        self._lanes[stream] = lane
+        return lane
+
+    def _put(self, chunk: AudioChunk) -> None:
+        """A participant's chunks never run backwards, though their streams change: what is behind is left out."""
+        assert chunk.participant is not None
+        told = self._told.pop(chunk.participant, 0)
+        if chunk.start_sample >= told:
+            self._outlet.put(chunk)
+            told = chunk.start_sample + len(chunk.pcm)
+        self._told[chunk.participant] = told
+        if len(self._told) > PARTICIPANTS_KEPT:
+            del self._told[next(iter(self._told))]
 
 
 class MixEars:

@@ -5,7 +5,8 @@
   const worker = () => {
     const PIECE_S = 0.02;
     let socket = null;
-    let owners = "{}";
+    let owners = {};
+    const ended = []; // not yet told
     const open = () => socket?.readyState === 1;
 
     async function read(stream, readable) {
@@ -15,8 +16,8 @@
       let stamp = 0;
       let rate = 0;
       for (;;) {
-        const { value: audio, done } = await reader.read();
-        if (done) return;
+        const { value: audio, done } = await reader.read().catch(() => ({ done: true }));
+        if (done) return end(stream);
         const samples = new Float32Array(audio.numberOfFrames);
         audio.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
         if (rate !== audio.sampleRate) {
@@ -45,23 +46,38 @@
       socket.send(message);
     }
 
+    function tell() {
+      if (open()) socket.send(JSON.stringify({ owners, ended: ended.splice(0) }));
+    }
+
+    // The track is over, by whichever end: its number is free for nobody, its place for another.
+    function end(stream) {
+      ended.push(stream);
+      self.postMessage({ ended: stream });
+      tell();
+    }
+
     self.onmessage = ({ data }) => {
       if (data.url) {
         socket = new WebSocket(data.url);
-        socket.onopen = () => socket.send(owners);
+        socket.onopen = tell;
       }
-      if (data.owners) { owners = data.owners; if (open()) socket.send(owners); }
+      if (data.owners) { owners = data.owners; tell(); }
       if (data.readable) read(data.stream, data.readable);
     };
   };
 
   let reader = null;
-  const streams = new Map(); // track id -> stream number
+  const streams = new Map(); // track id -> stream number, of the tracks that are not over
+  let numbered = 0; // a number is never used twice
   let told = "";
 
   function start() {
     if (reader) return;
     reader = new Worker(URL.createObjectURL(new Blob([`(${worker})()`], { type: "text/javascript" })));
+    reader.onmessage = ({ data }) => {
+      for (const [track, stream] of streams) if (stream === data.ended) streams.delete(track);
+    };
     reader.postMessage({ url: settings.url });
     setInterval(claim, 100);
   }
@@ -76,13 +92,14 @@
       }
     }
     const now = JSON.stringify(owners);
-    if (now !== told) reader.postMessage({ owners: (told = now) });
+    if (now !== told) { told = now; reader.postMessage({ owners }); }
   }
 
   function take(track) {
     if (track.kind !== "audio" || streams.has(track.id)) return;
     start();
-    const stream = streams.size;
+    const stream = numbered;
+    numbered += 1;
     streams.set(track.id, stream);
     const { readable } = new MediaStreamTrackProcessor({ track: track.clone() });
     reader.postMessage({ stream, readable }, [readable]);

@@ -6,14 +6,19 @@ import json
 import struct
 
 import numpy as np
+import pytest
 
 from connectors.base import CHUNK_SAMPLES, HEARING_RATE_HZ, AudioChunk
-from connectors.kit.capture import AudioOutlet, PageEars
+from connectors.kit.capture import STREAM_LIMIT, AudioOutlet, PageEars
 
 
 def message(stream: int, index: int, *, rate_hz: int = 48_000, level: int = 1000) -> bytes:
     pcm = np.full(960, level, "<i2")
     return struct.pack("<IId", stream, rate_hz, index * 0.02) + pcm.tobytes()
+
+
+def owners(of: dict[int, str]) -> str:
+    return json.dumps({"owners": of})
 
 
 async def taken(outlet: AudioOutlet) -> list[AudioChunk]:
@@ -24,7 +29,7 @@ async def taken(outlet: AudioOutlet) -> list[AudioChunk]:
 async def test_each_stream_is_its_participants() -> None:
     outlet = AudioOutlet()
     ears = PageEars(outlet, start_s=0.0)
-    ears.claim(json.dumps({"0": "ada", "1": "ben"}))
+    ears.note(owners({0: "ada", 1: "ben"}))
     for index in range(50):
         ears.take(message(0, index, level=1000), (index + 1) * 0.02)
         ears.take(message(1, index, level=2000), (index + 1) * 0.02)
@@ -46,11 +51,46 @@ async def test_a_stream_nobody_claims_is_counted_and_kept_out() -> None:
 async def test_nonsense_from_the_page_is_left_out() -> None:
     outlet = AudioOutlet()
     ears = PageEars(outlet, start_s=0.0)
-    for text in ("", "[]", "null", '{"x": "ada"}', '"ada"'):
-        ears.claim(text)
-    for body in (b"", b"short", message(0, 0)[:-1], message(99_999, 0), message(0, 0, rate_hz=7)):
+    for text in ("", "[]", "null", '{"owners": {"x": "ada"}}', '{"owners": 7}', '{"ended": "x"}', '"ada"'):
+        ears.note(text)
+    for body in (
+        b"",
+        b"short",
+        message(0, 0)[:-1],
+        message(0, 0, rate_hz=7),
+        message(0, 1 << 60),
+        message(0, -1 << 60),
+    ):
         ears.take(body, 1.0)
     assert ears.unclaimed == 0 and not await taken(outlet)
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_people_come_and_go_without_end_and_each_is_heard(told: bool) -> None:
+    outlet = AudioOutlet()
+    ears = PageEars(outlet, start_s=0.0)
+    for stream in range(STREAM_LIMIT + 9):
+        ears.note(owners({stream: f"guest {stream}"}))
+        for index in range(18):
+            ears.take(message(stream, index), stream * 0.5 + (index + 1) * 0.02)
+        if told:
+            ears.note(json.dumps({"ended": [stream]}))
+    assert ears.streams == (0 if told else STREAM_LIMIT)
+    heard = {chunk.participant for chunk in await taken(outlet)}
+    assert {f"guest {stream}" for stream in range(STREAM_LIMIT + 6, STREAM_LIMIT + 9)} <= heard
+
+
+async def test_a_page_loaded_anew_goes_on_where_its_people_were() -> None:
+    outlet = AudioOutlet()
+    ears = PageEars(outlet, start_s=0.0)
+    for again in range(2):
+        ears.begin()
+        ears.note(owners({0: "ada"}))
+        for index in range(40):  # the clock of the second page begins at 0 again, and a little of it is early
+            ears.take(message(0, index), again * 0.7 + (index + 1) * 0.02)
+    starts = [chunk.start_sample for chunk in await taken(outlet)]
+    assert (np.diff(starts) >= CHUNK_SAMPLES).all()
+    assert abs(starts[-1] / HEARING_RATE_HZ - (0.7 + 39 * 0.02)) < 0.045
 
 
 async def test_a_slow_consumer_loses_the_oldest_beyond_two_seconds() -> None:

@@ -24,6 +24,7 @@ from bot.api.schemas import (
     Say,
     SegmentView,
     Transcript,
+    TranscriptQuery,
     TurnList,
     TurnView,
 )
@@ -83,10 +84,11 @@ async def events(call: Call[BotPath, After, NoBody]) -> EventList:
     return EventList(data=[EventView.of(event) for event in found])
 
 
-async def transcript(call: Call[BotPath, After, NoBody]) -> Transcript:
+async def transcript(call: Call[BotPath, TranscriptQuery, NoBody]) -> Transcript:
+    wanted = call.query
     async with call.services.database.read() as session:
         bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
-        found = await transcripts.list(session, bot.id, after=call.query.after, limit=call.query.limit)
+        found = await transcripts.list(session, bot.id, after=wanted.after, limit=wanted.limit, history=wanted.history)
     return Transcript(data=[SegmentView.of(sequence, segment) for sequence, segment in found])
 
 
@@ -190,7 +192,7 @@ ROUTES = (
         scope="transcripts:read",
         handler=transcript,
         path_model=BotPath,
-        query=After,
+        query=TranscriptQuery,
         answer=Transcript,
         errors=(UnknownBot,),
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -167,3 +168,19 @@ async def test_killing_all_reaches_those_at_work_and_others_only_when_told(api, 
 async def test_leave_takes_no_word_that_means_something_else(api):
     status, problem = await api.ask("POST", "/bots/1/leave", json={"kill": True})
     assert (status, problem["code"]) == (422, "invalid_request")
+async def test_a_transcript_shows_what_holds_and_on_request_what_was_corrected(api):
+    _, bot = await api.ask("POST", "/bots", json=api.new_bot())
+    said = transcripts.Segment(
+        speaker_id="unknown", speaker_name="Someone", text="hi", start_ms=0, end_ms=9, source="acoustic"
+    )
+    known = replace(said, speaker_id="1", speaker_name="Ada", source="platform", speaker_confidence=0.9, supersedes=1)
+    async with api.store.database.write() as session:
+        launch_by = NOW + timedelta(seconds=9)
+        await leases.claim_due(session, owner="d", data={}, due_by=NOW, now=NOW, launch_by=launch_by, limit=1)
+        for segment in (said, known):
+            await transcripts.append(session, bot["id"], attempt=1, segment=segment)
+    _, now = await api.ask("GET", f"/bots/{bot['id']}/transcript")
+    _, history = await api.ask("GET", f"/bots/{bot['id']}/transcript?history=true")
+    assert [(one["sequence"], one["speaker_name"], one["source"]) for one in now["data"]] == [(2, "Ada", "platform")]
+    assert (now["data"][0]["supersedes"], now["data"][0]["speaker_confidence"]) == (1, 0.9)
+    assert [one["sequence"] for one in history["data"]] == [1, 2]

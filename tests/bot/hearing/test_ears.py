@@ -21,6 +21,7 @@ from bot.hearing.base import (
     Utterance,
 )
 from bot.hearing.ears import PREROLL_SAMPLES, RecognisingEars
+from tests.bot.clocks import HandClock
 
 WAIT_S = 10.0
 
@@ -137,6 +138,27 @@ async def test_a_stream_that_falls_silent_by_sending_nothing_is_ended(speech):
         feed(ears, "ann", 0, speech[:cut])
         events = await take(ears, 3)
     assert isinstance(events[1], SpeechEnded) and abs(events[1].end_sample - cut) < RATE_HZ * 0.1
+
+
+class Slow(Counting):
+    """Takes so long over each piece that the stream would seem to have stopped sending."""
+
+    def __init__(self, clock: HandClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    async def feed(self, stream: str, pcm: np.ndarray) -> None:
+        await super().feed(stream, pcm)
+        self._clock.advance(0.3)
+
+
+async def test_sound_that_waits_for_a_slow_recogniser_is_not_late(speech):
+    clock = HandClock()
+    async with RecognisingEars(Slow(clock), clock=clock) as ears:
+        feed(ears, "ann", 0, speech)
+        started, ended, utterance = await take(ears, 3)
+    assert isinstance(ended, SpeechEnded) and isinstance(utterance, Utterance)
+    assert ended.end_sample - started.start_sample > RATE_HZ, "a sentence was cut while its sound was waiting"
 
 
 async def test_a_long_gap_in_the_positions_is_silence(speech):

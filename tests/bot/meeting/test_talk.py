@@ -17,7 +17,7 @@ from bot.meeting.parts import Parts
 from bot.meeting.stay import Roster, Stay
 from bot.meeting.talk import Talk
 from bot.meeting.watch import fall_silent_when_killed
-from connectors.base import ChatMessage
+from connectors.base import ChatMessage, Speaking
 from tests.bot.meeting.talk_doubles import (
     MemoryConnector,
     MemoryRecorder,
@@ -217,3 +217,15 @@ async def test_after_a_kill_nothing_is_said_any_more(room: Room) -> None:
     heard = await saying
     assert heard is not None and heard.cut and "kill.silent" in dict(room.recorder.notes)
     assert await room.talk.notify("More.") is None
+
+
+async def test_in_a_mix_the_question_is_of_whom_the_platform_shows(room: Room) -> None:
+    room.talk.speakers.mixed = True
+    room.roster.joined("p2", "Sam", is_self=False)
+    room.talk.people_changed()
+    room.talk.speakers.shows(Speaking(at_s=0.3, participant="p2", active=True))
+    room.ears.begins("mix")
+    room.ears.said("mix", "Iris what about soil")
+    await eventually(lambda: room.recorder.turns)
+    assert room.recorder.turns[0]["speaker"] == "p2" and room.recorder.turns[0]["latency_device_ms"] > 0
+    assert room.recorder.segments[0]["speaker_name"] == "Sam"
