@@ -1,4 +1,4 @@
-"""The HTTP application: the table of routes below /api/v1, health, and the description. Knows no meeting."""
+"""The HTTP application: the table of routes below /api/v1, health, metrics, and the description. Knows no meeting."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from aiohttp import web
 
 from bot.api import openapi
 from bot.api.handlers import bots, characters
+from bot.api.metrics import Access, expose
 from bot.api.problems import REQUEST_ID, Handler, NotReady, problems
 from bot.api.routes import SERVICES, Route, Services, Splitter, endpoint
 from bot.clock import Clock, RealClock
@@ -22,26 +23,35 @@ ROUTES: tuple[Route, ...] = (*bots.ROUTES, *characters.ROUTES)
 READY_TIMEOUT_S = 5.0
 
 
-def make_app(database: Database, *, home: Path, split: Splitter, clock: Clock | None = None) -> web.Application:
-    """`split` makes passages of a document; `home` keeps pictures. The caller closes the database."""
+def make_app(
+    database: Database, *, home: Path, split: Splitter, clock: Clock | None = None, metrics: Access | None = None
+) -> web.Application:
+    """`split` makes passages of a document; `home` keeps pictures; `metrics` None: there are none. The caller closes
+    the database."""
     app = web.Application(middlewares=[_identify, problems])
+    app.on_response_prepare.append(_mark)
     app[SERVICES] = Services(database=database, clock=clock or RealClock(), home=home, split=split)
     for route in ROUTES:
         app.router.add_route(route.method, PREFIX + route.path, endpoint(route))
     app.router.add_get("/healthz", _healthy)
     app.router.add_get("/readyz", _ready)
     app.router.add_get("/openapi.json", _describe)
+    if metrics is not None:
+        app.router.add_get("/metrics", expose(metrics))
     return app
 
 
 @web.middleware
 async def _identify(request: web.Request, handler: Handler) -> web.StreamResponse:
     request[REQUEST_ID] = secrets.token_hex(8)
-    response = await handler(request)
+    return await handler(request)
+
+
+async def _mark(request: web.Request, response: web.StreamResponse) -> None:
+    """Headers of every answer, also of one that is sent piece by piece."""
     response.headers["X-Request-Id"] = request[REQUEST_ID]
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 async def _healthy(_request: web.Request) -> web.Response:

@@ -9,7 +9,8 @@ from a `Call` to the answer's model:
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +32,9 @@ from bot.errors import BotError
 from bot.store import keys
 from bot.store.keys import ApiKey, BadKey
 from bot.store.session import Database
+
+JSON, JSON_LINES = "application/json", "application/jsonl"
+LINES_AT_ONCE = 64 * 1024  # characters
 
 Splitter = Callable[[str, str], Sequence[tuple[str, str]]]  # (document's name, text) -> (heading, text) passages
 
@@ -90,14 +94,19 @@ class Route:
     summary: str
     tag: str
     scope: str
-    handler: Callable[[Call[Any, Any, Any]], Awaitable[BaseModel]]
     answer: type[BaseModel]
+    handler: Callable[[Call[Any, Any, Any]], Awaitable[BaseModel]] | None = None
+    lines: Callable[[Call[Any, Any, Any]], AsyncIterator[BaseModel]] | None = None  # instead: JSON Lines of answers
     status: int = 200
     path_model: type[BaseModel] = NoPath
     query: type[BaseModel] = NoQuery
     body: type[BaseModel] = NoBody
     body_limit: int = 256 * 1024  # bytes
     errors: tuple[type[BotError], ...] = ()
+
+    @property
+    def media_type(self) -> str:
+        return JSON if self.lines is None else JSON_LINES
 
     @property
     def takes_body(self) -> bool:
@@ -114,27 +123,63 @@ class Route:
         return (*self.errors, BadKey, InsufficientScope, InvalidRequest, *of_body)
 
 
-def endpoint(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
+def endpoint(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """The aiohttp handler of a route: key, scope, path, query, body, then the handler, then its answer as JSON."""
 
-    async def serve(request: web.Request) -> web.Response:
-        services = request.app[SERVICES]
-        now = services.clock.now()
-        key = await _key(request, services, now)
-        if route.scope not in key.scopes:
-            raise InsufficientScope(scope=route.scope)
-        call = Call(
-            services=services,
-            workspace_id=key.workspace_id,
-            now=now,
-            path=_parse(route.path_model, dict(request.match_info), "path"),
-            query=_parse(route.query, _single(request), "query"),
-            body=await _body(request, route),
-        )
+    async def serve(request: web.Request) -> web.StreamResponse:
+        call = await _call(request, route)
+        if route.lines is not None:
+            return await _stream(request, route, route.lines(call))
+        assert route.handler is not None
         shown = await route.handler(call)
-        return web.Response(text=shown.model_dump_json(), status=route.status, content_type="application/json")
+        return web.Response(text=shown.model_dump_json(), status=route.status, content_type=JSON)
 
     return serve
+
+
+async def _call(request: web.Request, route: Route) -> Call[Any, Any, Any]:
+    services = request.app[SERVICES]
+    now = services.clock.now()
+    key = await _key(request, services, now)
+    if route.scope not in key.scopes:
+        raise InsufficientScope(scope=route.scope)
+    return Call(
+        services=services,
+        workspace_id=key.workspace_id,
+        now=now,
+        path=_parse(route.path_model, dict(request.match_info), "path"),
+        query=_parse(route.query, _single(request), "query"),
+        body=await _body(request, route),
+    )
+
+
+async def _stream(request: web.Request, route: Route, lines: Any) -> web.StreamResponse:
+    """Begins with the first line, so that what is wrong from the start is still a problem with its status. What breaks
+    later breaks the connection: a client never takes a part for the whole."""
+    response = web.StreamResponse(status=route.status, headers={"Content-Type": JSON_LINES})
+    waiting: list[str] = []
+    whole = False
+    try:
+        async with aclosing(lines):
+            async for line in lines:
+                waiting.append(line.model_dump_json() + "\n")
+                if sum(map(len, waiting)) >= LINES_AT_ONCE:
+                    await _send(request, response, waiting)
+        await _send(request, response, waiting)
+        await response.write_eof()
+        whole = True
+    finally:
+        if response.prepared and not whole and request.transport is not None:
+            request.transport.abort()
+    return response
+
+
+async def _send(request: web.Request, response: web.StreamResponse, lines: list[str]) -> None:
+    if not response.prepared:
+        await response.prepare(request)
+    if lines:
+        await response.write("".join(lines).encode())
+    lines.clear()
 
 
 async def _key(request: web.Request, services: Services, now: datetime) -> ApiKey:
