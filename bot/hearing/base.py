@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,6 +111,15 @@ class Recogniser(Protocol):
     async def __aenter__(self) -> Self: ...
 
     async def __aexit__(self, *exc: object) -> None: ...
+
+
+@runtime_checkable
+class EarlyWords(Protocol):
+    """What a recogniser also is when it can tell words before the end of a stretch."""
+
+    def partial(self, stream: str) -> str:
+        """The latest it made known of the stretch going on; "" when nothing yet, or none goes on. Never waits."""
+        ...
 
 
 class Ears(Protocol):

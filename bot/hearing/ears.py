@@ -16,11 +16,13 @@ import numpy as np
 from bot.clock import Clock, RealClock
 from bot.hearing.base import (
     RATE_HZ,
+    EarlyWords,
     HearingError,
     HearingEvent,
     Pcm,
     Recogniser,
     SpeechEnded,
+    SpeechGoesOn,
     SpeechStarted,
     Utterance,
 )
@@ -31,6 +33,7 @@ PREROLL_SAMPLES = RATE_HZ * 3 // 10
 QUEUE_CHUNKS = 2048  # of 20 ms: 40 s of one stream, 10 s of four
 MAX_STREAMS = 32
 MAX_EVENTS = 1024
+TELL_WINDOWS = 3  # about 100 ms: how often a stretch that goes on is told
 LONGEST_GAP_SAMPLES = RATE_HZ  # a longer one ends what was said; no need to hear all of it
 TICK_S = 0.1
 LATE_S = 0.25  # a stream in speech that sends nothing for so long has fallen silent
@@ -49,6 +52,7 @@ class _Stream:
         kept = PREROLL_SAMPLES // WINDOW + settings.start_of + 2
         self.history: deque[Pcm] = deque(maxlen=kept)
         self.position = position  # the next sample expected
+        self.untold = 0  # windows since the stretch was last told
         self.arrived_s = 0.0
         self.arrived_position = position
 
@@ -76,6 +80,7 @@ class RecognisingEars:
 
     def __init__(self, recogniser: Recogniser, *, settings: GateSettings | None = None, clock: Clock | None = None):
         self._recogniser = recogniser
+        self._early = recogniser if isinstance(recogniser, EarlyWords) else None
         self._settings = settings or GateSettings()
         self._clock = clock or RealClock()
         self._model: Any = None
@@ -192,6 +197,7 @@ class RecognisingEars:
         match verdict:
             case Began(start_sample=start):
                 self._emit(SpeechStarted(stream=name, start_sample=start))
+                stream.untold = 0
                 begin, sound = stream.preroll(start)
                 await self._recogniser.start(name, begin)
                 await self._recogniser.feed(name, sound)
@@ -206,7 +212,26 @@ class RecognisingEars:
                 )
                 await self._finish(name, ended)
             case None:
-                pass
+                self._tell(name, stream)
+
+    def _tell(self, name: str, stream: _Stream) -> None:
+        gate = stream.gate
+        if gate.start is None:
+            return
+        stream.untold += 1
+        if stream.untold < TELL_WINDOWS or self._events.qsize() > MAX_EVENTS // 2:
+            return  # nobody takes events: what a later one says again must not push out what is said once
+        stream.untold = 0
+        self._emit(
+            SpeechGoesOn(
+                stream=name,
+                start_sample=gate.start,
+                at_sample=gate.position,
+                voiced_samples=gate.voiced_samples,
+                silent_samples=gate.silent_samples,
+                text=self._early.partial(name) if self._early else "",
+            )
+        )
 
     async def _finish(self, name: str, ended: Finished) -> None:
         """Ask for the words without holding up the other streams; a stream's utterances stay in order."""

@@ -1,9 +1,9 @@
 """pocketsphinx behind a pipe: `python -m bot.hearing.pocketsphinx_process`. Sound in as it comes, words out at the end.
 
 Its decoder holds the interpreter lock and needs up to a core, so it works here. Requests (bot/child.py): `load` with a
-folder of language_model.py, then per stream `start`, `feed` (body: s16 mono 16 kHz), `finish` (answered), `drop`. A few
-decoders are shared by all streams: one is held from `start` to `finish`; a stream that finds none free is kept as
-sound and decoded at its end.
+folder of language_model.py, then per stream `start`, `feed` (body: s16 mono 16 kHz), `partial` and `finish` (both
+answered). A few decoders are shared by all streams: one is held from `start` to `finish`; a stream that finds none free
+is kept as sound and decoded at its end.
 """
 
 from __future__ import annotations
@@ -67,6 +67,13 @@ class Stretch:
             for word in self.decoder.seg() or ()
         ]
         return words, self._readings()
+
+    def so_far(self) -> str:
+        """The best guess at what was decoded until now. Cheap: the search keeps it."""
+        if self._gain is None or self.decoder is None:
+            return ""
+        best = self.decoder.hyp()
+        return _text(best.hypstr) if best else ""
 
     def _readings(self) -> list[str]:
         """Distinct texts of the lattice's best paths but the first; many differ in pronunciation or silence only."""
@@ -132,6 +139,9 @@ class Decoders:
         self._cmn[stream] = stretch.decoder.get_cmn(True)  # with this stretch in the running mean
         return found
 
+    def partial(self, stream: str) -> str:
+        return self._stretches[stream].so_far() if stream in self._stretches else ""
+
     def drop(self, stream: str) -> None:
         stretch = self._stretches.pop(stream, None)
         if stretch is not None and stretch.decoder is not None:
@@ -168,6 +178,8 @@ def main() -> None:
                 decoders.start(request["stream"])
             case "feed" if decoders:
                 decoders.feed(request["stream"], body)
+            case "partial" if decoders:
+                pipe.answer({"id": request["id"], "text": decoders.partial(request["stream"])})
             case "finish" if decoders:
                 words, others = decoders.finish(request["stream"])
                 heard = [word for word in words if not math.isnan(word[3])]

@@ -19,6 +19,7 @@ FINISH_TIMEOUT_S = 10.0
 LOAD_TIMEOUT_S = 30.0
 BUILD_TIMEOUT_S = 120.0
 SAMPLES_PER_FRAME = RATE_HZ // 100
+PARTIAL_SAMPLES = RATE_HZ // 10  # how much new sound is worth asking about
 OPTIONS: dict[str, Any] = {"lw": 6.5, "wip": 0.5, "fwdflat": True, "bestpath": True}
 
 Pronounce = Callable[[Sequence[str]], Awaitable[dict[str, str]]]
@@ -45,6 +46,9 @@ class PocketsphinxRecogniser:
         self._options = OPTIONS | (options or {})
         self._child = Child(["bot.hearing.pocketsphinx_process"])
         self._starts: dict[str, int] = {}
+        self._unasked: dict[str, int] = {}  # samples fed since the last partial was asked for
+        self._partials: dict[str, str] = {}
+        self._asking: dict[str, asyncio.Task[None]] = {}
 
     @property
     def pid(self) -> int | None:
@@ -52,13 +56,38 @@ class PocketsphinxRecogniser:
 
     async def start(self, stream: str, start_sample: int) -> None:
         self._starts[stream] = start_sample
+        self._unasked[stream] = 0
         await self._send({"do": "start", "stream": stream})
 
     async def feed(self, stream: str, pcm: Pcm) -> None:
         await self._send({"do": "feed", "stream": stream}, pcm.astype("<i2").tobytes())
+        if stream not in self._unasked:
+            return
+        self._unasked[stream] += len(pcm)
+        if self._unasked[stream] >= PARTIAL_SAMPLES and stream not in self._asking:
+            self._asking[stream] = asyncio.create_task(self._ask_partial(stream), name=f"partial of {stream}")
+
+    def partial(self, stream: str) -> str:
+        return self._partials.get(stream, "")
+
+    async def _ask_partial(self, stream: str) -> None:
+        """One question at a time: a decoder that is behind answers when it comes to it, and nothing waits for it."""
+        try:
+            while self._unasked.get(stream, 0) >= PARTIAL_SAMPLES:
+                self._unasked[stream] = 0
+                start = self._starts[stream]
+                answer = await self._ask({"do": "partial", "stream": stream}, FINISH_TIMEOUT_S)
+                if self._starts.get(stream) == start:
+                    self._partials[stream] = answer["text"]
+        except HearingError:
+            return  # whoever waits for the words of the end is told
+        finally:
+            del self._asking[stream]
 
     async def finish(self, stream: str) -> Recognised:
         start = self._starts.pop(stream, 0)
+        self._unasked.pop(stream, None)
+        self._partials.pop(stream, None)
         answer = await self._ask({"do": "finish", "stream": stream}, FINISH_TIMEOUT_S)
         words = tuple(
             HeardWord(
@@ -88,6 +117,10 @@ class PocketsphinxRecogniser:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        asking = list(self._asking.values())
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
         await self._child.aclose()
 
     async def _build(self, folder: Path) -> None:

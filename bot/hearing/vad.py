@@ -104,6 +104,8 @@ class SpeechGate:
     def jump(self, position: int) -> None:
         self.position = position
         self.start: int | None = None
+        self.voiced_samples = 0  # of this stretch, the start's included
+        self.silent_samples = 0  # the pause it stands in
         self._last_voiced = position
         self._peak = 0.0
         kept = self._settings.start_of * WINDOW + round(self._settings.end_silence_s * RATE_HZ) + 8 * WINDOW
@@ -123,6 +125,7 @@ class SpeechGate:
         if voiced:
             self._last_voiced = self.position
             self._peak = max(self._peak, float(levels.max()))
+            self.voiced_samples += len(window)
         return self._look_for_end(voiced)
 
     def _look_for_start(self, begin: int, voiced: bool) -> Began | None:
@@ -134,6 +137,7 @@ class SpeechGate:
         loud = [sample for sample, level in self._levels if sample >= heard[0] - WINDOW and level >= self._edge()]
         self.start = loud[0] if loud else heard[0]
         self._last_voiced = self.position
+        self.voiced_samples, self.silent_samples = len(heard) * WINDOW, 0
         self._recent.clear()
         return Began(start_sample=self.start)
 
@@ -141,8 +145,10 @@ class SpeechGate:
         assert self.start is not None
         too_long = self.position - self.start >= self._settings.longest_s * RATE_HZ
         if voiced and not too_long:
+            self.silent_samples = 0
             return None
         end = self.position if voiced else self._voiced_end()
+        self.silent_samples = self.position - end
         if not too_long and self.position - end < self._settings.end_silence_s * RATE_HZ:
             return None
         finished = Finished(start_sample=self.start, end_sample=end, decided_sample=self.position)

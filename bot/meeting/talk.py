@@ -11,8 +11,7 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from typing import Any, assert_never
+from typing import assert_never
 
 from bot.conversation import notices, turn_events, turns
 from bot.conversation.base import Clause, ConversationError, Mind, Passage, Said
@@ -23,6 +22,7 @@ from bot.meeting.bridge import Bridge, Heard
 from bot.meeting.parts import Parts
 from bot.meeting.record import Recorder
 from bot.meeting.stay import Roster, Stay
+from bot.meeting.turn_record import Question, Turn, record_of
 from bot.store.characters import Character
 from bot.voice.base import SpokenClause, VoiceError
 from connectors.base import ChatMessage, ConnectorError
@@ -34,33 +34,6 @@ GOODBYE_TIMEOUT_S = 6.0
 HISTORY = 40
 _POLL_S = 0.02
 SORRY = "I'm sorry, I can't answer that right now."
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Question:
-    """When a stretch of someone's speech became words; `time.monotonic()` seconds."""
-
-    text: str
-    readings: tuple[str, ...]  # what else may have been said
-    last_voiced_s: float
-    ended_s: float  # when the silence was long enough
-    words_s: float
-
-
-@dataclass(slots=True)
-class Turn:
-    """One thing the bot says. `kind`: answer, notice or goodbye."""
-
-    epoch: int
-    kind: str
-    speaker: str = ""
-    question: str = ""
-    because: str = ""
-    heard: Question | None = None
-    began_s: float = 0.0
-    first_clause_s: float | None = None
-    passages: list[str] = field(default_factory=list)
-    generated: list[str] = field(default_factory=list)
 
 
 class Talk:
@@ -76,7 +49,7 @@ class Talk:
         stay: Stay,
     ) -> None:
         self._bridge, self._parts, self._mind, self._character = bridge, parts, mind, character
-        self._known = known  # passages by id, to name them in turn records
+        self._known = known
         self._recorder, self._roster, self._stay = recorder, roster, stay
         self._state = turns.State(names=(character.name, *character.aliases))
         self._history: deque[Said] = deque(maxlen=HISTORY)
@@ -298,56 +271,5 @@ class Talk:
             )
         if turn.kind == "notice":
             self._recorder.note("disclosure.spoken", text=heard.text, cut=heard.cut)
-        self._recorder.turn(turn.epoch, self._record_of(turn, heard))
-
-    def _named(self, passage_id: str) -> dict[str, str]:
-        passage = self._known.get(passage_id)
-        if passage is None:
-            return {"id": passage_id}
-        return {"id": passage_id, "document": passage.document, "heading": passage.heading}
-
-    def _record_of(self, turn: Turn, heard: Heard) -> dict[str, Any]:
         answer = self._bridge.answer(turn.epoch)
-        start_s = self._parts.connector.timeline_start_s
-        question = turn.heard
-        record: dict[str, Any] = {
-            "epoch": turn.epoch,
-            "kind": turn.kind,
-            "speaker": turn.speaker,
-            "question": turn.question,
-            "because": turn.because,
-            "heard": question.text if question else None,
-            "passages": [self._named(passage_id) for passage_id in turn.passages],
-            "answer": " ".join(turn.generated),
-            "answer_heard": heard.text,
-            "interrupted": heard.cut,
-            "av_offset_device_ms": _ms(heard.offset_ms),
-            "t0_s": round(question.last_voiced_s - start_s, 3) if question else None,
-        }
-        if question and heard.first_audible_s is not None:
-            record["latency_device_ms"] = _ms((heard.first_audible_s - question.last_voiced_s) * 1000)
-            record["stages_ms"] = _stages(
-                question.last_voiced_s,
-                vad=question.ended_s,
-                recogniser=question.words_s,
-                decide=turn.began_s,
-                knowledge_or_llm_first_clause=turn.first_clause_s,
-                voice_first_sound=answer.voice_first_s,
-                engine_first_block=answer.engine_first_s,
-                device_first_sound=heard.first_audible_s,
-            )
-        return record
-
-
-def _stages(last_s: float, **reached_s: float | None) -> dict[str, float]:
-    """What each stage added, in milliseconds; the stages add up to the whole."""
-    added: dict[str, float] = {}
-    for stage, at_s in reached_s.items():
-        if at_s is not None:
-            added[stage] = round((at_s - last_s) * 1000, 1)
-            last_s = at_s
-    return added
-
-
-def _ms(value: float | None) -> float | None:
-    return None if value is None else round(value, 1)
+        self._recorder.turn(turn.epoch, record_of(turn, heard, answer, start_s=start_s, known=self._known))

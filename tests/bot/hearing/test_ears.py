@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import subprocess
 from typing import Self
 
 import numpy as np
 import pytest
 
-from bot.hearing.base import RATE_HZ, HearingError, HearingEvent, Recognised, SpeechEnded, SpeechStarted, Utterance
+from bot.hearing.base import (
+    RATE_HZ,
+    HearingError,
+    HearingEvent,
+    Recognised,
+    SpeechEnded,
+    SpeechGoesOn,
+    SpeechStarted,
+    Utterance,
+)
 from bot.hearing.ears import PREROLL_SAMPLES, RecognisingEars
 
 WAIT_S = 10.0
@@ -43,6 +53,13 @@ class Counting:
     async def __aexit__(self, *exc: object) -> None: ...
 
 
+class Early(Counting):
+    """One that also tells words before the end."""
+
+    def partial(self, stream: str) -> str:
+        return f"{self._fed[stream]} so far"
+
+
 @pytest.fixture(scope="module")
 def speech() -> np.ndarray:
     """Half a second of silence, a spoken sentence, a second of silence; 16 kHz."""
@@ -63,12 +80,18 @@ def feed(ears: RecognisingEars, stream: str, start: int, pcm: np.ndarray) -> Non
         ears.feed(stream, start + at, pcm[at : at + 320])
 
 
-async def take(ears: RecognisingEars, count: int) -> list[HearingEvent]:
+async def take(ears: RecognisingEars, count: int, *, going_on: bool = False) -> list[HearingEvent]:
+    """The next events; those in between that only tell how it goes on when asked for, and not counted."""
     taken: list[HearingEvent] = []
+    told = 0
     async with asyncio.timeout(WAIT_S):
         async for event in ears.events():
+            if isinstance(event, SpeechGoesOn):
+                told += 1
+                if not going_on:
+                    continue
             taken.append(event)
-            if len(taken) == count:
+            if len(taken) == count + told * going_on:
                 break
     return taken
 
@@ -84,6 +107,28 @@ async def test_a_sentence_is_started_ended_and_put_into_words(speech):
     assert abs(ended.end_sample - loud[-1]) < RATE_HZ * 0.08
     assert recogniser.starts == [("ann", started.start_sample - PREROLL_SAMPLES)]
     assert int(utterance.text) == ended.decided_sample - recogniser.starts[0][1]
+
+
+async def test_speech_that_goes_on_is_told_every_tenth_of_a_second(speech):
+    async with RecognisingEars(Early()) as ears:
+        feed(ears, "ann", 0, speech)
+        started, *told, ended, _ = await take(ears, 3, going_on=True)
+    steps = np.diff([started.start_sample, *(one.at_sample for one in told), ended.decided_sample])
+    assert set(steps[1:-1]) == {1536} and steps[-1] <= 1536
+    assert all(one.start_sample == started.start_sample for one in told)
+    assert all(before.voiced_samples <= after.voiced_samples for before, after in itertools.pairwise(told))
+    voiced = [one for one in told if one.at_sample <= ended.end_sample - RATE_HZ // 5]
+    assert max(one.silent_samples for one in voiced) < RATE_HZ // 5
+    assert told[-1].silent_samples == told[-1].at_sample - ended.end_sample
+    assert told[-1].voiced_samples > 0.8 * (ended.end_sample - ended.start_sample)
+    assert told[-1].text == f"{told[-1].at_sample - (started.start_sample - PREROLL_SAMPLES)} so far"
+
+
+async def test_a_recogniser_that_tells_nothing_early_leaves_the_words_empty(speech):
+    async with RecognisingEars(Counting()) as ears:
+        feed(ears, "ann", 0, speech)
+        events = await take(ears, 3, going_on=True)
+    assert {one.text for one in events if isinstance(one, SpeechGoesOn)} == {""}
 
 
 async def test_a_stream_that_falls_silent_by_sending_nothing_is_ended(speech):

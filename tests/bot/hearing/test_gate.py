@@ -40,6 +40,14 @@ def test_a_short_pause_does_not_end_a_stretch():
     assert len(run(SpeechGate(GateSettings()), "######" + "." * 10 + "######" + "." * 20)) == 2
 
 
+def test_the_gate_counts_what_was_voiced_and_the_pause_it_stands_in():
+    gate = SpeechGate(GateSettings())
+    run(gate, "..####..##")
+    assert (gate.voiced_samples, gate.silent_samples) == (6 * WINDOW, 0)
+    run(gate, "...")
+    assert gate.voiced_samples == 6 * WINDOW and abs(gate.silent_samples - 3 * WINDOW) < 160
+
+
 def test_a_drone_is_cut_at_the_longest_stretch():
     verdicts = run(SpeechGate(GateSettings(longest_s=2.0)), "#" * 200)
     lengths = [v.end_sample - v.start_sample for v in verdicts if isinstance(v, Finished)]

@@ -16,6 +16,7 @@ from bot.hearing.pocketsphinx_recogniser import PocketsphinxRecogniser
 from bot.hearing.registry import open_recogniser
 from bot.hearing.whisper_recogniser import WeightsMissing, WhisperMissing, WhisperRecogniser
 from bot.hearing.words import number_words, spoken_words
+from tests.polling import eventually
 
 pytest.importorskip("pocketsphinx", reason="the extra hearing-lite is not installed")
 TEXTS = [
@@ -65,13 +66,15 @@ async def test_a_spoken_question_is_recognised_soon_after_its_end(tmp_path: Path
     from tests.benchmarks.hearing import spoken
 
     pcm = spoken(QUESTION, "rms")[RATE_HZ // 4 :]  # as the ears cut it: a short pre-roll, then voice
-    async with open_recogniser(texts=TEXTS, names=["Iris"], cache=tmp_path) as recogniser:
+    async with PocketsphinxRecogniser(texts=TEXTS, names=["Iris"], cache=tmp_path) as recogniser:
         for stream in ("ann", "ben"):
             await recogniser.start(stream, 1000)
             for at in range(0, len(pcm), 320):
                 await recogniser.feed(stream, pcm[at : at + 320])
+        await eventually(lambda: "potatoes" in recogniser.partial("ann"))
         heard = await recogniser.finish("ann")
         again = await recogniser.finish("ben")
+        assert recogniser.partial("ann") == ""
     words, confidence = heard.words, heard.confidence
     assert heard.text == again.text and "early potatoes" in heard.text
     assert heard.alternatives and heard.text not in heard.alternatives
