@@ -94,12 +94,13 @@ class TurnRecord:
     )
 
     def to_json(self) -> dict[str, Any]:
-        """As kept: plain JSON types, without the fields that say nothing."""
+        """As kept: plain JSON types, without what is None or holds nothing."""
         whole = asdict(self)
         for name in WORDS:
             if whole[name] is not None:
                 whole[name] = whole[name][:MOST_TEXT]
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in whole.items()}
+        listed = {name: list(value) if isinstance(value, tuple) else value for name, value in whole.items()}
+        return {name: value for name, value in listed.items() if value is not None and value not in ([], {})}
 
 
 def without_words(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from bot.meeting.bridge import Bridge, Heard
 from bot.meeting.parts import Parts
 from bot.meeting.record import Recorder
 from bot.meeting.stay import Roster, Stay
-from bot.meeting.turn_record import Question, Turn, record_of
+from bot.meeting.turn_record import Question, Turn, record_of, record_of_remark
 from bot.store.characters import Character
 from bot.voice.base import SpokenClause, VoiceError
 from connectors.base import ChatMessage, ConnectorError
@@ -53,7 +53,7 @@ class Talk:
         self._recorder, self._roster, self._stay = recorder, roster, stay
         self._state = turns.State(names=(character.name, *character.aliases))
         self._history: deque[Said] = deque(maxlen=HISTORY)
-        self._ended: dict[str, float] = {}
+        self._ended: dict[str, tuple[float, float]] = {}  # when it was told of, and when the deciding sample was spoken
         self._questions: dict[str, Question] = {}
         self._speaking: dict[int, asyncio.Task[None]] = {}
         self._notice = notices.spoken_greeting(character.name, character.greeting)
@@ -87,7 +87,7 @@ class Talk:
             case SpeechGoesOn():
                 pass
             case SpeechEnded():
-                self._ended[event.stream] = time.monotonic()
+                self._ended[event.stream] = time.monotonic(), self._monotonic_s(event.decided_sample)
                 self._apply(turn_events.SpeechStopped(at_s=self._now_s(), speaker=event.stream))
             case Utterance():
                 self._on_words(event)
@@ -96,12 +96,15 @@ class Talk:
 
     def _on_words(self, said: Utterance) -> None:
         now_s = time.monotonic()
+        ended_s, silence_s = self._ended.get(said.stream, (now_s, None))
         self._questions[said.stream] = Question(
             text=said.text,
             readings=said.alternatives,
             last_voiced_s=self._monotonic_s(said.end_sample),
-            ended_s=self._ended.get(said.stream, now_s),
+            ended_s=ended_s,
             words_s=now_s,
+            silence_s=silence_s,
+            recognising_s=said.recognised_s,
         )
         if said.text.strip():
             name = self._roster.name_of(said.stream)
@@ -157,6 +160,9 @@ class Talk:
             return
         self._state, effects = turns.step(self._state, event)
         for effect in effects:
+            if isinstance(effect, Ignore) and isinstance(event, turn_events.Heard | turn_events.ChatWritten):
+                written = isinstance(event, turn_events.ChatWritten)
+                self._recorder.remark(record_of_remark(effect.reason, event.speaker, event.text, written=written))
             self._obey(effect)
 
     def _obey(self, effect: Effect) -> None:
@@ -224,7 +230,7 @@ class Talk:
         async with aclosing(self._clauses(turn, text)) as clauses:
             async for clause in clauses:
                 if turn.first_clause_s is None:
-                    turn.first_clause_s = time.monotonic()
+                    turn.first_token_s, turn.first_clause_s = clause.first_token_s, time.monotonic()
                 turn.generated.append(clause.text)
                 turn.passages += [one for one in clause.passages if one not in turn.passages]
                 async for spoken in self._parts.voice.say(clause.text):
@@ -272,4 +278,6 @@ class Talk:
         if turn.kind == "notice":
             self._recorder.note("disclosure.spoken", text=heard.text, cut=heard.cut)
         answer = self._bridge.answer(turn.epoch)
-        self._recorder.turn(turn.epoch, record_of(turn, heard, answer, start_s=start_s, known=self._known))
+        begun, models = self._bridge.begun(turn.epoch), self._parts.models
+        record = record_of(turn, heard, answer, begun, start_s=start_s, known=self._known, models=models)
+        self._recorder.turn(turn.epoch, record)

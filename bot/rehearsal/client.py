@@ -75,8 +75,8 @@ class Client:
         return await self._all(f"/bots/{bot_id}/transcript")
 
     async def turns(self, bot_id: str) -> list[Json]:
-        """The bot's own record of each turn."""
-        return [turn["record"] for turn in (await self._ask("GET", f"/bots/{bot_id}/turns"))["data"]]
+        """The bot's own record of each turn, and of each remark it did not answer."""
+        return [turn["record"] for turn in await self._all(f"/bots/{bot_id}/turns")]
 
     async def until_state(
         self, bot_id: str, states: Collection[str], *, timeout_s: float, seen: Callable[[str], None] | None = None
