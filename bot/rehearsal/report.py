@@ -68,6 +68,7 @@ class Findings:
     picture: Picture
     cost: Cost | None
     transcript: Sequence[Json]
+    counted: float | None = None  # turns and remarks, by the installation's metrics
     left: Sequence[str] = ()
     errors: Sequence[str] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -86,6 +87,7 @@ def report(found: Findings) -> Json:
         "final_state": found.final_state,
         "asker": found.asker,
         "turns": turns,
+        "turn_records": {"kept": len(found.records), "counted": found.counted},
         "unasked_answers": _unasked(found.records, [record for _, record in paired]),
         "medians": _medians(turns),
         "video": {
