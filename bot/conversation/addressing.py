@@ -1,8 +1,7 @@
 """Is it for us? Rules over what was heard and who is there; silent by default. Pure: knows no clock, no platform.
 
-With one other person everything is for us. With more, only what names the bot, and what the person just answered says
-within the reply window. Recognisers mishear names, so a word that sounds and is spelled nearly the same counts where
-people put a name: at the start or the end of what they say.
+With one other person everything is for us. With more, only what calls the bot by name (`vocative.py` tells a call from
+talk about it), and what the person just answered says within the reply window, unless it is for someone else.
 """
 
 from __future__ import annotations
@@ -12,10 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.conversation.terms import STOP_WORDS, edits, sound_key, words_of
+from bot.conversation.terms import STOP_WORDS, words_of
+from bot.conversation.vocative import Named, is_misheard, named
 
 REPLY_WINDOW_S = 10.0
-VOCATIVE_WORDS = 3  # how far from the start a misheard name may stand
+VOCATIVE_WORDS = 3  # how far from the start a misheard name is looked for
 
 
 class Because(StrEnum):
@@ -30,24 +30,21 @@ class Because(StrEnum):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Remark:
     """Something said or written. `others`: people in the meeting besides the bot and other bots of ours.
-    `since_answer_s`: since our last answer to this speaker ended; None when the last one was not to them."""
+    `since_answer_s`: since our last answer to this speaker ended; None when the last one was not to them.
+    `other_names`: what the others in the meeting are called."""
 
     text: str
     others: int
     names: tuple[str, ...]
     since_answer_s: float | None
     written: bool = False
+    other_names: tuple[str, ...] = ()
 
 
 RULES: tuple[tuple[Because, Callable[[Remark], bool]], ...] = (
-    (Because.NAME, lambda remark: names_us(remark.text, remark.names, written=remark.written)),
+    (Because.NAME, lambda remark: named(remark.text, remark.names, written=remark.written) is Named.CALLED),
     (Because.ALONE, lambda remark: remark.others <= 1),
-    (
-        Because.REPLY,
-        lambda remark: (
-            not remark.written and remark.since_answer_s is not None and remark.since_answer_s <= REPLY_WINDOW_S
-        ),
-    ),
+    (Because.REPLY, lambda remark: _within_the_window(remark) and not _for_others(remark)),
 )
 
 
@@ -55,22 +52,44 @@ def why(remark: Remark) -> Because:
     return next((reason for reason, applies in RULES if applies(remark)), Because.NOT_ADDRESSED)
 
 
+def _within_the_window(remark: Remark) -> bool:
+    since_s = remark.since_answer_s
+    return not remark.written and since_s is not None and since_s <= REPLY_WINDOW_S
+
+
+_EVERYONE = frozenset({"all", "everyone", "everybody", "guys", "folks", "team", "people"})
+
+
+def _for_others(remark: Remark) -> bool:
+    """It names someone else, speaks to all, or speaks of the bot: a reply to us does none of it."""
+    words = words_of(remark.text)
+    firsts = {first_name(name) for name in remark.other_names} - {first_name(name) for name in remark.names}
+    if any(word.removesuffix("'s") in firsts - STOP_WORDS - {""} for word in words):
+        return True
+    to_all = bool(_EVERYONE.intersection(words[:4])) and words[:1] != ["are"]
+    return to_all or named(remark.text, remark.names) is Named.MENTIONED
+
+
+def first_name(name: str) -> str:
+    return next(iter(words_of(name)), "")
+
+
 def names_us(text: str, names: Sequence[str], *, written: bool = False) -> bool:
+    """Whether the name was said at all, perhaps misheard: a call or talk about the bot."""
     words = words_of(text)
-    for name in names:
-        called = words_of(name)
-        if called and any(words[i : i + len(called)] == called for i in range(len(words))):
-            return True
-    if written:
-        return False  # who writes a name spells it
-    places = words[:VOCATIVE_WORDS] + words[-1:] + ["".join(words[i : i + 2]) for i in range(min(2, len(words)))]
-    return any(_misheard(place, "".join(words_of(name))) for place in places for name in names)
+    if named(text, names, written=written) is not Named.NOT:
+        return True
+    places = [] if written else words[:VOCATIVE_WORDS] + words[-1:]
+    return any(is_misheard(place, "".join(words_of(name))) for place in places for name in names)
 
 
-def _misheard(word: str, name: str) -> bool:
-    if len(name) < 4 or word in STOP_WORDS or word[:1] not in {name[:1], "e"}:
+def wants_the_floor(text: str, names: Sequence[str], *, others: int) -> bool:
+    """Whether words said so far over ours already say that we should stop."""
+    words = words_of(text)
+    if not words or is_backchannel(text):
         return False
-    return sound_key(word).replace("C", "s") == sound_key(name).replace("C", "s") and edits(word, name) <= 1
+    asks = others <= 1 and len(words) >= 3 and bool(_QUESTION.match(" ".join(words)))
+    return asks or bool(_HALT.match(_without_names(text, names))) or named(text, names) is Named.CALLED
 
 
 _QUESTION = re.compile(r"^(how|what|when|where|which|who|why|can|could|do|does|is|are|should|would)\b")
@@ -84,6 +103,7 @@ _STOP = re.compile(
     r"^(please )?(stop|wait|hold on|quiet|be quiet|shut up|enough|that's enough|one moment|wait a (moment|minute))"
     r"( please| it| talking| there)*$"
 )
+_HALT = re.compile(r"^(please |okay |ok |sorry )?(stop|wait|hold on|quiet|shut up|enough|one moment|hang on)\b")
 _BACKCHANNEL = frozenset(
     {"ah", "aha", "all", "cool", "fine", "good", "great", "hm", "hmm", "i", "mhm", "mm", "nice", "oh", "ok", "okay"}
     | {"really", "right", "see", "sure", "uh", "uhuh", "wow", "yeah", "yep", "yes"}

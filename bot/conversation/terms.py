@@ -13,14 +13,15 @@ from pathlib import Path
 import snowballstemmer
 
 
-def _lines(name: str) -> list[list[str]]:
-    lines = Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines()
-    return [line.split() for line in lines if line.strip() and not line.startswith("#")]
+def lines(name: str) -> list[list[str]]:
+    """The words of each line of a word list of this package."""
+    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    return [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
 
-STOP_WORDS = frozenset(word for line in _lines("stop_words.txt") for word in line)
-_BASE_FORMS = {form: forms[0] for forms in _lines("irregular.txt") for form in forms}
-FAMILIES = tuple(tuple(line) for line in _lines("families.txt"))
+STOP_WORDS = frozenset(word for line in lines("stop_words.txt") for word in line)
+_BASE_FORMS = {form: forms[0] for forms in lines("irregular.txt") for form in forms}
+FAMILIES = tuple(tuple(line) for line in lines("families.txt"))
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
 
 

@@ -9,16 +9,28 @@ from bot.conversation.addressing import Because
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PeopleChanged:
-    """`others`: people in the meeting besides the bot."""
+    """`others`: people in the meeting besides the bot; `other_names` as far as they are known."""
 
     at_s: float
     others: int
+    other_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SpeechBegan:
     at_s: float
     speaker: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpeechGoesOn:
+    """How a stretch stands: its voice so far, the pause it is in (0: none), its words so far as they may be known."""
+
+    at_s: float
+    speaker: str
+    voiced_s: float
+    silent_s: float
+    text: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,10 +57,11 @@ class ChatWritten:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SayAsked:
-    """Something to say that is no answer: the greeting, an operator's line."""
+    """Something to say that is no answer: an operator's line, or a notice, which nobody interrupts by speaking."""
 
     at_s: float
     text: str
+    notice: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +95,7 @@ class Stop:
 Event = (
     PeopleChanged
     | SpeechBegan
+    | SpeechGoesOn
     | SpeechStopped
     | Heard
     | ChatWritten
@@ -107,6 +121,27 @@ class Think:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Speak:
     text: str
+    epoch: int
+    notice: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resume:
+    """Say under `epoch` what was not heard of the answer of epoch `resumes`, from its first clause not heard whole."""
+
+    epoch: int
+    resumes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Duck:
+    """Go on softer: someone may want to speak."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unduck:
     epoch: int
 
 
@@ -136,4 +171,4 @@ class Leave:
     reason: str
 
 
-Effect = Think | Speak | Interrupt | Ignore | SayGoodbye | Leave
+Effect = Think | Speak | Resume | Duck | Unduck | Interrupt | Ignore | SayGoodbye | Leave

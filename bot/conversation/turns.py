@@ -2,10 +2,10 @@
 on the meeting's timeline, and `Tick` brings the time when nothing happens.
 
 LISTEN: nobody speaks. CANDIDATE: someone does. DECIDE: they stopped, their words are not here yet. THINK: an answer is
-being made. SPEAK: it is heard. DUCKED: it is, and someone else speaks, for less than the barge-in time. LEAVING: the
-goodbye is being said. STOPPED: the kill switch; nothing is said any more.
+being made. SPEAK: it is heard. DUCKED: it is, softer, because someone else may want to speak. LEAVING: the goodbye is
+being said. STOPPED: the kill switch; nothing is said any more. What voices over ours mean is `overlap.py`'s.
 
-Every answer has its epoch. Whatever carries an older one than the newest `Think`, `Speak`, `SayGoodbye` or
+Every answer has its epoch. Whatever carries an older one than the newest `Think`, `Speak`, `Resume`, `SayGoodbye` or
 `Interrupt` is dropped by every stage downstream, and events about an older one change nothing here.
 """
 
@@ -16,9 +16,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from bot.conversation.addressing import Because, Remark, is_backchannel, says_goodbye, says_stop, why
+from bot.conversation import overlap
+from bot.conversation.addressing import Because, Remark, asks_to_leave, is_backchannel, says_goodbye, says_stop, why
+from bot.conversation.overlap import Before, Meaning, Talker
 from bot.conversation.turn_events import (
     ChatWritten,
+    Duck,
     Effect,
     Event,
     Heard,
@@ -28,20 +31,26 @@ from bot.conversation.turn_events import (
     PeopleChanged,
     PlaybackBegan,
     PlaybackEnded,
+    Resume,
     SayAsked,
     SayGoodbye,
     Speak,
     SpeechBegan,
+    SpeechGoesOn,
     SpeechStopped,
     Stop,
     Think,
     Tick,
+    Unduck,
 )
 
-BARGE_IN_S = 0.5  # others' speech that ends ours; shorter is a nod in words
 THINK_LIMIT_S = 20.0
+SPEAK_LIMIT_S = 300.0
 WORDS_LIMIT_S = 12.0  # the recogniser gives up after 10
 GOODBYE_LIMIT_S = 8.0
+RESUME_S = 2.0  # so long a cut may turn out to have been nothing
+LOST_S = 3.0  # ears that told of someone and tell no more have lost them
+LOST_UNTOLD_S = 120.0
 MAX_WAITING = 3
 
 
@@ -65,20 +74,41 @@ class Question:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Cut:
+    """An answer that was cut, and may go on if what cut it was nothing."""
+
+    epoch: int
+    by: str
+    at_s: float
+    asked: Question | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class State:
     names: tuple[str, ...]  # what the bot is called
     phase: Phase = Phase.LISTEN
     epoch: int = 0
     others: int = 0
+    other_names: tuple[str, ...] = ()
     since_s: float = 0.0  # when the phase began
-    talking: tuple[tuple[str, float], ...] = ()  # who speaks now, since when
+    talking: tuple[Talker, ...] = ()  # who speaks now
     asked: Question | None = None  # being answered, or held while its speaker goes on
     waiting: tuple[Question, ...] = ()
     answered: tuple[str, float] | None = None  # whom we answered last, and when that ended
+    notice: bool = False  # what is being said is one
+    notices: tuple[str, ...] = ()  # to be said next
+    resumed: bool = False  # what is being said went on after a false alarm
+    cut: Cut | None = None
+    before: Before | None = None  # who last spoke over what is being said
+    audible_s: float = 0.0  # since when it is heard
 
     @property
     def busy(self) -> bool:
         return self.phase in {Phase.THINK, Phase.SPEAK, Phase.DUCKED}
+
+    @property
+    def heard(self) -> bool:
+        return self.phase in {Phase.SPEAK, Phase.DUCKED}
 
 
 Step = tuple[State, tuple[Effect, ...]]
@@ -87,7 +117,7 @@ Step = tuple[State, tuple[Effect, ...]]
 def step(state: State, event: Event) -> Step:
     """The next state and what is to be done, in order."""
     if isinstance(event, Stop):
-        stopped = replace(state, phase=Phase.STOPPED, epoch=state.epoch + 1, asked=None, waiting=())
+        stopped = replace(_silent(state), phase=Phase.STOPPED, epoch=state.epoch + 1, waiting=(), notices=())
         return stopped, (Interrupt(epoch=stopped.epoch, by=""), Leave(reason="stopped"))
     if state.phase is Phase.STOPPED:
         return state, ()
@@ -95,10 +125,10 @@ def step(state: State, event: Event) -> Step:
         return _while_leaving(state, event)
     handler: Callable[[State, Any], Step] = _HANDLERS[type(event)]
     state, effects = handler(state, event)
-    if state.phase in {Phase.STOPPED, Phase.LEAVING}:
+    if not state.busy or state.notice:
         return state, effects
-    state, barged = _barge_in(state, event.at_s)
-    return state, effects + barged
+    state, more = _while_others_talk(state, event.at_s)
+    return state, effects + more
 
 
 def _while_leaving(state: State, event: Event) -> Step:
@@ -110,43 +140,56 @@ def _while_leaving(state: State, event: Event) -> Step:
 
 
 def _people_changed(state: State, event: PeopleChanged) -> Step:
-    return replace(state, others=event.others), ()
+    return replace(state, others=event.others, other_names=event.other_names), ()
 
 
 def _speech_began(state: State, event: SpeechBegan) -> Step:
-    talking = (*_without(state, event.speaker), (event.speaker, event.at_s))
-    state = replace(state, talking=talking)
-    if state.phase is Phase.SPEAK:
-        return _go(state, Phase.DUCKED, event.at_s), ()
+    talker = Talker(speaker=event.speaker, since_s=event.at_s, told_s=event.at_s)
+    state = replace(state, talking=(*_without(state, event.speaker), talker), cut=None)
     if state.phase in {Phase.LISTEN, Phase.DECIDE}:
         return _go(state, Phase.CANDIDATE, event.at_s), ()
     return state, ()
 
 
+def _speech_goes_on(state: State, event: SpeechGoesOn) -> Step:
+    known = next((one for one in state.talking if one.speaker == event.speaker), None)
+    if known is None:
+        state, _ = _speech_began(state, SpeechBegan(at_s=event.at_s, speaker=event.speaker))
+        known = state.talking[-1]
+    told = replace(
+        known, told_s=event.at_s, voiced_s=event.voiced_s, silent_s=event.silent_s, text=event.text or known.text
+    )
+    return replace(state, talking=tuple(told if one is known else one for one in state.talking)), ()
+
+
 def _speech_stopped(state: State, event: SpeechStopped) -> Step:
+    stopped = next((one for one in state.talking if one.speaker == event.speaker), None)
     state = replace(state, talking=_without(state, event.speaker))
-    if state.talking:
-        return state, ()
-    if state.phase is Phase.CANDIDATE:
+    if stopped is not None and state.heard and not is_backchannel(stopped.text):
+        before = Before(speaker=event.speaker, at_s=event.at_s, voiced_s=stopped.voiced_s or 0.0)
+        state = replace(state, before=before)
+    if state.phase is Phase.CANDIDATE and not state.talking:
         return _go(state, Phase.DECIDE, event.at_s), ()
-    if state.phase is Phase.DUCKED:
-        return _go(state, Phase.SPEAK, event.at_s), ()
     return state, ()
 
 
 def _heard(state: State, event: Heard) -> Step:
     said = event.text.strip()
+    if not said or is_backchannel(said):
+        if state.before and state.before.speaker == event.speaker:
+            state = replace(state, before=None)
+        if _false_alarm(state, event):
+            return _go_on(state, event)
     if not said:
         return _resume(state, event, "no_words")
-    if says_stop(said, state.names) and (state.busy or _held(state)):
+    if says_stop(said, state.names) and (state.busy or _held(state)) and not state.notice:
         state = _interrupted(state, event.at_s, hold=False)
         return state, (Interrupt(epoch=state.epoch, by=event.speaker), Ignore(reason="stop", speaker=event.speaker))
     because = why(_remark(state, event))
     if because is Because.NOT_ADDRESSED:
         return _resume(state, event, because.value)
-    if says_goodbye(said, state.names):
-        state = replace(_go(state, Phase.LEAVING, event.at_s), epoch=state.epoch + 1, asked=None, waiting=())
-        return state, (Interrupt(epoch=state.epoch, by=event.speaker), SayGoodbye(epoch=state.epoch))
+    if _told_to_go(said, because, state.names):
+        return _leaving(state, event)
     if is_backchannel(said):
         return _resume(state, event, "backchannel")
     return _ask(state, Question(speaker=event.speaker, text=said, because=because), event.at_s)
@@ -157,36 +200,60 @@ def _chat_written(state: State, event: ChatWritten) -> Step:
     because = why(_remark(state, event)) if said else Because.NOT_ADDRESSED
     if because is Because.NOT_ADDRESSED:
         return state, (Ignore(reason=because.value, speaker=event.speaker),)
-    if says_goodbye(said, state.names):
-        state = replace(_go(state, Phase.LEAVING, event.at_s), epoch=state.epoch + 1, asked=None, waiting=())
-        return state, (Interrupt(epoch=state.epoch, by=event.speaker), SayGoodbye(epoch=state.epoch))
+    if _told_to_go(said, because, state.names):
+        return _leaving(state, event)
     return _ask(state, Question(speaker=event.speaker, text=said, because=because, written=True), event.at_s)
 
 
+def _told_to_go(said: str, because: Because, names: tuple[str, ...]) -> bool:
+    """A farewell in company is for the others unless it names us."""
+    if because is Because.REPLY:
+        return asks_to_leave(said, names)
+    return says_goodbye(said, names)
+
+
+def _leaving(state: State, event: Heard | ChatWritten) -> Step:
+    state = _go(_silent(state), Phase.LEAVING, event.at_s)
+    state = replace(state, epoch=state.epoch + 1, waiting=(), notices=())
+    return state, (Interrupt(epoch=state.epoch, by=event.speaker), SayGoodbye(epoch=state.epoch))
+
+
 def _say_asked(state: State, event: SayAsked) -> Step:
-    state = replace(_go(state, Phase.THINK, event.at_s), epoch=state.epoch + 1, asked=None)
-    return state, (Speak(text=event.text, epoch=state.epoch),)
+    """A notice waits for what is being said; another line comes before it."""
+    if event.notice and state.busy:
+        return replace(state, notices=(*state.notices, event.text)[-MAX_WAITING:]), ()
+    return _say(state, event.text, event.at_s, notice=event.notice)
+
+
+def _say(state: State, text: str, at_s: float, *, notice: bool) -> Step:
+    state = replace(_go(_silent(state), Phase.THINK, at_s), epoch=state.epoch + 1, notice=notice)
+    return state, (Speak(text=text, epoch=state.epoch, notice=notice),)
 
 
 def _playback_began(state: State, event: PlaybackBegan) -> Step:
     if event.epoch != state.epoch or state.phase is not Phase.THINK:
         return state, ()
-    return _go(state, Phase.DUCKED if state.talking else Phase.SPEAK, event.at_s), ()
+    return replace(_go(state, Phase.SPEAK, event.at_s), audible_s=event.at_s), ()
 
 
 def _playback_ended(state: State, event: PlaybackEnded) -> Step:
     if event.epoch != state.epoch or not state.busy:
         return state, ()
     answered = (state.asked.speaker, event.at_s) if state.asked else state.answered
-    state = replace(_at_rest(state, event.at_s), asked=None, answered=answered)
+    state = replace(_at_rest(_silent(state), event.at_s), answered=answered)
     return _next_waiting(state, event.at_s)
 
 
 def _tick(state: State, event: Tick) -> Step:
+    for one in state.talking:
+        if event.at_s - one.told_s >= (LOST_UNTOLD_S if one.voiced_s is None else LOST_S):
+            state, _ = _speech_stopped(state, SpeechStopped(at_s=event.at_s, speaker=one.speaker))
     waited_s = event.at_s - state.since_s
-    if state.phase is Phase.THINK and waited_s >= THINK_LIMIT_S:
-        state = replace(_at_rest(state, event.at_s), epoch=state.epoch + 1, asked=None)
-        return state, (Interrupt(epoch=state.epoch, by=""),)
+    too_long = state.heard and event.at_s - state.audible_s >= SPEAK_LIMIT_S
+    if too_long or (state.phase is Phase.THINK and waited_s >= THINK_LIMIT_S):
+        state = replace(_at_rest(_silent(state), event.at_s), epoch=state.epoch + 1)
+        state, effects = _next_waiting(state, event.at_s)
+        return state, (Interrupt(epoch=state.epoch - len(effects), by=""), *effects)
     if state.phase is Phase.DECIDE and waited_s >= WORDS_LIMIT_S:
         return _next_waiting(_at_rest(state, event.at_s), event.at_s)
     return state, ()
@@ -195,6 +262,7 @@ def _tick(state: State, event: Tick) -> Step:
 _HANDLERS: dict[type, Callable[[State, Any], Step]] = {
     PeopleChanged: _people_changed,
     SpeechBegan: _speech_began,
+    SpeechGoesOn: _speech_goes_on,
     SpeechStopped: _speech_stopped,
     Heard: _heard,
     ChatWritten: _chat_written,
@@ -208,19 +276,19 @@ _HANDLERS: dict[type, Callable[[State, Any], Step]] = {
 def _ask(state: State, question: Question, at_s: float) -> Step:
     """Answer now; a question by someone else waits for the answer being given, and one's own goes on from before."""
     before = state.asked
-    if before is not None and before.speaker == question.speaker and state.phase is not Phase.SPEAK:
+    if before is not None and before.speaker == question.speaker and not state.heard:
         question = replace(question, text=f"{before.text} {question.text}")
     elif before is not None and before.speaker != question.speaker:
         waiting = (*state.waiting, question)[-MAX_WAITING:]
         return _resume_held(replace(state, waiting=waiting), at_s)
-    elif state.busy and before is None and state.phase is not Phase.THINK:
+    elif state.notice or (before is None and state.heard):
         return replace(state, waiting=(*state.waiting, question)[-MAX_WAITING:]), ()
     return _think(state, question, at_s)
 
 
 def _think(state: State, question: Question, at_s: float) -> Step:
     was_busy = state.busy
-    state = replace(_go(state, Phase.THINK, at_s), epoch=state.epoch + 1, asked=question)
+    state = replace(_go(_silent(state), Phase.THINK, at_s), epoch=state.epoch + 1, asked=question)
     think = Think(
         question=question.text,
         speaker=question.speaker,
@@ -246,26 +314,63 @@ def _resume_held(state: State, at_s: float) -> Step:
 
 
 def _next_waiting(state: State, at_s: float) -> Step:
+    if state.notices:
+        text, *notices = state.notices
+        return _say(replace(state, notices=tuple(notices)), text, at_s, notice=True)
     if not state.waiting or state.talking:
         return state, ()
     question, *others = state.waiting
     return _think(replace(state, waiting=tuple(others)), question, at_s)
 
 
-def _barge_in(state: State, at_s: float) -> Step:
-    """Someone has spoken long enough: be silent at once. A question not yet answered is held for what follows."""
-    longest_s = max((at_s - since_s for _, since_s in state.talking), default=0.0)
-    if not state.busy or longest_s < BARGE_IN_S:
-        return state, ()
-    by = min(state.talking, key=lambda one: one[1])[0]
+def _false_alarm(state: State, event: Heard) -> bool:
+    """The words of who cut us are none, or a nod, soon enough, and nobody speaks since."""
+    cut = state.cut
+    if cut is None or cut.by != event.speaker or event.at_s - cut.at_s > RESUME_S:
+        return False
+    return not state.busy and not state.talking
+
+
+def _go_on(state: State, event: Heard) -> Step:
+    assert state.cut is not None
+    cut = state.cut
+    state = replace(_go(_silent(state), Phase.THINK, event.at_s), epoch=state.epoch + 1, asked=cut.asked, resumed=True)
+    return state, (Ignore(reason="false_alarm", speaker=event.speaker), Resume(epoch=state.epoch, resumes=cut.epoch))
+
+
+def _while_others_talk(state: State, at_s: float) -> Step:
+    """Softer, silent or as before, by what is said over ours. A question not yet answered is held for what follows."""
+    state = replace(state, talking=overlap.forgive(state.talking, at_s))
+    meaning, by = overlap.meaning(
+        state.talking, at_s, before=state.before, names=state.names, others=state.others, heard=state.heard
+    )
+    if meaning in {Meaning.NOTHING, Meaning.DUCK}:
+        return _loudness(state, at_s, softer=meaning is Meaning.DUCK)
+    cut = Cut(epoch=state.epoch, by=by, at_s=at_s, asked=state.asked)
+    may_go_on = meaning is Meaning.CUT and state.heard and not state.resumed and len(state.talking) == 1
     state = _interrupted(state, at_s, hold=state.phase is Phase.THINK)
-    return state, (Interrupt(epoch=state.epoch, by=by),)
+    if meaning is Meaning.YIELD:
+        state = replace(state, answered=None)  # what they say next is to each other
+    return replace(state, cut=cut if may_go_on else None), (Interrupt(epoch=state.epoch, by=by),)
+
+
+def _loudness(state: State, at_s: float, *, softer: bool) -> Step:
+    if softer and state.phase is Phase.SPEAK:
+        return _go(state, Phase.DUCKED, at_s), (Duck(epoch=state.epoch),)
+    if not softer and state.phase is Phase.DUCKED:
+        return _go(state, Phase.SPEAK, at_s), (Unduck(epoch=state.epoch),)
+    return state, ()
 
 
 def _interrupted(state: State, at_s: float, *, hold: bool) -> State:
     answered = (state.asked.speaker, at_s) if state.asked and not hold else state.answered
-    state = replace(state, epoch=state.epoch + 1, asked=state.asked if hold else None, answered=answered)
-    return _at_rest(state, at_s)
+    asked = state.asked if hold else None
+    return _at_rest(replace(_silent(state), epoch=state.epoch + 1, asked=asked, answered=answered), at_s)
+
+
+def _silent(state: State) -> State:
+    """Without what belongs to the thing being said."""
+    return replace(state, asked=None, notice=False, resumed=False, cut=None, before=None)
 
 
 def _held(state: State) -> bool:
@@ -282,11 +387,12 @@ def _remark(state: State, event: Heard | ChatWritten) -> Remark:
         names=state.names,
         since_answer_s=since_s,
         written=isinstance(event, ChatWritten),
+        other_names=state.other_names,
     )
 
 
-def _without(state: State, speaker: str) -> tuple[tuple[str, float], ...]:
-    return tuple(one for one in state.talking if one[0] != speaker)
+def _without(state: State, speaker: str) -> tuple[Talker, ...]:
+    return tuple(one for one in state.talking if one.speaker != speaker)
 
 
 def _at_rest(state: State, at_s: float) -> State:

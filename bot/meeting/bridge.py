@@ -65,6 +65,7 @@ class Heard:
     first_audible_s: float | None
     last_heard_s: float | None
     offset_ms: float | None
+    begun: Begun = field(default_factory=Begun)
 
 
 def heard_text(answer: Answer, heard_to: int) -> str:
@@ -216,9 +217,6 @@ class Bridge:
             await asyncio.sleep(_TICK_S)
         return self.heard(epoch)
 
-    def begun(self, epoch: int) -> Begun:
-        return self._devices.begun(epoch)
-
     def heard(self, epoch: int) -> Heard:
         answer = self.answer(epoch)
         heard_to, first_s, last_s, offset_ms = self._devices.spoken(epoch)
@@ -228,7 +226,19 @@ class Bridge:
             first_audible_s=first_s,
             last_heard_s=last_s,
             offset_ms=offset_ms,
+            begun=self._devices.begun(epoch),
         )
+
+    def heard_to(self, epoch: int) -> int:
+        """Samples of this epoch's speech that were heard (24 kHz)."""
+        return self._devices.spoken(epoch)[0]
+
+    def silent_s(self, epoch: int) -> float | None:
+        """When a cut epoch fell silent at the device (monotonic); None while it has not."""
+        return self._devices.silent_s(epoch)
+
+    def duck(self, epoch: int, *, softer: bool) -> None:
+        self._devices.duck(epoch, softer=softer)
 
     def interrupt(self, epoch: int) -> None:
         """Everything older than `epoch` is silenced at the device first, then forgotten upstream."""

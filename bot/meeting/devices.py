@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.log import get_log
-from bot.meeting.playback import DEVICE_RATE_HZ, Playback, Run, first_audible
+from bot.meeting.loudness import Loudness
+from bot.meeting.playback import DEVICE_RATE_HZ, Playback, Run, audible_span
 from connectors.base import Camera, DeviceFailed, Microphone
 
 log = get_log(__name__)
@@ -70,17 +71,26 @@ class FrameClock(Protocol):
 class Begun:
     """How one epoch's speech began at the device; `time.monotonic()` seconds."""
 
-    taken_s: float | None  # the device was given its first sample
-    leading_silence_s: float  # in front of its first audible one
-    first_frame_s: float | None  # the first frame that belongs to audible speech was on the camera
+    taken_s: float | None = None  # the device was given its first sample
+    leading_silence_s: float = 0.0  # in front of its first audible one
+    first_frame_s: float | None = None  # the first frame that belongs to audible speech was on the camera
 
 
 class Devices:
-    """Owns the thread. `put`, `interrupt` and the readers are safe from the event loop."""
+    """Owns the thread. `put`, `interrupt`, `duck` and the readers are safe from the event loop."""
 
     def __init__(
-        self, microphone: Microphone, camera: Camera, clock: FrameClock, *, on_room: Callable[[], None], kill_fd: int
+        self,
+        microphone: Microphone,
+        camera: Camera,
+        clock: FrameClock,
+        *,
+        on_room: Callable[[], None],
+        kill_fd: int,
+        monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._monotonic_s = monotonic_s
+        self._loudness = Loudness(DEVICE_RATE_HZ)
         self._microphone, self._camera, self._clock, self._on_room = microphone, camera, clock, on_room
         self._kill_fd = kill_fd
         self._lock = threading.Lock()
@@ -129,6 +139,16 @@ class Devices:
             self._left = sum(len(block.sound) for block in kept) - self._used
             self._clock.flush(epoch)
 
+    def duck(self, epoch: int, *, softer: bool) -> None:
+        """The voice of `epoch` goes on softer, or as before. Face and words go on; another epoch is never softer."""
+        with self._lock:
+            self._loudness.duck(epoch, softer=softer)
+
+    def silent_s(self, epoch: int) -> float | None:
+        """When the last audible sample of a cut epoch left the device, its fade included; None while it has not."""
+        with self._lock:
+            return self._playback.silent_s(epoch)
+
     def spoken(self, epoch: int) -> tuple[int, float | None, float | None, float | None]:
         """(samples heard at 24 kHz, first audible at, last heard at, sound against picture in ms) of one epoch."""
         with self._lock:
@@ -159,7 +179,7 @@ class Devices:
                     self.killed.set()
                     self._on_room()
                     return
-                self._step()
+                self.step()
         except DeviceFailed as error:
             self.failure = error
         finally:
@@ -173,11 +193,12 @@ class Devices:
         # End of file means the parent is gone; that ends us by other ways and is no command to be silent.
         return bool(readable) and os.read(self._kill_fd, 64) != b""
 
-    def _step(self) -> None:
+    def step(self) -> None:
+        """Ten milliseconds: the thread's one thing to do. Blocks until the microphone has room. Raises DeviceFailed."""
         sound, run = self._next()
         taken_s = time.monotonic()
         self._microphone.write(sound, epoch=run.epoch)
-        now_s = time.monotonic()
+        now_s = self._monotonic_s()
         _, device_sample = self._microphone.heard()
         with self._lock:
             self._playback.wrote(run, taken_s=taken_s)
@@ -194,7 +215,7 @@ class Devices:
         self._number = picture.number
         if picture.waiting or picture.number is None:
             return
-        shown_s = time.monotonic()
+        shown_s = self._monotonic_s()
         with self._lock:
             self._playback.showed(
                 epoch=picture.epoch,
@@ -215,7 +236,7 @@ class Devices:
             block, start = self._blocks[0], self._used
             if start == 0:
                 self._clock.append(block, starts_at=written)
-            sound = block.sound[start : start + STEP]
+            sound = self._loudness.applied(block.sound[start : start + STEP], block.epoch)
             self._used += len(sound)
             self._left -= len(sound)
             if self._used >= len(block.sound):
@@ -229,7 +250,7 @@ def _run_of(block: Block, start: int, sound: NDArray[np.int16], written: int) ->
     total = block.spoken_to - block.spoken_from
     spoken_from = block.spoken_from + min(total, start // 2)
     spoken_to = block.spoken_from + min(total, (start + len(sound)) // 2)
-    at = first_audible(sound) if spoken_to > spoken_from else None
+    span = audible_span(sound) if spoken_to > spoken_from else None
     return Run(
         device_start=written,
         length=len(sound),
@@ -237,5 +258,6 @@ def _run_of(block: Block, start: int, sound: NDArray[np.int16], written: int) ->
         media_start=block.index * len(block.sound) + start,
         spoken_from=spoken_from,
         spoken_to=spoken_to,
-        audible_at=None if at is None else written + at,
+        audible_at=None if span is None else written + span[0],
+        audible_to=None if span is None else written + span[1],
     )

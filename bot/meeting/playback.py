@@ -17,6 +17,7 @@ DEVICE_RATE_HZ = 48_000
 KEEP_EPOCHS = 16
 KEEP_RUNS = 400  # half a minute and more: far longer than any device holds
 AUDIBLE = 200  # of 32767, about -44 dBFS: quieter than this nobody hears in a meeting
+FADE = DEVICE_RATE_HZ // 50  # the microphone's ramp after a flush
 _MOST_OFFSETS = 4096
 
 
@@ -31,6 +32,7 @@ class Run:
     spoken_from: int  # 24 kHz; equal to spoken_to when the run voices no speech
     spoken_to: int
     audible_at: int | None = None  # device sample of the first audible sample of speech in the run
+    audible_to: int | None = None  # and the one after the last
 
     @property
     def device_end(self) -> int:
@@ -47,6 +49,8 @@ class Spoken:
     taken_s: float | None = None  # its first sample was about to be written to the device
     speech_at: int = 0  # that sample
     leading_silence_s: float = 0.0  # from there to the first audible one: the voice's own
+    audible_to: int = 0  # device sample after the last audible one written
+    silent_s: float | None = None  # when that one, faded, had left the device
     heard_to: int = 0  # spoken samples (24 kHz) that were heard
     offsets_ms: list[float] = field(default_factory=list)  # sound against picture, + = sound early, a value per frame
 
@@ -55,10 +59,10 @@ class Spoken:
         return statistics.median(self.offsets_ms) if self.offsets_ms else None
 
 
-def first_audible(pcm: NDArray[np.int16]) -> int | None:
-    """Index of the first sample anyone can hear, None in silence."""
+def audible_span(pcm: NDArray[np.int16]) -> tuple[int, int] | None:
+    """Index of the first sample anyone can hear and of the one after the last, None in silence."""
     loud = np.flatnonzero(np.abs(pcm.astype(np.int32)) >= AUDIBLE)
-    return int(loud[0]) if len(loud) else None
+    return (int(loud[0]), int(loud[-1]) + 1) if len(loud) else None
 
 
 class Playback:
@@ -79,11 +83,18 @@ class Playback:
         self.written = run.device_end
         if run.media_start is None:
             self.filled += run.length
+        if run.audible_to is not None:
+            spoken = self.of(run.epoch)
+            spoken.audible_to, spoken.silent_s = run.audible_to, None
 
     def of(self, epoch: int) -> Spoken:
         if epoch not in self._spoken and len(self._spoken) >= KEEP_EPOCHS:
             del self._spoken[min(self._spoken)]
         return self._spoken.setdefault(epoch, Spoken())
+
+    def silent_s(self, epoch: int) -> float | None:
+        spoken = self._spoken.get(epoch)
+        return spoken.silent_s if spoken else None
 
     def media_at(self, device_sample: int) -> int | None:
         """The media sample that `device_sample` voices; for filled-in silence the end of the media before it."""
@@ -103,6 +114,10 @@ class Playback:
             if run.spoken_to > run.spoken_from:
                 self._speech_heard(run, device_sample, now_s)
         self._reported_to = max(self._reported_to, device_sample)
+        for spoken in self._spoken.values():
+            late = device_sample - spoken.audible_to - FADE
+            if spoken.silent_s is None and spoken.audible_to and late >= 0:
+                spoken.silent_s = now_s - late / DEVICE_RATE_HZ
 
     def _speech_heard(self, run: Run, device_sample: int, now_s: float) -> None:
         spoken = self.of(run.epoch)

@@ -13,7 +13,6 @@ from typing import Any
 from bot.conversation.base import Passage
 from bot.domain.turn_record import Moments, TurnRecord, times_of
 from bot.meeting.bridge import Answer, Heard
-from bot.meeting.devices import Begun
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,8 +29,19 @@ class Question:
 
 
 @dataclass(slots=True)
+class Interruption:
+    """`onset_s`: the first voiced sample of who spoke; `decided_s`: the cut; `silent_s`: the last audible sample of
+    ours left the device. `time.monotonic()` seconds."""
+
+    by: str
+    decided_s: float
+    onset_s: float | None
+    silent_s: float | None = None
+
+
+@dataclass(slots=True)
 class Turn:
-    """One thing the bot says. `kind`: answer, notice or goodbye."""
+    """One thing the bot says. `kind`: answer, notice, line or goodbye."""
 
     epoch: int
     kind: str
@@ -44,13 +54,16 @@ class Turn:
     first_clause_s: float | None = None
     passages: list[str] = field(default_factory=list)
     generated: list[str] = field(default_factory=list)
+    clause_ends: list[int] = field(default_factory=list)  # spoken samples (24 kHz) by which each clause was said
+    first_clause: int = 0  # of the script
+    resumes: int | None = None  # the epoch of the cut turn that this one takes up
+    cut: Interruption | None = None
 
 
 def record_of(
     turn: Turn,
     heard: Heard,
     answer: Answer,
-    begun: Begun,
     *,
     start_s: float,
     known: Mapping[str, Passage],
@@ -63,10 +76,11 @@ def record_of(
     record = TurnRecord(
         epoch=turn.epoch,
         kind=turn.kind,
-        decision="answer" if turn.kind == "answer" else "say",
+        decision=_decision(turn),
         because=turn.because,
         speaker=turn.speaker,
-        written=turn.kind == "answer" and question is None,
+        written=_decision(turn) == "answer" and question is None,
+        resumes=turn.resumes,
         question=turn.question,
         heard=question.text if question else None,
         answer=generated,
@@ -78,9 +92,16 @@ def record_of(
         t0_s=round(question.last_voiced_s - start_s, 3) if question else None,
         av_offset_device_ms=_ms(heard.offset_ms),
         interrupted=heard.cut,
-        **times_of(_moments(turn, heard, answer, begun)),
+        interruption=_interruption(turn.cut, start_s) if turn.cut and heard.first_audible_s is not None else None,
+        **times_of(_moments(turn, heard, answer)),
     )
     return record.to_json()
+
+
+def _decision(turn: Turn) -> str:
+    if turn.resumes is not None:
+        return "resume"
+    return "answer" if turn.kind == "answer" else "say"
 
 
 def record_of_remark(reason: str, speaker: str, text: str, *, written: bool) -> dict[str, Any]:
@@ -90,7 +111,28 @@ def record_of_remark(reason: str, speaker: str, text: str, *, written: bool) -> 
     ).to_json()
 
 
-def _moments(turn: Turn, heard: Heard, answer: Answer, begun: Begun) -> Moments:
+def _interruption(cut: Interruption, start_s: float) -> dict[str, Any]:
+    """Seconds are on the meeting's timeline. Cut in a pause of ours, we were silent already: the latter is 0."""
+    silent_s = None if cut.silent_s is None else max(cut.silent_s, cut.decided_s)
+    return {
+        "by": cut.by,
+        "onset_s": _on_timeline(cut.onset_s, start_s),
+        "decided_s": _on_timeline(cut.decided_s, start_s),
+        "silent_s": _on_timeline(silent_s, start_s),
+        "decided_to_silence_ms": _between_ms(cut.decided_s, silent_s),
+        "onset_to_silence_ms": _between_ms(cut.onset_s, silent_s),
+    }
+
+
+def _on_timeline(at_s: float | None, start_s: float) -> float | None:
+    return None if at_s is None else round(at_s - start_s, 3)
+
+
+def _between_ms(from_s: float | None, to_s: float | None) -> float | None:
+    return None if from_s is None or to_s is None else _ms((to_s - from_s) * 1000)
+
+
+def _moments(turn: Turn, heard: Heard, answer: Answer) -> Moments:
     question = turn.heard
     return Moments(
         last_voiced_s=question.last_voiced_s if question else None,
@@ -105,10 +147,10 @@ def _moments(turn: Turn, heard: Heard, answer: Answer, begun: Begun) -> Moments:
         block_asked_s=answer.block_asked_s,
         block_first_s=answer.engine_first_s,
         block_put_s=answer.block_put_s,
-        device_taken_s=begun.taken_s,
-        leading_silence_s=begun.leading_silence_s,
+        device_taken_s=heard.begun.taken_s,
+        leading_silence_s=heard.begun.leading_silence_s,
         first_audible_s=heard.first_audible_s,
-        first_frame_s=begun.first_frame_s,
+        first_frame_s=heard.begun.first_frame_s,
     )
 
 

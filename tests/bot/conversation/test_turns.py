@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.conversation.overlap import BARGE_IN_S
 from bot.conversation.turn_events import (
     ChatWritten,
     Effect,
@@ -25,7 +26,7 @@ from bot.conversation.turn_events import (
     Think,
     Tick,
 )
-from bot.conversation.turns import BARGE_IN_S, GOODBYE_LIMIT_S, THINK_LIMIT_S, Phase, State, step
+from bot.conversation.turns import GOODBYE_LIMIT_S, THINK_LIMIT_S, Phase, State, step
 
 QUESTION = "how often should i water tomatoes"
 
@@ -133,7 +134,7 @@ def test_a_mention_in_the_chat_is_answered():
     assert [effect.written for effect in effects if isinstance(effect, Think)] == [True]
 
 
-def test_the_greeting_is_said_and_can_be_interrupted():
+def test_a_line_that_is_no_notice_can_be_interrupted():
     greeted = (SayAsked(at_s=0.0, text="Hello"), PlaybackBegan(at_s=0.5, epoch=1))
     assert play(*greeted)[1] == [Speak(text="Hello", epoch=1)]
     _, effects = play(*greeted, SpeechBegan(at_s=1.0, speaker="ann"), Tick(at_s=1.6))
@@ -184,7 +185,7 @@ def test_the_bot_never_speaks_on_through_half_a_second_of_someone_else(steps: li
     for event in history(steps):
         state, _ = step(state, event)
         if state.phase not in {Phase.STOPPED, Phase.LEAVING} and state.busy:
-            assert all(event.at_s - since_s < BARGE_IN_S for _, since_s in state.talking)
+            assert all(one.over_s(event.at_s) < BARGE_IN_S for one in state.talking)
 
 
 @settings(max_examples=80, deadline=None)

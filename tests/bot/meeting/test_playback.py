@@ -1,6 +1,6 @@
 import numpy as np
 
-from bot.meeting.playback import Playback, Run, first_audible
+from bot.meeting.playback import Playback, Run, audible_span
 
 
 def speech(start: int, *, epoch: int = 1, media: int = 0, spoken: int = 0, audible: int | None = 0) -> Run:
@@ -54,6 +54,6 @@ def test_a_frame_shown_while_its_own_sound_is_heard_has_no_offset() -> None:
     assert playback.of(1).offsets_ms == [0.0, 1.0], "+ is sound early"
 
 
-def test_silence_has_no_first_audible_sample() -> None:
-    assert first_audible(np.zeros(480, np.int16)) is None
-    assert first_audible(np.array([0, 10, -5000, 3], np.int16)) == 2
+def test_silence_has_no_audible_sample() -> None:
+    assert audible_span(np.zeros(480, np.int16)) is None
+    assert audible_span(np.array([0, 10, -5000, 3], np.int16)) == (2, 3)

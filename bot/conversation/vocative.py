@@ -1,0 +1,172 @@
+"""Is the bot called, or talked about? Rules over where its name stands in a sentence. Pure; English.
+
+A name is a call at the start ("Iris, what is mulch"), at the end ("what do you think, Iris") and between pauses. It is
+talk about the bot as a subject ("Iris said so"), an object ("ask Iris later") or an owner ("Iris's answer").
+Recognisers drop commas and mishear names: without a comma the words around decide (`calls.txt`), and a word that only
+sounds like the name counts where the rest is plainly said to someone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.conversation.terms import STOP_WORDS, edits, lines, sound_key, words_of
+
+
+class Named(StrEnum):
+    CALLED = "called"
+    MENTIONED = "mentioned"
+    NOT = "not"
+
+
+def _groups() -> dict[str, frozenset[str]]:
+    groups: dict[str, set[str]] = {}
+    for group, *words in lines("calls.txt"):
+        groups.setdefault(group.removesuffix(":"), set()).update(words)
+    return {group: frozenset(words) for group, words in groups.items()}
+
+
+_WORDS = _groups()
+_OPENERS, _GREETINGS, _ORDERS, _BEFORE_AN_OBJECT = (_WORDS[g] for g in ("openers", "greetings", "orders", "before"))
+_QUESTION_WORDS, _INVERTED, _AUXILIARIES = (_WORDS[g] for g in ("question", "inverted", "auxiliaries"))
+_SUBJECTS, _THEIRS = _WORDS["subjects"], _WORDS["theirs"]
+_PIECE = re.compile(r"[a-z0-9]+(?:'[a-z]+)?|[,.:;?!@()]|[-–—]{1,2}(?=\s)")
+_ENDS = frozenset(".?!;")
+_PAUSES = frozenset(",:-–—()")
+_TOKENS = 4  # of openers before a name that still opens a sentence
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Place:
+    """Where a name stands in its sentence: the words around it and whether a pause parts them."""
+
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    pause_before: bool
+    pause_after: bool
+    asked: bool  # the sentence ends with a question mark
+
+
+def named(text: str, names: Sequence[str], *, written: bool = False) -> Named:
+    """The strongest of what every sentence says. Who writes a name spells it, so nothing misheard counts then."""
+    found = Named.NOT
+    for sentence in _sentences(text):
+        for name in sorted(names, key=len, reverse=True):
+            for place in _places(sentence, tuple(words_of(name))):
+                if _calls(place):
+                    return Named.CALLED
+                found = Named.MENTIONED
+        if "@" in sentence and any(_at(sentence, words_of(name)) for name in names):
+            return Named.CALLED
+        if not written and found is Named.NOT and any(_called_misheard(sentence, name) for name in names):
+            return Named.CALLED
+    return found
+
+
+def is_misheard(word: str, name: str) -> bool:
+    """Sounds the same and is spelled nearly so. Vowels at the start are one to a recogniser."""
+    if len(name) < 4 or word in STOP_WORDS or word == name:
+        return False
+    if word[:1] != name[:1] and not (word[:1] in "aei" and name[:1] in "aeiou"):
+        return False
+    return sound_key(word).replace("C", "s") == sound_key(name).replace("C", "s") and edits(word, name) <= 1
+
+
+def _sentences(text: str) -> list[list[str]]:
+    """Pieces, words and marks, of each sentence; the mark that ends it stays."""
+    said = re.sub(r"(\w)' ", r"\1's ", text.lower().replace("’", "'"))  # an owner whose name ends in s
+    sentences: list[list[str]] = [[]]
+    for piece in _PIECE.findall(said):
+        sentences[-1].append(piece)
+        if piece in _ENDS:
+            sentences.append([])
+    return [one for one in sentences if one]
+
+
+def _places(sentence: list[str], name: tuple[str, ...]) -> list[_Place]:
+    found = []
+    for at in range(len(sentence) - len(name) + 1):
+        end = at + len(name)
+        if name and tuple(sentence[at:end]) == name:
+            found.append(_place(sentence, at, end))
+    return found
+
+
+def _place(sentence: list[str], at: int, end: int) -> _Place:
+    return _Place(
+        before=tuple(piece for piece in sentence[:at] if piece[0].isalnum()),
+        after=tuple(piece for piece in sentence[end:] if piece[0].isalnum()),
+        pause_before=at > 0 and sentence[at - 1] in _PAUSES,
+        pause_after=end < len(sentence) and sentence[end] in _PAUSES,
+        asked=sentence[-1] == "?",
+    )
+
+
+def _at(sentence: list[str], name: list[str]) -> bool:
+    return any(sentence[i] == "@" and sentence[i + 1 : i + 1 + len(name)] == name for i in range(len(sentence)))
+
+
+def _calls(place: _Place) -> bool:
+    opens = len(place.before) <= _TOKENS and all(word in _OPENERS for word in place.before)
+    if not place.after:
+        return not place.before or place.pause_before or opens or place.before[-1] not in _BEFORE_AN_OBJECT
+    if opens and not _to_someone(place.before):
+        return place.pause_after or not _goes_on_about(place)
+    if place.pause_before and place.pause_after:
+        return not _goes_on_about(place) or place.before[-1] not in {"and", "or"}
+    if place.pause_before or (place.before and place.before[-1] not in _BEFORE_AN_OBJECT):
+        return _to_you(place.after)
+    return False
+
+
+def _to_someone(before: tuple[str, ...]) -> bool:
+    """Openers that make the name an object: "tell Iris", "thanks ... and Iris"."""
+    return bool(before) and before[-1] in {"tell", "and", "but", "excuse"} and before[-1] in _BEFORE_AN_OBJECT
+
+
+def _goes_on_about(place: _Place) -> bool:
+    """Whether the words after a name make it the one who does something."""
+    first, *rest = place.after
+    if first in _AUXILIARIES:
+        if not rest:
+            return True
+        return not (rest[0] in _SUBJECTS or (rest[0] in {"the", "a", "an"} and place.asked))
+    return first in _THEIRS and not (first in {"and", "but"} and bool(rest) and rest[0] in _QUESTION_WORDS)
+
+
+def _to_you(after: tuple[str, ...]) -> bool:
+    """Words one says to someone: a question to "you", an order, a question word."""
+    if after[0] in _QUESTION_WORDS or after[0] in _ORDERS:
+        return True
+    return (after[0] in _AUXILIARIES or after[0] in _INVERTED) and len(after) > 1 and after[1] == "you"
+
+
+def _called_misheard(sentence: list[str], name: str) -> bool:
+    """A word like the name, first or last, where the rest is plainly said to someone."""
+    words = [piece for piece in sentence if piece[0].isalnum()]
+    whole = "".join(words_of(name))
+    for at in range(min(3, len(words))):
+        opens = all(word in _OPENERS for word in words[:at])
+        for width in (1, 2):
+            rest = words[at + width :]
+            if opens and rest and _like(words[at : at + width], whole) and _follows_a_call(words[:at], rest):
+                return True
+    if len(words) < 3 or not is_misheard(words[-1], whole) or words[-2] in _BEFORE_AN_OBJECT:
+        return False
+    return words[0] in _QUESTION_WORDS | _AUXILIARIES | _INVERTED or "you" in words or sentence[-1] == "?"
+
+
+def _like(words: list[str], name: str) -> bool:
+    if len(words) == 1:
+        return is_misheard(words[0], name)
+    joined = "".join(words)
+    return len(words) == 2 and (joined == name or (sound_key(joined) == sound_key(name) and edits(joined, name) <= 3))
+
+
+def _follows_a_call(before: list[str], rest: list[str]) -> bool:
+    asks = rest[0] in _QUESTION_WORDS or rest[0] in _ORDERS or rest[0] in _INVERTED
+    inverted = rest[0] in _AUXILIARIES and len(rest) > 1 and rest[1] in _SUBJECTS
+    return asks or inverted or (bool(before) and before[0] in _GREETINGS and rest[0] not in _THEIRS | _AUXILIARIES)

@@ -1,0 +1,162 @@
+"""Situations of address as data, played through the real machine on a virtual clock.
+
+A line is [second, who, "says" | "writes", text, for us], or [second, who, "joins" | "leaves"]; `null` where a person
+would accept both. The bot's answers begin after a second and last four, unless something ends them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from bot.conversation.turn_events import (
+    ChatWritten,
+    Effect,
+    Event,
+    Heard,
+    Interrupt,
+    Leave,
+    PeopleChanged,
+    PlaybackBegan,
+    PlaybackEnded,
+    SayGoodbye,
+    SpeechBegan,
+    SpeechGoesOn,
+    SpeechStopped,
+    Think,
+    Tick,
+)
+from bot.conversation.turns import State, step
+
+TICK_S = 0.05
+WORD_S = 0.35
+PAUSE_S = 0.5  # silence that ends a stretch
+WORDS_LATER_S = 0.15
+THINKING_S = 1.0
+ANSWER_S = 4.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    at_s: float
+    who: str
+    how: str
+    text: str
+    for_us: bool | None
+
+
+@dataclass
+class Score:
+    """Lines that were for us and those that were not; `wrong` says which went wrong."""
+
+    ours: int = 0
+    others: int = 0
+    missed: list[str] = field(default_factory=list)
+    false: list[str] = field(default_factory=list)
+
+    @property
+    def missed_share(self) -> float:
+        return len(self.missed) / self.ours
+
+    @property
+    def false_share(self) -> float:
+        return len(self.false) / self.others
+
+    def __str__(self) -> str:
+        return (
+            f"false-speak {len(self.false)} of {self.others} ({self.false_share:.1%}), "
+            f"missed {len(self.missed)} of {self.ours} ({self.missed_share:.1%})"
+        )
+
+
+def situations(name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(Path(__file__).with_name(f"{name}.json").read_text("utf-8"))
+    return found
+
+
+def score(name: str) -> Score:
+    told = Score()
+    for situation in situations(name):
+        for line, answered in play(situation):
+            what = f"{situation['about']}: {line.who}: {line.text}"
+            told.ours += line.for_us is True
+            told.others += line.for_us is False
+            if line.for_us is True and not answered:
+                told.missed.append(what)
+            if line.for_us is False and answered:
+                told.false.append(what)
+    return told
+
+
+def play(situation: dict[str, Any]) -> Iterator[tuple[Line, bool]]:
+    """Each thing said or written, and whether the bot took it for itself."""
+    room = _Room(situation["people"], tuple(situation.get("names", ["Iris"])))
+    for at_s, who, how, *rest in situation["lines"]:
+        room.until(at_s)
+        if how in {"joins", "leaves"}:
+            room.people_changed(who, how)
+            continue
+        line = Line(at_s=at_s, who=who, how=how, text=rest[0], for_us=rest[1])
+        yield line, room.takes(line)
+
+
+class _Room:
+    def __init__(self, people: list[str], names: tuple[str, ...]) -> None:
+        self.state = State(names=names)
+        self.people = list(people)
+        self.now_s = 0.0
+        self.due: list[Event] = []
+        self._tell_people()
+
+    def people_changed(self, who: str, how: str) -> None:
+        self.people.append(who) if how == "joins" else self.people.remove(who)
+        self._tell_people()
+
+    def _tell_people(self) -> None:
+        self._apply(PeopleChanged(at_s=self.now_s, others=len(self.people), other_names=tuple(self.people)))
+
+    def until(self, at_s: float) -> None:
+        while self.now_s < at_s:
+            self.now_s += TICK_S
+            for event in [one for one in self.due if one.at_s <= self.now_s]:
+                self.due.remove(event)
+                self._apply(replace(event, at_s=self.now_s))
+            self._apply(Tick(at_s=self.now_s))
+
+    def takes(self, line: Line) -> bool:
+        if line.how == "writes":
+            return self._taken(self._apply(ChatWritten(at_s=self.now_s, speaker=line.who, text=line.text)))
+        self._speaks(line)
+        effects = self._apply(Heard(at_s=self.now_s, speaker=line.who, text=line.text))
+        return self._taken(effects)
+
+    def _speaks(self, line: Line) -> None:
+        began_s, words = self.now_s, line.text.split()
+        self._apply(SpeechBegan(at_s=began_s, speaker=line.who))
+        for count in range(1, 1 + round(len(words) * WORD_S / 0.1)):
+            self.until(began_s + count * 0.1)
+            so_far = " ".join(words[: int(count * 0.1 / WORD_S)])
+            goes_on = SpeechGoesOn(at_s=self.now_s, speaker=line.who, voiced_s=count * 0.1, silent_s=0.0, text=so_far)
+            self._apply(goes_on)
+        self.until(self.now_s + PAUSE_S)
+        self._apply(SpeechStopped(at_s=self.now_s, speaker=line.who))
+        self.until(self.now_s + WORDS_LATER_S)
+
+    def _apply(self, event: Event) -> tuple[Effect, ...]:
+        self.state, effects = step(self.state, event)
+        for effect in effects:
+            if isinstance(effect, Interrupt | Leave):
+                self.due = []
+            elif isinstance(effect, Think | SayGoodbye):
+                self.due += [
+                    PlaybackBegan(at_s=self.now_s + THINKING_S, epoch=effect.epoch),
+                    PlaybackEnded(at_s=self.now_s + THINKING_S + ANSWER_S, epoch=effect.epoch),
+                ]
+        return effects
+
+    @staticmethod
+    def _taken(effects: tuple[Effect, ...]) -> bool:
+        return any(isinstance(effect, Think | SayGoodbye) for effect in effects)
