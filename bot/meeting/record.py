@@ -32,10 +32,12 @@ Write = Callable[[Session], Awaitable[Any]]
 class Recorder:
     """One bot's pen. `run` is the writing task; without it `flush` would never return."""
 
-    def __init__(self, database: Database, *, bot_id: str, attempt: int, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, *, bot_id: str, attempt: int, clock: Clock, most_remarks: int = MOST_REMARKS
+    ) -> None:
         self._database, self._bot_id, self._attempt, self._clock = database, bot_id, attempt, clock
         self._queue: asyncio.Queue[Write] = asyncio.Queue(_MOST_QUEUED)
-        self._remarks = 0
+        self._remarks_left = most_remarks
 
     async def run(self) -> None:
         """Write what is queued, in order, until cancelled. A database that is away is waited for; Fenced is raised."""
@@ -121,9 +123,9 @@ class Recorder:
         self._keep(epoch, record)
 
     def remark(self, record: dict[str, Any]) -> None:
-        """The record of something the bot did not answer; so many of one stay are kept."""
-        if self._remarks < MOST_REMARKS:
-            self._remarks += 1
+        """The record of something the bot did not answer; so many of one stay are kept and counted."""
+        if self._remarks_left > 0:
+            self._remarks_left -= 1
             self._keep(None, record)
 
     def _keep(self, epoch: int | None, record: dict[str, Any]) -> None:
