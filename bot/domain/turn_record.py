@@ -37,7 +37,7 @@ STAGES: tuple[tuple[str, str], ...] = (  # in order of time; each ends when the 
 OVERHEAD: tuple[tuple[str, str], ...] = (
     ("hearing", "from the sample that made the silence long enough until that was known here"),
     ("words", "from the recogniser's answer until it was taken up"),
-    ("decide", "from the words to the decision"),
+    ("decide", "from the words, or from the end of what held it up, to the decision"),
     ("publish", "from the engine's block to the device's queue: size, rate, badge"),
     ("device", "from the device's queue to the ear: what the virtual microphone holds"),
 )
@@ -118,6 +118,7 @@ class Moments:
     ended_s: float | None = None  # that was known here
     recognising_s: float | None = None  # a duration: the recogniser's own
     words_s: float | None = None
+    released_s: float | None = None  # what the decision waited for was there: the words, or the end of others' speech
     decided_s: float | None = None
     first_token_s: float | None = None
     first_clause_s: float | None = None
@@ -170,7 +171,7 @@ def overhead_of(moments: Moments) -> dict[str, float]:
     spans: dict[str, tuple[float | None, float | None]] = {
         "hearing": (moments.silence_s, moments.ended_s),
         "words": ((moments.ended_s or 0.0) + (moments.recognising_s or 0.0) if known else None, moments.words_s),
-        "decide": (moments.words_s, moments.decided_s),
+        "decide": (moments.words_s if moments.released_s is None else moments.released_s, moments.decided_s),
         "publish": (moments.block_first_s, moments.block_put_s),
         "device": (None if taken_s is None else taken_s + moments.leading_silence_s, audible_s),
     }

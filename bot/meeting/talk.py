@@ -63,6 +63,7 @@ class Talk:
         self._started: dict[str, float] = {}  # when each stream's last stretch began, monotonic
         self._ended: dict[str, tuple[float, float]] = {}  # when its end was told, and when the deciding sample was
         self._questions: dict[str, Question] = {}
+        self._event_s = 0.0  # when the machine was last told something, monotonic
         start_s = parts.connector.timeline_start_s
         self._minutes = Minutes(recorder, roster, known, name=character.name, start_s=start_s, models=parts.models)
         self._speaking = Speaking(
@@ -171,6 +172,7 @@ class Talk:
     def _apply(self, event: Event) -> None:
         if not self._open:
             return
+        self._event_s = time.monotonic()
         self._state, effects = turns.step(self._state, event)
         for effect in effects:
             if isinstance(effect, Ignore) and isinstance(event, turn_events.Heard | turn_events.ChatWritten):
@@ -210,6 +212,7 @@ class Talk:
             question=effect.question,
             because=effect.because.value,
             heard=None if effect.written else self._questions.get(effect.speaker),
+            released_s=self._event_s,
         )
 
     async def _answer(self, turn: Turn) -> AsyncGenerator[Clause, None]:

@@ -49,6 +49,7 @@ class Turn:
     question: str = ""
     because: str = ""
     heard: Question | None = None
+    released_s: float | None = None  # the event came that let it begin
     began_s: float = 0.0
     first_token_s: float | None = None  # where a language model streams
     first_clause_s: float | None = None
@@ -140,6 +141,7 @@ def _moments(turn: Turn, heard: Heard, answer: Answer) -> Moments:
         ended_s=question.ended_s if question else None,
         recognising_s=question.recognising_s if question else None,
         words_s=question.words_s if question else None,
+        released_s=turn.released_s,
         decided_s=turn.began_s,
         first_token_s=turn.first_token_s,
         first_clause_s=turn.first_clause_s,

@@ -55,6 +55,12 @@ def test_overhead_is_neither_models_nor_silence_nor_the_wait_for_the_next_frame(
     assert times["wait_for_frame_ms"] == 108.0, "40 ms before the block was asked for, 68 ms in the device's queue"
 
 
+def test_a_decision_held_up_by_others_speech_is_no_overhead() -> None:
+    held = replace(TURN, released_s=T0 + 0.9, decided_s=T0 + 0.902)
+    assert times_of(held)["overhead_parts_ms"]["decide"] == pytest.approx(2.0)
+    assert times_of(held)["stages_ms"]["decide"] == pytest.approx(299.0)
+
+
 def test_a_block_already_asked_for_is_not_waited_for_before_it_is_asked() -> None:
     assert times_of(replace(TURN, block_asked_s=T0 + 1.0))["wait_for_frame_ms"] == 68.0
 
