@@ -60,8 +60,9 @@ class Talk:
         self._bridge = bridge
         self._names = (character.name, *character.aliases)
         self._state = turns.State(names=self._names)
-        self._started: dict[str, float] = {}  # when each stream's last stretch began, monotonic
-        self._ended: dict[str, tuple[float, float]] = {}  # when its end was told, and when the deciding sample was
+        self._started: dict[str, float] = {}  # when each stream's last stretch began and ended, monotonic
+        self._ended: dict[str, float] = {}
+        self._silent: dict[str, float] = {}  # when the sample was spoken that made its silence long enough
         self._questions: dict[str, Question] = {}
         self._event_s = 0.0  # when the machine was last told something, monotonic
         start_s = parts.connector.timeline_start_s
@@ -100,7 +101,8 @@ class Talk:
             case SpeechGoesOn():
                 self._apply(self._going_on(event))
             case SpeechEnded():
-                self._ended[event.stream] = time.monotonic(), self._monotonic_s(event.decided_sample)
+                self._ended[event.stream] = time.monotonic()
+                self._silent[event.stream] = self._monotonic_s(event.decided_sample)
                 self._apply(turn_events.SpeechStopped(at_s=self._now_s(), speaker=event.stream))
             case Utterance():
                 self._on_words(event)
@@ -118,14 +120,13 @@ class Talk:
 
     def _on_words(self, said: Utterance) -> None:
         now_s = time.monotonic()
-        ended_s, silence_s = self._ended.get(said.stream, (now_s, None))
         self._questions[said.stream] = Question(
             text=said.text,
             readings=said.alternatives,
             last_voiced_s=self._monotonic_s(said.end_sample),
-            ended_s=ended_s,
+            ended_s=self._ended.get(said.stream, now_s),
             words_s=now_s,
-            silence_s=silence_s,
+            silence_s=self._silent.get(said.stream),
             recognising_s=said.recognised_s,
         )
         self._minutes.others_said(said)
