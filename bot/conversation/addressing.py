@@ -61,10 +61,12 @@ _EVERYONE = frozenset({"all", "everyone", "everybody", "guys", "folks", "team", 
 
 
 def _for_others(remark: Remark) -> bool:
-    """It names someone else, speaks to all, or speaks of the bot: a reply to us does none of it."""
+    """It names someone else, speaks to all or of the bot, or is a farewell: a reply to us does none of it."""
     words = words_of(remark.text)
     firsts = {first_name(name) for name in remark.other_names} - {first_name(name) for name in remark.names}
     if any(word.removesuffix("'s") in firsts - STOP_WORDS - {""} for word in words):
+        return True
+    if says_goodbye(remark.text, remark.names) and not asks_to_leave(remark.text, remark.names):
         return True
     to_all = bool(_EVERYONE.intersection(words[:4])) and words[:1] != ["are"]
     return to_all or named(remark.text, remark.names) is Named.MENTIONED

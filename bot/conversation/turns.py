@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.conversation import overlap
-from bot.conversation.addressing import Because, Remark, asks_to_leave, is_backchannel, says_goodbye, says_stop, why
+from bot.conversation.addressing import Because, Remark, is_backchannel, says_goodbye, says_stop, why
 from bot.conversation.overlap import Before, Meaning, Talker
 from bot.conversation.turn_events import (
     ChatWritten,
@@ -188,7 +188,7 @@ def _heard(state: State, event: Heard) -> Step:
     because = why(_remark(state, event))
     if because is Because.NOT_ADDRESSED:
         return _resume(state, event, because.value)
-    if _told_to_go(said, because, state.names):
+    if says_goodbye(said, state.names):
         return _leaving(state, event)
     if is_backchannel(said):
         return _resume(state, event, "backchannel")
@@ -200,16 +200,9 @@ def _chat_written(state: State, event: ChatWritten) -> Step:
     because = why(_remark(state, event)) if said else Because.NOT_ADDRESSED
     if because is Because.NOT_ADDRESSED:
         return state, (Ignore(reason=because.value, speaker=event.speaker),)
-    if _told_to_go(said, because, state.names):
+    if says_goodbye(said, state.names):
         return _leaving(state, event)
     return _ask(state, Question(speaker=event.speaker, text=said, because=because, written=True), event.at_s)
-
-
-def _told_to_go(said: str, because: Because, names: tuple[str, ...]) -> bool:
-    """A farewell in company is for the others unless it names us."""
-    if because is Because.REPLY:
-        return asks_to_leave(said, names)
-    return says_goodbye(said, names)
 
 
 def _leaving(state: State, event: Heard | ChatWritten) -> Step:
@@ -255,7 +248,9 @@ def _tick(state: State, event: Tick) -> Step:
         state, effects = _next_waiting(state, event.at_s)
         return state, (Interrupt(epoch=state.epoch - len(effects), by=""), *effects)
     if state.phase is Phase.DECIDE and waited_s >= WORDS_LIMIT_S:
-        return _next_waiting(_at_rest(state, event.at_s), event.at_s)
+        return _resume_held(state, event.at_s)
+    if state.phase is Phase.LISTEN and state.notices:
+        return _next_waiting(state, event.at_s)
     return state, ()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,10 +109,9 @@ class Playback:
 
     def heard(self, device_sample: int, now_s: float) -> None:
         """The device now plays `device_sample`: account for every run it passed since the last call."""
-        for run in self._runs:
-            if run.device_end <= self._reported_to or run.device_start > device_sample:
-                continue
-            if run.spoken_to > run.spoken_from:
+        new = list(takewhile(lambda run: run.device_end > self._reported_to, reversed(self._runs)))
+        for run in reversed(new):
+            if run.device_start <= device_sample and run.spoken_to > run.spoken_from:
                 self._speech_heard(run, device_sample, now_s)
         self._reported_to = max(self._reported_to, device_sample)
         for spoken in self._spoken.values():

@@ -80,10 +80,11 @@ class Speaking:
         """What is older than `epoch` falls silent and is recorded as far as it was heard."""
         decided_s = time.monotonic()
         self._bridge.interrupt(epoch)
-        for older, (turn, _, task) in self._now.items():
+        for older, (turn, script, task) in self._now.items():
             if older < epoch:
                 if by and turn.cut is None:
                     turn.cut = Interruption(by=by, decided_s=decided_s, onset_s=onset_s)
+                    self._keep(turn, script)
                 task.cancel()
 
     async def until_over(self, epoch: int, *, timeout_s: float) -> None:
@@ -139,19 +140,16 @@ class Speaking:
 
     def _end(self, turn: Turn, script: Script, heard: Heard, *, over: bool) -> None:
         self._minutes.we_said(turn, heard)
-        if over or turn.cut is None or heard.first_audible_s is None:
+        if over or turn.cut is None:
             script.close()
+        if over or turn.cut is None or heard.first_audible_s is None:
             self._minutes.turn_over(turn, heard, self._bridge.answer(turn.epoch))
             return
-        self._keep(turn, script)
         settling = asyncio.create_task(self._settle(turn, heard), name=f"silence of turn {turn.epoch}")
         self._settling.add(settling)
         settling.add_done_callback(self._settling.discard)
 
     def _keep(self, turn: Turn, script: Script) -> None:
-        if any(epoch > turn.epoch for epoch in self._now):  # something else is said already
-            script.close()
-            return
         self._drop_kept()
         self._kept = (turn, script)
         asyncio.get_running_loop().call_later(KEPT_S, self._forget, turn)

@@ -39,6 +39,7 @@ log = get_log(__name__)
 
 TICK_S = 0.05
 GOODBYE_TIMEOUT_S = 6.0
+ONSET_S = 3.0  # words come at most so long after their stretch, where they matter
 SORRY = "I'm sorry, I can't answer that right now."
 _LEAVE_REASONS = {"goodbye": "said_goodbye", "stopped": "killed"}
 
@@ -108,6 +109,13 @@ class Talk:
                 self._on_words(event)
             case _:
                 assert_never(event)
+
+    def _onset_s(self, stream: str) -> float | None:
+        """When the stretch began that is spoken now or was just now; None for who wrote, or spoke long ago."""
+        started_s, ended_s = self._started.get(stream), self._ended.get(stream, -1.0)
+        if started_s is None or (ended_s > started_s and time.monotonic() - ended_s > ONSET_S):
+            return None
+        return started_s
 
     def _going_on(self, event: SpeechGoesOn) -> turn_events.SpeechGoesOn:
         return turn_events.SpeechGoesOn(
@@ -197,7 +205,7 @@ class Talk:
             case Duck() | Unduck():
                 self._bridge.duck(effect.epoch, softer=isinstance(effect, Duck))
             case Interrupt():
-                self._speaking.interrupt(effect.epoch, by=effect.by, onset_s=self._started.get(effect.by))
+                self._speaking.interrupt(effect.epoch, by=effect.by, onset_s=self._onset_s(effect.by))
             case Ignore():
                 log.debug("speech ignored", reason=effect.reason)
             case Leave():

@@ -15,21 +15,25 @@ is this a real person | is this a bot | who are you | what are you | what are yo
 wait, are you just a recording? | are you even alive | Iris are you an artificial intelligence or not
 is Iris a real person? | tell me, are you a human? | aren't you a robot | are you a deepfake | you are an AI, right?
 is there a real person behind this | are you flesh and blood | honestly, are you human?
-""".replace("\n", " | ").strip(" |").split(" | ")
+"""
 OTHERS = """
 are you sure about that | are you really certain | what are you growing | who are you going to call
 is this a real rose | are you a fan of compost | do real people eat this | are you there | what machine do I need
 can a robot mow the lawn | is it human to forget to water | are you able to hear a person behind me | what is an AI
 are you saying that people should wait | is this a machine i can rent | you are right
-""".replace("\n", " | ").strip(" |").split(" | ")
+"""
 
 
-@pytest.mark.parametrize("said", ASKED)
+def questions(text: str) -> list[str]:
+    return text.strip().replace("\n", " | ").split(" | ")
+
+
+@pytest.mark.parametrize("said", questions(ASKED))
 def test_asked_what_it_is_the_bot_says_an_ai(said: str) -> None:
     answer = what_am_i(said, names=NAMES)
     assert answer is not None and "I'm Iris, an AI assistant" in answer and "not a human" in answer
 
 
-@pytest.mark.parametrize("said", OTHERS)
+@pytest.mark.parametrize("said", questions(OTHERS))
 def test_other_questions_go_to_the_mind(said: str) -> None:
     assert what_am_i(said, names=NAMES) is None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bot.conversation.base import Clause, Said
-from bot.hearing.base import HearingEvent, SpeechEnded, SpeechStarted, Utterance
+from bot.hearing.base import HearingEvent, SpeechEnded, SpeechGoesOn, SpeechStarted, Utterance
 from bot.voice.base import RATE_HZ, Mark, SpokenClause
 from connectors.base import Capabilities
 from engine.api import AvBlock, Pcm, SpeechTiming, VideoFormat
@@ -119,6 +119,17 @@ class ScriptedEars:
 
     def begins(self, stream: str) -> None:
         self.queue.put_nowait(SpeechStarted(stream=stream, start_sample=0))
+
+    def goes_on(self, stream: str, voiced_s: float, silent_s: float = 0.0, text: str = "") -> None:
+        told = SpeechGoesOn(
+            stream=stream,
+            start_sample=0,
+            at_sample=round((voiced_s + silent_s) * 16_000),
+            voiced_samples=round(voiced_s * 16_000),
+            silent_samples=round(silent_s * 16_000),
+            text=text,
+        )
+        self.queue.put_nowait(told)
 
     def said(self, stream: str, text: str) -> None:
         self.queue.put_nowait(SpeechEnded(stream=stream, start_sample=0, end_sample=16_000, decided_sample=24_000))

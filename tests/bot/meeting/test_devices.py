@@ -93,6 +93,23 @@ def test_after_an_interruption_no_old_sound_or_frame_leaves(
     assert devices.spoken(1)[0] < 3 * BLOCK // 2
 
 
+def test_a_ducked_answer_goes_on_softer_and_a_cut_one_tells_when_it_fell_silent(
+    parts: tuple[Devices, SteppedMicrophone, ListCamera],
+) -> None:
+    devices, microphone, camera = parts
+    for index in range(3):
+        devices.put(block(index, epoch=1))
+    microphone.advance(10)
+    devices.duck(1, softer=True)
+    before, shown = len(microphone.sound), len(camera.shown)
+    microphone.advance(10)
+    assert {int(step.max()) for step in microphone.sound[before + 5 :]} == {1250}
+    assert len(camera.shown) > shown and devices.silent_s(1) is None
+    devices.interrupt(2)
+    microphone.advance(8)
+    assert devices.silent_s(1) is not None
+
+
 def test_the_kill_pipe_silences_for_good(
     parts: tuple[Devices, SteppedMicrophone, ListCamera], kill_pipe: tuple[int, int]
 ) -> None:

@@ -72,7 +72,7 @@ async def test_an_answer_is_heard_whole_and_kept_with_its_times(room: Room) -> N
 
 
 async def test_what_is_cut_is_kept_as_far_as_it_was_heard(room: Room) -> None:
-    room.mind.answers = [" ".join(f"word{n}" for n in range(60))]
+    room.mind.answers = [" ".join(f"word{n}" for n in range(120))]
     room.ears.begins("p1")
     room.ears.said("p1", "what about soil")
     await eventually(lambda: any(step.any() for step in room.connector.microphone.sound))
@@ -83,6 +83,76 @@ async def test_what_is_cut_is_kept_as_far_as_it_was_heard(room: Room) -> None:
     assert 0 < len(turn["answer_heard"]) < len(turn["answer"])
     own = room.recorder.segments[-1]
     assert own["own"] and own["cut"] and own["text"] == turn["answer_heard"]
+
+
+def loud_steps(room: Room) -> int:
+    return sum(bool(step.any()) for step in room.connector.microphone.sound)
+
+
+async def speaking(room: Room, answer: str, *, steps: int = 60) -> None:
+    """The bot is heard saying `answer`, for as many steps of ten milliseconds."""
+    room.mind.answers = [answer]
+    room.ears.begins("p1")
+    room.ears.said("p1", "what about soil")
+    await eventually(lambda: loud_steps(room) > steps)
+
+
+async def test_an_interruption_is_recorded_with_who_and_when_it_was_silent(room: Room) -> None:
+    await speaking(room, " ".join(f"word{n}" for n in range(120)))
+    room.ears.begins("p1")
+    room.ears.goes_on("p1", 0.6, text="so about the")
+    await eventually(lambda: room.recorder.turns)
+    cut = room.recorder.turns[0]["interruption"]
+    assert cut["by"] == "p1" and cut["onset_s"] == 0.0 and cut["decided_s"] <= cut["silent_s"]
+    assert cut["onset_to_silence_ms"] >= cut["decided_to_silence_ms"] >= 0
+
+
+async def test_an_answer_cut_by_nothing_goes_on_from_the_clause_not_heard_whole(room: Room) -> None:
+    clauses = [f"a{n} b{n}" for n in range(60)]
+    await speaking(room, "|".join(clauses))
+    room.ears.begins("p1")
+    room.ears.goes_on("p1", 0.6)
+    room.ears.said("p1", "")
+    await eventually(lambda: room.recorder.turns)
+    loud = loud_steps(room)
+    await eventually(lambda: loud_steps(room) > loud + 20)
+    room.ears.begins("p1")
+    room.ears.goes_on("p1", 0.6)
+    await eventually(lambda: len(room.recorder.turns) == 2)
+    first, second = room.recorder.turns
+    assert first["interrupted"] and second["resumes"] == first["epoch"] and len(room.mind.asked) == 1
+    heard = len(first["answer_heard"].split())
+    assert second["answer"].split()[0] in {f"a{n}" for n in ((heard - 1) // 2, heard // 2, (heard + 1) // 2)}
+
+
+async def test_a_nod_makes_the_voice_softer_and_loud_again(room: Room) -> None:
+    await speaking(room, " ".join(f"word{n}" for n in range(120)))
+    sound = room.connector.microphone.sound
+    room.ears.begins("p1")
+    room.ears.goes_on("p1", 0.2)
+    await eventually(lambda: sound[-1].max() == 1000)
+    room.ears.goes_on("p1", 0.3, silent_s=0.3, text="mhm")
+    room.ears.said("p1", "mhm")
+    await eventually(lambda: sound[-1].max() == 4000)
+    assert not room.recorder.turns
+
+
+@pytest.mark.slow
+async def test_what_it_is_the_bot_says_itself_whatever_the_mind(room: Room) -> None:
+    room.mind.answers = ["I am as human as you are."]
+    room.ears.begins("p1")
+    room.ears.said("p1", "Iris, are you a real person?")
+    await eventually(lambda: room.recorder.turns)
+    assert room.recorder.turns[0]["answer_heard"] == "I'm Iris, an AI assistant, not a human." and not room.mind.asked
+
+
+@pytest.mark.slow
+async def test_a_notice_is_heard_whole_though_people_talk(room: Room) -> None:
+    await room.talk.give_notice()
+    room.ears.begins("p1")
+    room.ears.goes_on("p1", 0.9, text="stop stop")
+    await eventually(lambda: [kind for kind, _ in room.recorder.notes if kind == "disclosure.spoken"])
+    assert not dict(room.recorder.notes)["disclosure.spoken"]["cut"]
 
 
 async def test_the_notice_is_spoken_written_and_recorded(room: Room) -> None:
@@ -110,7 +180,7 @@ async def test_in_company_the_bot_answers_only_when_it_is_meant(room: Room) -> N
 
 
 async def test_a_line_that_must_be_said_cuts_the_answer_and_comes_after_it(room: Room) -> None:
-    room.mind.answers = [" ".join(f"word{n}" for n in range(60))]
+    room.mind.answers = [" ".join(f"word{n}" for n in range(120))]
     room.ears.begins("p1")
     room.ears.said("p1", "what about soil")
     await eventually(lambda: sum(bool(step.any()) for step in room.connector.microphone.sound) > 100)
