@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.log import get_log
+from bot.meeting.own_voice import Sounded
 from bot.meeting.playback import DEVICE_RATE_HZ, Playback, Run, first_audible
 from connectors.base import Camera, DeviceFailed, Microphone
 
@@ -27,6 +28,7 @@ log = get_log(__name__)
 STEP = DEVICE_RATE_HZ // 100  # 10 ms
 LEAD = DEVICE_RATE_HZ * 12 // 100  # ask for the next block when less than 120 ms are left to write
 _MOST_BLOCKS = 6
+_MOST_SOUNDED = 512  # pieces nobody takes while nothing is heard: 5 s
 
 
 class Block(Protocol):
@@ -81,6 +83,7 @@ class Devices:
         self._left = 0  # samples put and not yet written
         self._epoch = 0
         self._playback = Playback()
+        self._sounded: deque[Sounded] = deque(maxlen=_MOST_SOUNDED)
         self._stop = threading.Event()
         self.running = True  # until the thread ends, for whatever reason
         self.killed = threading.Event()
@@ -125,6 +128,13 @@ class Devices:
             spoken = self._playback.of(epoch)
             return spoken.heard_to, spoken.first_audible_s, spoken.last_heard_s, spoken.offset_ms
 
+    def take_sounded(self) -> list[Sounded]:
+        """What was written and is not silence, since the last call; also what is still to be heard."""
+        with self._lock:
+            taken = list(self._sounded)
+            self._sounded.clear()
+        return taken
+
     @property
     def filled_ms(self) -> float:
         """Silence written because no block was ready, in all."""
@@ -162,6 +172,9 @@ class Devices:
         with self._lock:
             self._playback.wrote(run)
             self._playback.heard(device_sample, now_s)
+            if sound.any():
+                heard_s = now_s + (run.device_start - device_sample) / DEVICE_RATE_HZ
+                self._sounded.append(Sounded(device_start=run.device_start, sound=sound, heard_s=heard_s))
             picture = self._clock.frame_at(device_sample)
             wants_more = self._left < LEAD
         if picture.frame is not None and picture.number != self._number:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.config import VIDEO_SIZES, Settings
-from bot.hearing.base import Ears
+from bot.hearing.base import Ears, EchoRemoval
+from bot.hearing.registry import open_echo_removal
 from bot.store.characters import Character
 from bot.voice.base import Voice
 from connectors.base import Connector
@@ -24,6 +25,7 @@ class Parts:
     session: Session
     voice: Voice
     ears: Ears
+    echo: EchoRemoval | None = None
 
 
 def assets_of(character: Character) -> CharacterAssets:
@@ -79,9 +81,9 @@ async def open_parts(
         )
         return voice, await stack.enter_async_context(RecognisingEars(recogniser))
 
-    opened = await _together(connector(), session(), voice_and_ears())
+    opened = await _together(connector(), session(), voice_and_ears(), asyncio.to_thread(open_echo_removal))
     voice, ears = opened[2]
-    return Parts(connector=opened[0], session=opened[1], voice=voice, ears=ears)
+    return Parts(connector=opened[0], session=opened[1], voice=voice, ears=ears, echo=opened[3])
 
 
 async def _together(*opening: Any) -> list[Any]:

@@ -158,7 +158,7 @@ class Visit:
             parts = await self._unless_over(opening)
             if isinstance(parts, Over):
                 return await self._never_joined()
-            bridge = Bridge(parts.connector, parts.session, parts.ears, kill_fd=self._launch.kill_fd)
+            bridge = Bridge(parts.connector, parts.session, parts.ears, echo=parts.echo, kill_fd=self._launch.kill_fd)
             stack.callback(bridge.close)
             mind = await stack.enter_async_context(mind_for(self._settings, self._database, character, passages))
             known = {passage.passage_id: passage for passage in map(passage_of, passages)}
