@@ -29,6 +29,7 @@ from bot.hearing.ears import RecognisingEars
 from bot.hearing.pocketsphinx_recogniser import PocketsphinxRecogniser
 from bot.hearing.words import spoken_words
 from bot.voice.espeak import EspeakVoice
+from tests.benchmarks import hearing_cost
 from tests.bot.conversation.sources import FullTextSource, iris_passages
 
 DATA = Path(__file__).parents[1] / "data"
@@ -174,11 +175,16 @@ def main() -> None:
     parser.add_argument("--sets", default="development,holdout")
     parser.add_argument("--voices", default="slt,rms,awb,kal16,en-us")
     parser.add_argument("--pace", type=float, default=1.0, help="1: real time; 0: as fast as it is taken")
+    parser.add_argument("--only", choices=("words", "cost"), help="words: recognition; cost: hearing_cost.py")
+    parser.add_argument("--seconds", type=float, default=120.0, help="of our own voice, for the costs")
     parser.add_argument("--options", default="{}", help="JSON: of the decoder")
     parser.add_argument("--show", action="store_true")
     chosen = parser.parse_args()
     options = json.loads(chosen.options)
-    outcome = asyncio.run(run(chosen.sets.split(","), chosen.voices.split(","), chosen.pace, options, chosen.show))
+    outcome: dict[str, Any] = hearing_cost.figures(chosen.seconds) if chosen.only != "words" else {}
+    if chosen.only != "cost":
+        sets, voices = chosen.sets.split(","), chosen.voices.split(",")
+        outcome |= asyncio.run(run(sets, voices, chosen.pace, options, chosen.show))
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     print(
         json.dumps(
