@@ -70,6 +70,8 @@ class After(Strict):
 
 class TranscriptQuery(After):
     history: bool = Field(False, description="also what was corrected since; false: what holds now")
+
+
 class TurnsExport(Strict):
     after: int = Field(0, ge=0, le=2**53, description="only what has a greater `sequence`")
     words: bool = Field(True, description="false: without what people said and what was said to them")

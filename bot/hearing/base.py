@@ -122,6 +122,18 @@ class EarlyWords(Protocol):
         ...
 
 
+class EchoRemoval(Protocol):
+    """Keeps our own voice out of what is heard. Positions are the meeting's; neither call waits."""
+
+    def played(self, start_sample: int, pcm: Pcm) -> None:
+        """Sound that leaves our device at `start_sample`; silence need not be told. Before its echo is cleaned."""
+        ...
+
+    def clean(self, stream: str, start_sample: int, pcm: Pcm) -> Pcm:
+        """The next sound of one stream without our voice; same length."""
+        ...
+
+
 class Ears(Protocol):
     """Streams of sound in, hearing events out, in order per stream."""
 

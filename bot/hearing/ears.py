@@ -1,7 +1,7 @@
 """Streams of sound in, hearing events out: per stream a voice detector, and one recogniser for all of them.
 
-Knows no meeting: the bot's own participant is a stream nobody feeds, and a mix goes through `playback.py` first. Sound
-waits in one bounded queue; when it is full the oldest is dropped, which the stream then hears as silence.
+Knows no meeting: the bot's own participant is a stream nobody feeds, and its echo is taken out before (`echo.py`).
+Sound waits in one bounded queue; when it is full the oldest is dropped, which the stream then hears as silence.
 """
 
 from __future__ import annotations
@@ -100,6 +100,10 @@ class RecognisingEars:
         self._chunks.append((stream, start_sample, pcm))
         self._arrived.set()
 
+    @property
+    def streams_kept(self) -> int:
+        return len(self._streams)
+
     async def events(self) -> AsyncIterator[HearingEvent]:
         while (event := await self._events.get()) is not None:
             yield event
@@ -153,9 +157,8 @@ class RecognisingEars:
             if stream is None:
                 return
         await self._fill(name, stream, start)
-        pcm = pcm[max(0, stream.position - start) :]  # what silence was assumed for came too late
         stream.arrived_s, stream.arrived_position = self._clock.monotonic_s(), start + len(pcm)
-        await self._hear(name, stream, pcm)
+        await self._hear(name, stream, pcm[max(0, stream.position - start) :])  # what is behind came too late
 
     def _add_stream(self, name: str, start: int) -> _Stream | None:
         if len(self._streams) >= MAX_STREAMS:

@@ -1,11 +1,12 @@
-"""Which recogniser and which diarizer this installation uses."""
+"""Which recogniser this installation uses (faster-whisper where its weights are, else the embedded one), which
+diarizer, and which echo removal: WebRTC's canceller where the extra `echo` is installed, else a gate alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from bot.hearing.base import Recogniser
+from bot.hearing.base import EchoRemoval, Recogniser
 from bot.hearing.diarization.base import Diarizer
 from bot.hearing.pocketsphinx_recogniser import Pronounce
 
@@ -37,3 +38,14 @@ def open_diarizer(*, diarization_model: str = "") -> Diarizer | None:
     from bot.hearing.diarization.pyannote_diarizer import PyannoteDiarizer
 
     return PyannoteDiarizer(diarization_model)
+
+
+def open_echo_removal() -> EchoRemoval:
+    """Loads the canceller's library, a quarter of a second: call it in a thread."""
+    from bot.hearing import webrtc
+    from bot.hearing.echo import WITHOUT_CANCELLER, EchoRemover, NoCanceller
+
+    if not webrtc.installed():
+        return EchoRemover(NoCanceller, WITHOUT_CANCELLER)
+    webrtc.load()
+    return EchoRemover(webrtc.WebRtcCanceller)

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.hearing.base import Ears
+from bot.hearing.base import Ears, EchoRemoval
 from bot.log import get_log
 from bot.meeting.badge import Badge
 from bot.meeting.devices import Begun, Devices
+from bot.meeting.own_voice import OwnVoice
 from bot.meeting.speakers import Speakers
 from bot.voice.base import Mark, SpokenClause
 from connectors.base import Connector, DeviceFailed
@@ -100,6 +101,7 @@ class Bridge:
         session: Session,
         ears: Ears,
         *,
+        echo: EchoRemoval | None = None,
         kill_fd: int = -1,
         speakers: Speakers | None = None,
     ) -> None:
@@ -111,6 +113,10 @@ class Bridge:
         self._room = asyncio.Event()
         sync = FrameSync(fps=camera.fps, device_offset_s=DEVICE_OFFSET_S)
         self._devices = Devices(connector.microphone, camera, sync, on_room=self._signal_room, kill_fd=kill_fd)
+        self._own_voice: OwnVoice | None = None
+        if echo is not None:
+            take = self._devices.take_sounded
+            self._own_voice = OwnVoice(echo, take, started_s=lambda: connector.timeline_start_s)
         self._answers: dict[int, Answer] = {}
         self._epoch = 0
         self.only_stream: str | None = None
@@ -176,15 +182,19 @@ class Bridge:
 
     async def hear(self) -> None:
         """Meeting to ears and to the listening face until the connector's sound ends. Per-participant streams are
-        used where the platform has them, the mix where it has not or where `speakers` wants it."""
+        used where the platform has them, the mix where it has not or where `speakers` wants it; our own voice is taken
+        out of either."""
         speakers = self._speakers
         mixed = speakers.mixed if speakers else not self._connector.capabilities.participant_audio
         async for chunk in self._connector.audio():
             if (chunk.participant is None) != mixed:
                 continue
-            self._ears.feed(chunk.participant or MIX, chunk.start_sample, chunk.pcm)
-            shown = speakers.hear(chunk.start_sample, chunk.pcm) if mixed and speakers else None
-            self._session.listen(chunk.pcm, speaker_id=chunk.participant or shown)
+            stream, pcm = chunk.participant or MIX, chunk.pcm
+            if self._own_voice is not None:
+                pcm = self._own_voice.clean(stream, chunk.start_sample, pcm)
+            self._ears.feed(stream, chunk.start_sample, pcm)
+            shown = speakers.hear(chunk.start_sample, pcm) if mixed and speakers else None
+            self._session.listen(pcm, speaker_id=chunk.participant or shown)
 
     def neutral_picture(self, frame: NDArray[np.uint8]) -> None:
         """Set the picture shown after a kill: this frame, with the badge."""

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from bot.log import get_log
 from bot.meeting.loudness import Loudness
+from bot.meeting.own_voice import Sounded
 from bot.meeting.playback import DEVICE_RATE_HZ, Playback, Run, audible_span
 from connectors.base import Camera, DeviceFailed, Microphone
 
@@ -30,6 +31,7 @@ STEP = DEVICE_RATE_HZ // 100  # 10 ms
 LEAD = DEVICE_RATE_HZ * 12 // 100  # ask for the next block when less than 120 ms are left to write
 _MOST_BLOCKS = 6
 _FADE_STEPS = 3
+_MOST_SOUNDED = 512  # pieces nobody takes while nothing is heard: 5 s
 
 
 class Block(Protocol):
@@ -102,6 +104,7 @@ class Devices:
         self._left = 0  # samples put and not yet written
         self._epoch = 0
         self._playback = Playback()
+        self._sounded: deque[Sounded] = deque(maxlen=_MOST_SOUNDED)
         self._stop = threading.Event()
         self.running = True  # until the thread ends, for whatever reason
         self.killed = threading.Event()
@@ -165,6 +168,13 @@ class Devices:
                 first_frame_s=spoken.first_frame_s,
             )
 
+    def take_sounded(self) -> list[Sounded]:
+        """What was written and is not silence, since the last call; also what is still to be heard."""
+        with self._lock:
+            taken = list(self._sounded)
+            self._sounded.clear()
+        return taken
+
     @property
     def filled_ms(self) -> float:
         """Silence written because no block was ready, in all."""
@@ -210,6 +220,9 @@ class Devices:
         with self._lock:
             self._playback.wrote(run, taken_s=taken_s)
             self._playback.heard(device_sample, now_s)
+            if sound.any():
+                heard_s = now_s + (run.device_start - device_sample) / DEVICE_RATE_HZ
+                self._sounded.append(Sounded(device_start=run.device_start, sound=sound, heard_s=heard_s))
             picture = self._clock.frame_at(device_sample)
             wants_more = self._left < LEAD
         if picture.frame is not None and picture.number != self._number:

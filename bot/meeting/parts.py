@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from bot.config import VIDEO_SIZES, Settings
-from bot.hearing.base import Ears
+from bot.hearing.base import Ears, EchoRemoval, HearingError
 from bot.hearing.diarization.base import Diarizer
+from bot.hearing.registry import open_diarizer, open_echo_removal
+from bot.log import get_log
 from bot.store.characters import Character
 from bot.voice.base import Voice
 from connectors.base import Connector
 from engine.api import CharacterAssets, Likeness, Session, VideoFormat
+
+log = get_log(__name__)
 
 FPS = 24
 
@@ -26,6 +30,8 @@ class Parts:
     session: Session
     voice: Voice
     ears: Ears
+    echo: EchoRemoval | None = None
+    mixed: bool = False  # the ears hear all others in one stream
     diarizer: Diarizer | None = None  # of the mix, where there is one
     models: Mapping[str, str] = field(default_factory=dict)  # who does the work, by role, for turn records
 
@@ -44,22 +50,20 @@ async def open_parts(
     stack: AsyncExitStack, settings: Settings, character: Character, url: str, passages: list[str], workdir: Path
 ) -> Parts:
     """All parts, ready. They start together: the slowest decides, not the sum. Raises each part's own errors."""
+    from connectors.registry import open_connector
+
     width, height = VIDEO_SIZES[settings.video]
-
-    async def connector() -> Connector:
-        from connectors.registry import open_connector
-
-        made = open_connector(
-            url,
-            workdir / "connector",
-            headless=settings.headless,
-            chromium=settings.chromium,
-            camera=settings.camera_path,
-            width=width,
-            height=height,
-            fps=FPS,
-        )
-        return await stack.enter_async_context(made)
+    connector = open_connector(
+        url,
+        workdir / "connector",
+        headless=settings.headless,
+        chromium=settings.chromium,
+        camera=settings.camera_path,
+        width=width,
+        height=height,
+        fps=FPS,
+    )
+    mixed = settings.hearing_streams == "mix" or not connector.capabilities.participant_audio
 
     async def session() -> Session:
         from engine.api import open_engine
@@ -83,15 +87,46 @@ async def open_parts(
         )
         return voice, await stack.enter_async_context(RecognisingEars(recogniser))
 
-    opened = await _together(connector(), session(), voice_and_ears())
+    opened = await _together(
+        stack.enter_async_context(connector),
+        session(),
+        voice_and_ears(),
+        asyncio.to_thread(open_echo_removal),
+        _diarizer(stack, settings if mixed else None),
+    )
     voice, ears = opened[2]
-    models = {
+    return Parts(
+        connector=opened[0],
+        session=opened[1],
+        voice=voice,
+        ears=ears,
+        echo=opened[3],
+        mixed=mixed,
+        diarizer=opened[4],
+        models=_models(settings, voice, character),
+    )
+
+
+def _models(settings: Settings, voice: Voice, character: Character) -> dict[str, str]:
+    return {
         "recogniser": "whisper" if settings.whisper_model else "pocketsphinx",
         "mind": (settings.llm_model or "unnamed") if settings.llm_url else "quotes",
         "voice": voice.name,
         "engine": character.engine,
     }
-    return Parts(connector=opened[0], session=opened[1], voice=voice, ears=ears, models=models)
+
+
+async def _diarizer(stack: AsyncExitStack, settings: Settings | None) -> Diarizer | None:
+    """Where a mix is heard and a model is set. One that does not start is done without: who spoke is then told by the
+    platform's signs alone, and nothing else depends on it."""
+    diarizer = open_diarizer(diarization_model=settings.diarization_model) if settings else None
+    if diarizer is None:
+        return None
+    try:
+        return await stack.enter_async_context(diarizer)
+    except HearingError as error:
+        log.error("voices of the mix are not told apart", code=error.code, reason=str(error))
+        return None
 
 
 async def _together(*opening: Any) -> list[Any]:

@@ -150,10 +150,11 @@ class Visit:
             parts = await self._unless_over(opening)
             if isinstance(parts, Over):
                 return await self._never_joined()
-            mixed = self._settings.hearing_streams == "mix" or not parts.connector.capabilities.participant_audio
-            speakers = Speakers(self._recorder, self._roster, mixed=mixed, diarizer=parts.diarizer)
+            speakers = Speakers(self._recorder, self._roster, mixed=parts.mixed, diarizer=parts.diarizer)
             kill_fd = self._launch.kill_fd
-            bridge = Bridge(parts.connector, parts.session, parts.ears, kill_fd=kill_fd, speakers=speakers)
+            bridge = Bridge(
+                parts.connector, parts.session, parts.ears, echo=parts.echo, kill_fd=kill_fd, speakers=speakers
+            )
             bridge.neutral_picture(neutral_picture(parts.connector.camera.width, parts.connector.camera.height))
             stack.callback(bridge.close)
             mind = await stack.enter_async_context(mind_for(self._settings, self._database, character, passages))

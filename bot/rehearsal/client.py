@@ -95,7 +95,7 @@ class Client:
         if text is None:
             return None
         families = text_string_to_metric_families(text)
-        return sum(one.value for family in families for one in family.samples if one.name == TURNS_COUNTED)
+        return sum(float(one.value) for family in families for one in family.samples if one.name == TURNS_COUNTED)
 
     async def until_state(
         self, bot_id: str, states: Collection[str], *, timeout_s: float, seen: Callable[[str], None] | None = None

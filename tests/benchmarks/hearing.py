@@ -31,7 +31,7 @@ from bot.hearing.ears import RecognisingEars
 from bot.hearing.pocketsphinx_recogniser import PocketsphinxRecogniser
 from bot.hearing.words import spoken_words
 from bot.voice.espeak import EspeakVoice
-from tests.benchmarks import _diarization
+from tests.benchmarks import _diarization, hearing_cost
 from tests.bot.conversation.sources import FullTextSource, iris_passages
 
 DATA = Path(__file__).parents[1] / "data"
@@ -177,14 +177,18 @@ def main() -> None:
     parser.add_argument("--sets", default="development,holdout", help="of questions; empty: only what speakers cost")
     parser.add_argument("--voices", default="slt,rms,awb,kal16,en-us")
     parser.add_argument("--pace", type=float, default=1.0, help="1: real time; 0: as fast as it is taken")
+    parser.add_argument("--only", choices=("words", "cost"), help="words: recognition; cost: hearing_cost.py")
+    parser.add_argument("--seconds", type=float, default=120.0, help="of our own voice, for the costs")
     parser.add_argument("--options", default="{}", help="JSON: of the decoder")
     parser.add_argument("--show", action="store_true")
     chosen = parser.parse_args()
     options = json.loads(chosen.options)
-    sets = [name for name in chosen.sets.split(",") if name]
-    outcome = asyncio.run(run(sets, chosen.voices.split(","), chosen.pace, options, chosen.show))
-    if find_spec("pyannote") is not None:
+    outcome: dict[str, Any] = hearing_cost.figures(chosen.seconds) if chosen.only != "words" else {}
+    if chosen.only != "words" and find_spec("pyannote") is not None:
         outcome |= _diarization.figures()
+    if chosen.only != "cost":
+        sets = [name for name in chosen.sets.split(",") if name]
+        outcome |= asyncio.run(run(sets, chosen.voices.split(","), chosen.pace, options, chosen.show))
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     print(
         json.dumps(

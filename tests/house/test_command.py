@@ -92,7 +92,7 @@ def test_the_first_start_installs_with_constraints_and_the_second_nothing(tmp_pa
     installs = machine.calls("pip install")
     assert len(installs) == 2 and len(machine.calls("-m venv")) == 1
     assert all(f"-c {machine.checkout}/constraints.txt" in call for call in installs)
-    assert "[embedded,hearing-lite]" in installs[0] and "--no-deps silero-vad==6.2.3" in installs[1]
+    assert "[embedded,hearing-lite,echo]" in installs[0] and "--no-deps silero-vad==6.2.3" in installs[1]
     assert not machine.calls("apt-get")
 
 
@@ -101,7 +101,7 @@ def test_tests_bring_the_tools_for_developing_which_commands_then_share(tmp_path
     assert machine.start("test")[0] == 0
     torch, ours, _ = machine.calls("pip install")
     assert "torch==2.13.0" in torch and "--index-url" not in torch
-    assert "[embedded,hearing-lite,dev,engine,engine-test,hearing]" in ours
+    assert "[embedded,hearing-lite,echo,dev,engine,engine-test,hearing]" in ours
     before = len(machine.calls("pip"))
     assert machine.start("db", "upgrade")[0] == 0
     assert len(machine.calls("pip")) == before
@@ -132,7 +132,7 @@ def test_without_torch_the_tests_run_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "no-torch").touch()
     status, _, complaints = machine.start("test")
     assert status == 0 and "without torch" in complaints
-    assert "[embedded,hearing-lite,dev]" in machine.calls("pip install")[1]
+    assert "[embedded,hearing-lite,echo,dev]" in machine.calls("pip install")[1]
 
 
 @pytest.mark.parametrize("changed", ["constraints.txt", "pyproject.toml"])

@@ -169,6 +169,8 @@ async def test_killing_all_reaches_those_at_work_and_others_only_when_told(api, 
 async def test_leave_takes_no_word_that_means_something_else(api):
     status, problem = await api.ask("POST", "/bots/1/leave", json={"kill": True})
     assert (status, problem["code"]) == (422, "invalid_request")
+
+
 async def test_a_transcript_shows_what_holds_and_on_request_what_was_corrected(api):
     _, bot = await api.ask("POST", "/bots", json=api.new_bot())
     said = transcripts.Segment(

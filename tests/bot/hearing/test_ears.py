@@ -5,60 +5,26 @@ from __future__ import annotations
 import asyncio
 import itertools
 import subprocess
-from typing import Self
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bot.hearing.base import (
     RATE_HZ,
     HearingError,
     HearingEvent,
-    Recognised,
     SpeechEnded,
     SpeechGoesOn,
     SpeechStarted,
     Utterance,
 )
-from bot.hearing.ears import PREROLL_SAMPLES, QUEUE_CHUNKS, RecognisingEars
+from bot.hearing.ears import MAX_STREAMS, PREROLL_SAMPLES, QUEUE_CHUNKS, RecognisingEars
 from tests.bot.clocks import HandClock
+from tests.bot.hearing.doubles import Counting, Early
 
 WAIT_S = 10.0
-
-
-class Counting:
-    """A recogniser whose words are the number of samples it was fed."""
-
-    name, grade = "counting", "demo"
-
-    def __init__(self, *, fails: bool = False) -> None:
-        self.fails = fails
-        self.starts: list[tuple[str, int]] = []
-        self._fed: dict[str, int] = {}
-
-    async def start(self, stream: str, start_sample: int) -> None:
-        self.starts.append((stream, start_sample))
-        self._fed[stream] = 0
-
-    async def feed(self, stream: str, pcm: np.ndarray) -> None:
-        self._fed[stream] += len(pcm)
-
-    async def finish(self, stream: str) -> Recognised:
-        if self.fails:
-            raise HearingError("gone")
-        return Recognised(text=str(self._fed.pop(stream)), words=(), confidence=1.0, alternatives=("other",))
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exc: object) -> None: ...
-
-
-class Early(Counting):
-    """One that also tells words before the end."""
-
-    def partial(self, stream: str) -> str:
-        return f"{self._fed[stream]} so far"
 
 
 @pytest.fixture(scope="module")
@@ -202,3 +168,27 @@ def test_sound_that_waits_too_long_is_dropped_and_counted():
     for number in range(QUEUE_CHUNKS + 5):
         ears.feed("a", number * 320, np.zeros(320, np.int16))
     assert ears.dropped_s == pytest.approx(5 * 0.02)
+
+
+PIECE = st.tuples(st.integers(0, 2 * MAX_STREAMS), st.integers(0, 3 * RATE_HZ), st.integers(0, 700))
+
+
+@pytest.mark.slow
+@settings(max_examples=12, deadline=None)
+@given(pieces=st.lists(PIECE, max_size=100))
+def test_sound_in_any_order_from_anyone_never_breaks_the_ears(pieces, speech):
+    """Late, doubled, out of order, of any length, from more streams than are kept."""
+    noise = np.random.default_rng(1).normal(0, 3000, 700).astype(np.int16)
+
+    async def play() -> list[HearingEvent]:
+        clock = HandClock()
+        async with RecognisingEars(Counting(), clock=clock) as ears:
+            for number, start, length in pieces:
+                ears.feed(f"person {number}", start, noise[:length])
+                clock.advance(0.02)
+                await asyncio.sleep(0)
+            feed(ears, "ann", 0, speech)
+            assert ears.streams_kept <= MAX_STREAMS
+            return await take(ears, 1)
+
+    assert any(isinstance(event, SpeechStarted) for event in asyncio.run(play()))
