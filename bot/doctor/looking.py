@@ -216,7 +216,7 @@ def whisper(settings: Settings) -> str:
 
 def diarization(settings: Settings) -> str:
     """Looks for files only: what a hub name stands for is asked for when a bot first hears a mix."""
-    from bot.hearing.diarization.errors import DiarizerMissing
+    from bot.hearing.diarization.base import DiarizerMissing
     from bot.hearing.diarization.model_place import CHECKPOINT, PARTS, model_place
 
     if not settings.diarization_model:
