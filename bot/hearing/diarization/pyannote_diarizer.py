@@ -22,12 +22,12 @@ from bot.hearing.diarization.model_place import ModelPlace, model_place
 from bot.hearing.diarization.window import HOP
 from bot.hearing.diarization.wire import from_json
 
-LOAD_TIMEOUT_S = 180.0  # importing takes seconds, fetching a model from the hub more
+LOAD_TIMEOUT_S = 300.0  # importing takes seconds, fetching a model from the hub more
 HEAR_TIMEOUT_S = 30.0
 MOST_WAITING_S = 10.0
 MOST_UNREAD = 1024  # events; while nobody reads, sound waits and then is dropped
 PROCESS = "bot.hearing.diarization.process"
-NICENESS = 5  # names may come late; the conversation may not
+NICENESS = 3  # names may come late; the conversation may not
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
