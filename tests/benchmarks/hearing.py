@@ -18,7 +18,6 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ import numpy as np
 from bot.conversation.knowledge import RankedKnowledge
 from bot.conversation.terms import edits
 from bot.hearing.base import RATE_HZ, Pcm, SpeechEnded, Utterance
+from bot.hearing.diarization.model_place import packages_are_here
 from bot.hearing.ears import RecognisingEars
 from bot.hearing.pocketsphinx_recogniser import PocketsphinxRecogniser
 from bot.hearing.words import spoken_words
@@ -184,7 +184,7 @@ def main() -> None:
     chosen = parser.parse_args()
     options = json.loads(chosen.options)
     outcome: dict[str, Any] = hearing_cost.figures(chosen.seconds) if chosen.only != "words" else {}
-    if chosen.only != "words" and find_spec("pyannote") is not None:
+    if chosen.only != "words" and packages_are_here():
         outcome |= _diarization.figures()
     if chosen.only != "cost":
         sets = [name for name in chosen.sets.split(",") if name]

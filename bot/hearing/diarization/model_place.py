@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from bot.hearing.diarization.errors import ModelFolderMissing, ModelLayoutWrong
 
 PARTS = ("segmentation", "embedding")
 CHECKPOINT = "pytorch_model.bin"
+
+PACKAGES = ("pyannote.audio", "torch")
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
@@ -18,6 +21,14 @@ _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 class ModelPlace:
     source: str  # an absolute folder, or a name on the hub
     is_folder: bool
+
+
+def packages_are_here() -> bool:
+    """By their metadata: other packages of pyannote's share its name space."""
+    try:
+        return all(metadata.version(name) for name in PACKAGES)
+    except metadata.PackageNotFoundError:
+        return False
 
 
 def model_place(model: str) -> ModelPlace:

@@ -8,7 +8,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, Self
 
 import numpy as np
@@ -18,16 +17,16 @@ from bot.config import environment_with
 from bot.hearing.base import RATE_HZ, HearingError, Pcm
 from bot.hearing.diarization.base import DiarizationEvent
 from bot.hearing.diarization.errors import PROBLEMS, DiarizerPackagesMissing
-from bot.hearing.diarization.model_place import ModelPlace, model_place
+from bot.hearing.diarization.model_place import ModelPlace, model_place, packages_are_here
 from bot.hearing.diarization.window import HOP
 from bot.hearing.diarization.wire import from_json
 
-LOAD_TIMEOUT_S = 180.0  # importing takes seconds, fetching a model from the hub more
+LOAD_TIMEOUT_S = 300.0  # importing takes seconds, fetching a model from the hub more
 HEAR_TIMEOUT_S = 30.0
 MOST_WAITING_S = 10.0
 MOST_UNREAD = 1024  # events; while nobody reads, sound waits and then is dropped
 PROCESS = "bot.hearing.diarization.process"
-NICENESS = 5  # names may come late; the conversation may not
+NICENESS = 3  # names may come late; the conversation may not
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +76,7 @@ class PyannoteDiarizer:
     async def __aenter__(self) -> Self:
         """Raises DiarizerMissing, HearingError."""
         place = model_place(self._model)
-        if find_spec("pyannote") is None or find_spec("torch") is None:
+        if not packages_are_here():
             raise DiarizerPackagesMissing(DiarizerPackagesMissing.__doc__)
         self._child = Child(self._command, nice=NICENESS, environment=environment_with(_variables(place)))
         await self._child.start()

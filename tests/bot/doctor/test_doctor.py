@@ -7,7 +7,6 @@ import asyncio
 import json
 import sys
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,7 @@ from bot.config import Settings
 from bot.doctor import looking
 from bot.doctor.checks import CHECKS
 from bot.doctor.examine import Check, Missing, State, examine
-
-needs_pyannote = pytest.mark.skipif(
-    find_spec("pyannote") is None, reason="pyannote.audio, extra [hearing], is not here"
-)
+from tests.bot.hearing.pyannote_parts import needs_pyannote
 
 
 def _nothing(settings: Settings) -> str:

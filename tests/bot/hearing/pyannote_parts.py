@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 
 import pytest
 
+from bot.hearing.diarization.model_place import packages_are_here
+
 os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
 
-needs_pyannote = pytest.mark.skipif(
-    find_spec("pyannote") is None, reason="pyannote.audio, extra [hearing], is not here"
-)
+needs_pyannote = pytest.mark.skipif(not packages_are_here(), reason="pyannote.audio, extra [hearing], is not here")

@@ -97,7 +97,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 @pytest.mark.slow
 @needs_pyannote
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 async def test_what_the_hub_refuses_is_told_without_the_token(hub: None, capfd: pytest.CaptureFixture[str]) -> None:
     diarizer = PyannoteDiarizer("some/gated")
     with pytest.raises(ModelGated, match="some/gated") as caught:
