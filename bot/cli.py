@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name: (module, one line for --help)
     "simulator": ("bot.commands.simulator", "a meeting server to test against"),
     "character": ("bot.commands.character", "list and add characters"),
     "knowledge": ("bot.commands.knowledge", "give a character something to know"),
+    "turns": ("bot.commands.turns", "what a bot decided and said, turn by turn"),
     "keys": ("bot.commands.keys", "make API keys"),
     "db": ("bot.commands.db", "bring the database to this version"),
     "doctor": ("bot.commands.doctor", "what is here, what is missing, how to get it"),

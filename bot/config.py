@@ -27,6 +27,7 @@ class Settings:
     broker_url: str = ""  # empty: a private Redis; else redis://...
     api_host: str = "127.0.0.1"
     api_port: int = 8420
+    metrics_token: str = ""  # what a scraper of /metrics must show; empty: open on loopback, and nowhere else
     log_level: str = "INFO"
     log_json: bool = False
     log_personal: bool = False  # print people's words, names and URLs in logs
@@ -46,7 +47,7 @@ class Settings:
     max_meeting_s: float = 4 * 3600.0
 
     def __repr__(self) -> str:
-        hidden = {"llm_api_key", "database_url", "broker_url"}
+        hidden = {"llm_api_key", "database_url", "broker_url", "metrics_token"}
         shown = (f"{f.name}={'***' if f.name in hidden else getattr(self, f.name)!r}" for f in fields(self))
         return f"Settings({', '.join(shown)})"
 

@@ -1,5 +1,5 @@
-"""The HTTP application: the table of routes below /api/v1, the dashboard, health, and the description. Knows no
-meeting."""
+"""The HTTP application: the table of routes below /api/v1, the dashboard, health, metrics, and the description. Knows
+no meeting."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from bot.api import openapi
 from bot.api.feed import Feed
 from bot.api.handlers import bots, characters, live
 from bot.api.handlers.live import FEED, LIMITS, StreamLimits
+from bot.api.metrics import Access, expose
 from bot.api.pages import Pages
 from bot.api.problems import REQUEST_ID, Handler, NotReady, problems
 from bot.api.routes import SERVICES, Route, Services, Splitter, endpoint
@@ -33,10 +34,12 @@ def make_app(
     home: Path,
     split: Splitter,
     clock: Clock | None = None,
+    metrics: Access | None = None,
     feed: Feed | None = None,
     stream_limits: StreamLimits | None = None,
 ) -> web.Application:
-    """`split` makes passages of a document; `home` keeps pictures. The caller closes the database."""
+    """`split` makes passages of a document; `home` keeps pictures; `metrics` None: there are none. The caller closes
+    the database."""
     app = web.Application(middlewares=[_identify, problems])
     app.on_response_prepare.append(_mark)
     clock = clock or RealClock()
@@ -50,6 +53,8 @@ def make_app(
     app.router.add_get("/openapi.json", _describe)
     SignIn(database, clock).add_to(app.router)
     Pages().add_to(app.router)
+    if metrics is not None:
+        app.router.add_get("/metrics", expose(metrics))
     return app
 
 

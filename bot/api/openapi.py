@@ -25,7 +25,7 @@ _REF = "#/components/schemas/{model}"
 def describe(routes: Sequence[Route], *, prefix: str, version: str) -> dict[str, Any]:
     """The document for `routes`, mounted below `prefix`."""
     models: list[tuple[type[BaseModel], Any]] = [(problems.Problem, "serialization")]
-    models += [(route.answer, "serialization") for route in routes if route.handler]
+    models += [(route.answer, "serialization") for route in routes if route.raw is None]
     models += [(route.body, "validation") for route in routes if route.takes_body]
     refs, definitions = models_json_schema(models, ref_template=_REF)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
@@ -53,7 +53,7 @@ def _operation(route: Route, refs: Any) -> dict[str, Any]:
         "parameters": [*_parameters(route.path_model, "path"), *_parameters(route.query, "query")],
         "responses": {
             str(route.status): {
-                "description": "Done",
+                "description": "Done" if route.lines is None else "One such object a line",
                 "content": _content(route, refs),
             }
         },
@@ -71,9 +71,9 @@ def _operation(route: Route, refs: Any) -> dict[str, Any]:
 
 
 def _content(route: Route, refs: Any) -> dict[str, Any]:
-    if route.handler is None:
+    if route.raw is not None:
         return {media_type: {"schema": {"type": "string"}} for media_type in route.raw_types}
-    return {"application/json": {"schema": refs[route.answer, "serialization"]}}
+    return {route.media_type: {"schema": refs[route.answer, "serialization"]}}
 
 
 def _by_status(errors: Iterable[type[BotError]]) -> dict[str, list[type[BotError]]]:
@@ -84,26 +84,26 @@ def _by_status(errors: Iterable[type[BotError]]) -> dict[str, list[type[BotError
 
 
 def _parameters(model: type[BaseModel], place: str) -> list[dict[str, Any]]:
-    schema = model.model_json_schema()
-    shared = schema.get("$defs", {})
+    schema = inlined(model.model_json_schema())
     required = set(schema.get("required", ()))
     return [
         {
             "name": name,
             "in": place,
             "required": place == "path" or name in required,
-            "schema": _inlined(properties, shared),
+            "schema": properties,
         }
         for name, properties in schema.get("properties", {}).items()
     ]
 
 
-def _inlined(schema: Any, shared: dict[str, Any]) -> Any:
-    """The schema with references to `shared` replaced by what they name: parameters have no place for definitions."""
+def inlined(schema: Any, shared: dict[str, Any] | None = None) -> Any:
+    """The schema with references replaced by what they name, for places that cannot hold definitions of their own."""
     if isinstance(schema, list):
-        return [_inlined(one, shared) for one in schema]
+        return [inlined(one, shared) for one in schema]
     if not isinstance(schema, dict):
         return schema
+    shared = schema.get("$defs", {}) if shared is None else shared
     if "$ref" in schema:
-        return _inlined(shared[schema["$ref"].rsplit("/", 1)[1]], shared)
-    return {key: _inlined(value, shared) for key, value in schema.items()}
+        return inlined(shared[schema["$ref"].rsplit("/", 1)[1]], shared)
+    return {key: inlined(value, shared) for key, value in schema.items() if key != "$defs"}

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, Base64Bytes, BaseModel, Field, FiniteFloat, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    Base64Bytes,
+    BaseModel,
+    Field,
+    FiniteFloat,
+    StringConstraints,
+    TypeAdapter,
+    WithJsonSchema,
+)
 
+from bot.api.openapi import inlined
 from bot.api.routes import Strict
 from bot.domain.lifecycle import PHASES, BotState
 from bot.domain.meeting_key import MAX_URL_CHARACTERS
+from bot.domain.turn_record import TurnRecord, without_words
 from bot.store.bots import Bot, BotEvent
 from bot.store.characters import Character
 from bot.store.knowledge import Document
 from bot.store.transcripts import Segment
-from bot.store.turns import TurnRecord
+from bot.store.turns import StoredTurn
 
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -54,6 +65,15 @@ class EvidencePath(BotPath):
 
 class After(Strict):
     after: Sequence32 = Field(0, description="only what has a greater `sequence`")
+    limit: int = Field(1000, ge=1, le=1000)
+
+
+class TurnsExport(Strict):
+    after: int = Field(0, ge=0, le=2**53, description="only what has a greater `sequence`")
+    words: bool = Field(True, description="false: without what people said and what was said to them")
+
+
+class TurnsQuery(TurnsExport):
     limit: int = Field(1000, ge=1, le=1000)
 
 
@@ -152,13 +172,15 @@ class SegmentView(BaseModel):
 
 
 class TurnView(BaseModel):
+    sequence: int = Field(description="rises within a bot, with gaps")
     attempt: int
-    epoch: int
-    record: dict[str, Any]
+    epoch: int | None = Field(description="None: a remark the bot said nothing to")
+    record: Annotated[dict[str, Any], WithJsonSchema(inlined(TypeAdapter(TurnRecord).json_schema()))]
 
     @classmethod
-    def of(cls, turn: TurnRecord) -> Self:
-        return cls.model_validate(turn, from_attributes=True)
+    def of(cls, turn: StoredTurn, *, words: bool = True) -> Self:
+        record = dict(turn.record) if words else without_words(turn.record)
+        return cls(sequence=turn.sequence, attempt=turn.attempt, epoch=turn.epoch, record=record)
 
 
 class CharacterView(BaseModel):

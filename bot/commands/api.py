@@ -17,12 +17,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from aiohttp import web
 
     from bot.api.app import make_app
+    from bot.api.metrics import access
     from bot.conversation.passages import split_document
     from bot.store.session import Database
 
     async def build() -> web.Application:
         database = Database.open(settings)
-        app = make_app(database, home=settings.home, split=split_document)
+        metrics = access(host=settings.api_host, token=settings.metrics_token)
+        app = make_app(database, home=settings.home, split=split_document, metrics=metrics)
 
         async def close(_app: web.Application) -> None:
             await database.close()

@@ -38,6 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", metavar="NAME", help="what moves the face: portrait, diffusion-tiny (noise)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rehearsal's JSON there, too")
     parser.add_argument("--voice", default="rms", choices=("slt", "rms", "espeak"), help="the asker's voice")
+    parser.add_argument("--settle", type=float, default=10.0, metavar="SECONDS", help="before the first question")
     parser.epilog = "Without --rehearse it prints the links of the meeting and runs until Ctrl-C."
 
 
@@ -123,6 +124,7 @@ async def _played(
     from bot.library import SHIPPED
     from bot.rehearsal.reference import Renderer, mouth_box
     from bot.rehearsal.rehearse import Plan, rehearse
+    from bot.rehearsal.script import Patience
     from bot.rehearsal.stage import on_stage
 
     async def play(stage: Stage) -> Findings:
@@ -131,6 +133,7 @@ async def _played(
             character_id=stage.character_id,
             box=mouth_box(SHIPPED / "record"),
             voice=args.voice,
+            patience=Patience(settle_s=args.settle),
             headless=args.headless,
             chromium=settings.chromium,
             display=child_environment(settings).get("DISPLAY", ""),

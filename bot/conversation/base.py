@@ -30,10 +30,12 @@ class Said:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Clause:
-    """One piece of an answer, short enough to start speaking. `passages` are the ids it rests on."""
+    """One piece of an answer, short enough to start speaking. `passages` are the ids it rests on; `first_token_s` is
+    when the language model's first words were there, `time.monotonic()` seconds, None where none speaks."""
 
     text: str
     passages: tuple[str, ...] = ()
+    first_token_s: float | None = None
 
 
 class ConversationError(Exception):

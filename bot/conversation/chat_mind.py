@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,8 +86,8 @@ class ChatMind:
         rests_on = tuple(passage.passage_id for passage in passages)
         spoken = 0
         try:
-            async for clause in self._clauses(question, speaker, history, passages):
-                yield Clause(text=clause, passages=rests_on)
+            async for clause, first_token_s in self._clauses(question, speaker, history, passages):
+                yield Clause(text=clause, passages=rests_on, first_token_s=first_token_s)
                 spoken += 1
             if not spoken:
                 raise EndpointFailed("the endpoint sent an empty answer")
@@ -100,16 +101,19 @@ class ChatMind:
 
     async def _clauses(
         self, question: str, speaker: str, history: Sequence[Said], passages: Sequence[Passage]
-    ) -> AsyncIterator[str]:
+    ) -> AsyncIterator[tuple[str, float | None]]:
+        """Each with the moment of the answer's first words."""
         splitter, length = ClauseSplitter(), 0
+        first_s: float | None = None
         async for text in self._text(messages(self._persona, question, speaker, history, passages)):
+            first_s = first_s or time.monotonic()
             for clause in splitter.add(text):
-                yield clause
+                yield clause, first_s
             length += len(text)
             if length >= MAX_ANSWER_CHARS:
                 return
         for clause in splitter.close():
-            yield clause
+            yield clause, first_s
 
     async def _text(self, said: list[dict[str, str]]) -> AsyncIterator[str]:
         """Pieces of text as the endpoint streams them. Raises ConversationError."""

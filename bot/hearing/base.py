@@ -125,6 +125,11 @@ class EarlyWords(Protocol):
 class Ears(Protocol):
     """Streams of sound in, hearing events out, in order per stream."""
 
+    @property
+    def dropped_s(self) -> float:
+        """Sound dropped because the ears were behind, in all, in seconds of sound."""
+        ...
+
     def feed(self, stream: str, start_sample: int, pcm: Pcm) -> None:
         """The next 20 ms of one stream; gaps in `start_sample` are silence. Never waits; bounded, drops oldest."""
         ...

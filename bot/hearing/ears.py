@@ -86,6 +86,7 @@ class RecognisingEars:
         self._model: Any = None
         self._streams: dict[str, _Stream] = {}
         self._chunks: deque[_Chunk] = deque(maxlen=QUEUE_CHUNKS)
+        self.dropped_s = 0.0
         self._arrived = asyncio.Event()
         self._events: asyncio.Queue[HearingEvent | None] = asyncio.Queue(MAX_EVENTS)
         self._finishing: dict[str, asyncio.Task[None]] = {}
@@ -94,6 +95,7 @@ class RecognisingEars:
 
     def feed(self, stream: str, start_sample: int, pcm: Pcm) -> None:
         if len(self._chunks) == QUEUE_CHUNKS:
+            self.dropped_s += len(self._chunks[0][2]) / RATE_HZ
             log.warning("sound dropped: the ears are behind")
         self._chunks.append((stream, start_sample, pcm))
         self._arrived.set()

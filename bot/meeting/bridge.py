@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bot.hearing.base import Ears
 from bot.log import get_log
 from bot.meeting.badge import Badge
-from bot.meeting.devices import Devices
+from bot.meeting.devices import Begun, Devices
 from bot.voice.base import Mark, SpokenClause
 from connectors.base import Connector, DeviceFailed
 from engine.api import AvBlock, Phoneme, Session, SpeechTiming, VideoFormat, Word
@@ -50,7 +50,9 @@ class Answer:
     clauses: list[tuple[int, Said]] = field(default_factory=list)  # (first spoken sample, clause)
     samples: int = 0  # 24 kHz, in all
     voice_first_s: float | None = None
-    engine_first_s: float | None = None
+    block_asked_s: float | None = None  # the engine was asked for the block in which the speech begins
+    engine_first_s: float | None = None  # that block was there
+    block_put_s: float | None = None  # it was handed to the devices
     interrupted: bool = False
 
 
@@ -63,6 +65,7 @@ class Heard:
     first_audible_s: float | None
     last_heard_s: float | None
     offset_ms: float | None
+    begun: Begun = field(default_factory=Begun)
 
 
 def heard_text(answer: Answer, heard_to: int) -> str:
@@ -111,6 +114,10 @@ class Bridge:
     def filled_ms(self) -> float:
         return self._devices.filled_ms
 
+    @property
+    def dropped_s(self) -> float:
+        return self._ears.dropped_s
+
     def start(self) -> None:
         self._devices.start()
 
@@ -137,16 +144,19 @@ class Bridge:
                 if not self._devices.has_room():
                     await self._room.wait()
                 continue
+            asked_s = self._loop.time()
             block = await anext(blocks, None)
             if block is None:
                 return
-            self._note_first_block(block)
+            there_s = self._loop.time()
             self._devices.put(self._publish(block))
+            self._note_first_block(block, asked_s, there_s)
 
-    def _note_first_block(self, block: AvBlock) -> None:
+    def _note_first_block(self, block: AvBlock, asked_s: float, there_s: float) -> None:
         answer = self._answers.get(block.epoch)
         if block.voiced and answer is not None and answer.engine_first_s is None:
-            answer.engine_first_s = self._loop.time()
+            answer.block_asked_s, answer.engine_first_s = asked_s, there_s
+            answer.block_put_s = self._loop.time()
 
     def _publish(self, block: AvBlock) -> PublishedBlock:
         published = self._output.convert(block)
@@ -216,6 +226,7 @@ class Bridge:
             first_audible_s=first_s,
             last_heard_s=last_s,
             offset_ms=offset_ms,
+            begun=self._devices.begun(epoch),
         )
 
     def heard_to(self, epoch: int) -> int:

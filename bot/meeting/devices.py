@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -65,6 +66,15 @@ class FrameClock(Protocol):
     def append(self, block: Any, *, starts_at: int) -> None: ...
     def frame_at(self, heard: int) -> Picture: ...
     def flush(self, epoch: int) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Begun:
+    """How one epoch's speech began at the device; `time.monotonic()` seconds."""
+
+    taken_s: float | None = None  # the device was given its first sample
+    leading_silence_s: float = 0.0  # in front of its first audible one
+    first_frame_s: float | None = None  # the first frame that belongs to audible speech was on the camera
 
 
 class Devices:
@@ -146,6 +156,15 @@ class Devices:
             spoken = self._playback.of(epoch)
             return spoken.heard_to, spoken.first_audible_s, spoken.last_heard_s, spoken.offset_ms
 
+    def begun(self, epoch: int) -> Begun:
+        with self._lock:
+            spoken = self._playback.of(epoch)
+            return Begun(
+                taken_s=spoken.taken_s,
+                leading_silence_s=spoken.leading_silence_s,
+                first_frame_s=spoken.first_frame_s,
+            )
+
     @property
     def filled_ms(self) -> float:
         """Silence written because no block was ready, in all."""
@@ -184,11 +203,12 @@ class Devices:
     def step(self) -> None:
         """Ten milliseconds: the thread's one thing to do. Blocks until the microphone has room. Raises DeviceFailed."""
         sound, run = self._next()
+        taken_s = time.monotonic()
         self._microphone.write(sound, epoch=run.epoch)
         now_s = self._monotonic_s()
         _, device_sample = self._microphone.heard()
         with self._lock:
-            self._playback.wrote(run)
+            self._playback.wrote(run, taken_s=taken_s)
             self._playback.heard(device_sample, now_s)
             picture = self._clock.frame_at(device_sample)
             wants_more = self._left < LEAD

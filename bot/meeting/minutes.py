@@ -18,13 +18,20 @@ HISTORY = 40
 
 class Minutes:
     """`known`: passages by id, to name them in turn records. `start_s`: when the meeting's timeline began,
-    monotonic."""
+    monotonic. `models`: who does the work, by role."""
 
     def __init__(
-        self, recorder: Recorder, roster: Roster, known: Mapping[str, Passage], *, name: str, start_s: float
+        self,
+        recorder: Recorder,
+        roster: Roster,
+        known: Mapping[str, Passage],
+        *,
+        name: str,
+        start_s: float,
+        models: Mapping[str, str],
     ) -> None:
         self._recorder, self._roster, self._known = recorder, roster, known
-        self._name, self._start_s = name, start_s
+        self._name, self._start_s, self._models = name, start_s, models
         self._history: deque[Said] = deque(maxlen=HISTORY)
         self._notice: asyncio.Future[Heard | None] | None = None
 
@@ -82,5 +89,5 @@ class Minutes:
             self._notice.set_result(heard)
 
     def turn_over(self, turn: Turn, heard: Heard, answer: Answer) -> None:
-        record = record_of(turn, heard, answer, start_s=self._start_s, known=self._known)
+        record = record_of(turn, heard, answer, start_s=self._start_s, known=self._known, models=self._models)
         self._recorder.turn(turn.epoch, record)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ class Parts:
     session: Session
     voice: Voice
     ears: Ears
+    models: Mapping[str, str] = field(default_factory=dict)  # who does the work, by role, for turn records
 
 
 def assets_of(character: Character) -> CharacterAssets:
@@ -81,7 +83,13 @@ async def open_parts(
 
     opened = await _together(connector(), session(), voice_and_ears())
     voice, ears = opened[2]
-    return Parts(connector=opened[0], session=opened[1], voice=voice, ears=ears)
+    models = {
+        "recogniser": "whisper" if settings.whisper_model else "pocketsphinx",
+        "mind": (settings.llm_model or "unnamed") if settings.llm_url else "quotes",
+        "voice": voice.name,
+        "engine": character.engine,
+    }
+    return Parts(connector=opened[0], session=opened[1], voice=voice, ears=ears, models=models)
 
 
 async def _together(*opening: Any) -> list[Any]:

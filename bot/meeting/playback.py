@@ -46,6 +46,9 @@ class Spoken:
     first_audible_s: float | None = None
     first_frame_s: float | None = None  # the first frame that belongs to audible speech
     last_heard_s: float | None = None
+    taken_s: float | None = None  # its first sample was about to be written to the device
+    speech_at: int = 0  # that sample
+    leading_silence_s: float = 0.0  # from there to the first audible one: the voice's own
     audible_to: int = 0  # device sample after the last audible one written
     silent_s: float | None = None  # when that one, faded, had left the device
     heard_to: int = 0  # spoken samples (24 kHz) that were heard
@@ -72,8 +75,11 @@ class Playback:
         self.filled = 0  # device samples of silence written because nothing was ready
         self._reported_to = 0
 
-    def wrote(self, run: Run) -> None:
+    def wrote(self, run: Run, *, taken_s: float | None = None) -> None:
+        """`taken_s`: when the device was given it; writing waits until there is room."""
         self._runs.append(run)
+        if run.spoken_to > run.spoken_from and (spoken := self.of(run.epoch)).taken_s is None:
+            spoken.taken_s, spoken.speech_at = taken_s, run.device_start
         self.written = run.device_end
         if run.media_start is None:
             self.filled += run.length
@@ -121,6 +127,7 @@ class Playback:
         spoken.last_heard_s = now_s
         if spoken.first_audible_s is None and run.audible_at is not None and device_sample >= run.audible_at:
             spoken.first_audible_s = now_s - (device_sample - run.audible_at) / DEVICE_RATE_HZ
+            spoken.leading_silence_s = (run.audible_at - spoken.speech_at) / DEVICE_RATE_HZ
 
     def showed(self, *, epoch: int, media_sample: int, device_sample: int, now_s: float) -> None:
         """A frame whose middle belongs to `media_sample` is on the camera while the device plays `device_sample`."""

@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import Any
 
 from bot.clock import Clock
+from bot.domain.figures import Observation
 from bot.domain.lifecycle import BotState
 from bot.errors import BotError
 from bot.log import get_log
-from bot.store import bots, leases, lines, transcripts, turns
+from bot.store import bots, counters, leases, lines, transcripts, turns
 from bot.store.fence import Fenced
 from bot.store.session import Database, DatabaseUnavailable, Session
 
@@ -23,6 +24,7 @@ log = get_log(__name__)
 
 _MOST_QUEUED = 1000
 _RETRY_S = 1.0
+MOST_REMARKS = 5000
 
 Write = Callable[[Session], Awaitable[Any]]
 
@@ -30,9 +32,12 @@ Write = Callable[[Session], Awaitable[Any]]
 class Recorder:
     """One bot's pen. `run` is the writing task; without it `flush` would never return."""
 
-    def __init__(self, database: Database, *, bot_id: str, attempt: int, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, *, bot_id: str, attempt: int, clock: Clock, most_remarks: int = MOST_REMARKS
+    ) -> None:
         self._database, self._bot_id, self._attempt, self._clock = database, bot_id, attempt, clock
         self._queue: asyncio.Queue[Write] = asyncio.Queue(_MOST_QUEUED)
+        self._remarks_left = most_remarks
 
     async def run(self) -> None:
         """Write what is queued, in order, until cancelled. A database that is away is waited for; Fenced is raised."""
@@ -115,10 +120,31 @@ class Recorder:
         self._put(write)
 
     def turn(self, epoch: int, record: dict[str, Any]) -> None:
+        self._keep(epoch, record)
+
+    def remark(self, record: dict[str, Any]) -> None:
+        """The record of something the bot did not answer; so many of one stay are kept and counted."""
+        if self._remarks_left > 0:
+            self._remarks_left -= 1
+            self._keep(None, record)
+
+    def _keep(self, epoch: int | None, record: dict[str, Any]) -> None:
+        at = self._clock.now().isoformat(timespec="milliseconds")
+
         async def write(session: Session) -> None:
-            await turns.record(session, self._bot_id, attempt=self._attempt, epoch=epoch, record=record)
+            whole = {**record, "at": at}
+            await turns.record(session, self._bot_id, attempt=self._attempt, epoch=epoch, record=whole)
 
         self._put(write)
+
+    def count(self, figure: str, value: float) -> None:
+        """Add to a counter of the installation, one of `bot.domain.figures`."""
+
+        async def write(session: Session) -> None:
+            await counters.add(session, [Observation(figure=figure, value=value)], shard_of=self._bot_id)
+
+        if value > 0:
+            self._put(write)
 
     async def renew(self, *, pid: int, now: datetime, ttl_s: float) -> str | None:
         """The heartbeat; not queued. Raises Fenced, DatabaseUnavailable."""

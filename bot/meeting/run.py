@@ -269,6 +269,8 @@ class Visit:
                 await connector.leave()
         await talk.close()
         self._recorder.note("media.summary", silence_filled_ms=round(bridge.filled_ms))
+        self._recorder.count("silence_filled_seconds", bridge.filled_ms / 1000)
+        self._recorder.count("audio_dropped_seconds", bridge.dropped_s)
         if self._in_call:
             await self._move(BotState.POST_PROCESSING)
         outcome = REASONS[self._stay.reason or reason]

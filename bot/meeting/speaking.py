@@ -131,7 +131,7 @@ class Speaking:
         async with aclosing(script.clauses(turn.first_clause)) as clauses:
             async for clause in clauses:
                 if turn.first_clause_s is None:
-                    turn.first_clause_s = time.monotonic()
+                    turn.first_token_s, turn.first_clause_s = clause.first_token_s, time.monotonic()
                 turn.generated.append(clause.text)
                 turn.passages += [one for one in clause.passages if one not in turn.passages]
                 async for spoken in self._voice.say(clause.text):

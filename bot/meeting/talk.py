@@ -32,7 +32,7 @@ from bot.meeting.parts import Parts
 from bot.meeting.record import Recorder
 from bot.meeting.speaking import Speaking
 from bot.meeting.stay import Roster, Stay
-from bot.meeting.turn_record import Question, Turn
+from bot.meeting.turn_record import Question, Turn, record_of_remark
 from bot.store.characters import Character
 from connectors.base import ChatMessage
 
@@ -66,9 +66,11 @@ class Talk:
         self._state = turns.State(names=self._names)
         self._started: dict[str, float] = {}  # when each stream's last stretch began and ended, monotonic
         self._ended: dict[str, float] = {}
+        self._silent: dict[str, float] = {}  # when the sample was spoken that made its silence long enough
         self._questions: dict[str, Question] = {}
+        self._event_s = 0.0  # when the machine was last told something, monotonic
         start_s = parts.connector.timeline_start_s
-        self._minutes = Minutes(recorder, roster, known, name=character.name, start_s=start_s)
+        self._minutes = Minutes(recorder, roster, known, name=character.name, start_s=start_s, models=parts.models)
         self._speaking = Speaking(
             bridge, parts.voice, self._minutes, on_audible=self._on_audible, on_over=self._on_over
         )
@@ -105,6 +107,7 @@ class Talk:
                 self._apply(self._going_on(event))
             case SpeechEnded():
                 self._ended[event.stream] = time.monotonic()
+                self._silent[event.stream] = self._monotonic_s(event.decided_sample)
                 self._apply(turn_events.SpeechStopped(at_s=self._now_s(), speaker=event.stream))
             case Utterance():
                 self._on_words(event)
@@ -135,6 +138,8 @@ class Talk:
             last_voiced_s=self._monotonic_s(said.end_sample),
             ended_s=self._ended.get(said.stream, now_s),
             words_s=now_s,
+            silence_s=self._silent.get(said.stream),
+            recognising_s=said.recognised_s,
         )
         self._minutes.others_said(said)
         self._apply(turn_events.Heard(at_s=self._now_s(), speaker=said.stream, text=said.text))
@@ -194,8 +199,12 @@ class Talk:
     def _apply(self, event: Event) -> None:
         if not self._open:
             return
+        self._event_s = time.monotonic()
         self._state, effects = turns.step(self._state, event)
         for effect in effects:
+            if isinstance(effect, Ignore) and isinstance(event, turn_events.Heard | turn_events.ChatWritten):
+                written = isinstance(event, turn_events.ChatWritten)
+                self._recorder.remark(record_of_remark(effect.reason, event.speaker, event.text, written=written))
             self._obey(effect)
 
     def _obey(self, effect: Effect) -> None:
@@ -235,6 +244,7 @@ class Talk:
             question=effect.question,
             because=effect.because.value,
             heard=None if effect.written else self._questions.get(effect.speaker),
+            released_s=self._event_s,
         )
 
     async def _answer(self, turn: Turn) -> AsyncGenerator[Clause, None]:

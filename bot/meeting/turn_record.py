@@ -1,4 +1,5 @@
-"""One record per turn: what was asked and answered, what was heard of it, and when each stage was done.
+"""One record per turn: what was asked and answered, what was heard of it, and when each stage was done. Its shape is
+`bot.domain.turn_record`'s.
 
 Pure: it is told times and texts, and knows neither the machine that decides nor the devices.
 """
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.conversation.base import Passage
+from bot.domain.turn_record import Moments, TurnRecord, times_of
 from bot.meeting.bridge import Answer, Heard
 
 
@@ -22,6 +24,8 @@ class Question:
     last_voiced_s: float
     ended_s: float  # when the silence was long enough
     words_s: float
+    silence_s: float | None = None  # the sample that made the silence long enough was spoken
+    recognising_s: float | None = None  # a duration: what the recogniser took for the words
 
 
 @dataclass(slots=True)
@@ -45,7 +49,9 @@ class Turn:
     question: str = ""
     because: str = ""
     heard: Question | None = None
+    released_s: float | None = None  # the event came that let it begin
     began_s: float = 0.0
+    first_token_s: float | None = None  # where a language model streams
     first_clause_s: float | None = None
     passages: list[str] = field(default_factory=list)
     generated: list[str] = field(default_factory=list)
@@ -56,32 +62,54 @@ class Turn:
 
 
 def record_of(
-    turn: Turn, heard: Heard, answer: Answer, *, start_s: float, known: Mapping[str, Passage]
+    turn: Turn,
+    heard: Heard,
+    answer: Answer,
+    *,
+    start_s: float,
+    known: Mapping[str, Passage],
+    models: Mapping[str, str],
 ) -> dict[str, Any]:
-    """`start_s`: when the meeting's timeline began, monotonic. `known`: passages by id, to name them."""
+    """`start_s`: when the meeting's timeline began, monotonic. `known`: passages by id, to name them. `models`: who
+    did the work, by role."""
     question = turn.heard
-    record: dict[str, Any] = {
-        "epoch": turn.epoch,
-        "kind": turn.kind,
-        "speaker": turn.speaker,
-        "question": turn.question,
-        "because": turn.because,
-        "heard": question.text if question else None,
-        "passages": [_named(passage_id, known) for passage_id in turn.passages],
-        "answer": " ".join(turn.generated),
-        "answer_heard": heard.text,
-        "interrupted": heard.cut,
-        "av_offset_device_ms": _ms(heard.offset_ms),
-        "t0_s": round(question.last_voiced_s - start_s, 3) if question else None,
-    }
+    generated = " ".join(turn.generated)
+    record = TurnRecord(
+        epoch=turn.epoch,
+        kind=turn.kind,
+        decision=_decision(turn),
+        because=turn.because,
+        speaker=turn.speaker,
+        written=_decision(turn) == "answer" and question is None,
+        resumes=turn.resumes,
+        question=turn.question,
+        heard=question.text if question else None,
+        answer=generated,
+        answer_heard=heard.text,
+        generated_characters=len(generated),
+        heard_characters=len(heard.text),
+        passages=tuple(_named(passage_id, known) for passage_id in turn.passages),
+        models=models,
+        t0_s=round(question.last_voiced_s - start_s, 3) if question else None,
+        av_offset_device_ms=_ms(heard.offset_ms),
+        interrupted=heard.cut,
+        interruption=_interruption(turn.cut, start_s) if turn.cut and heard.first_audible_s is not None else None,
+        **times_of(_moments(turn, heard, answer)),
+    )
+    return record.to_json()
+
+
+def _decision(turn: Turn) -> str:
     if turn.resumes is not None:
-        record["resumes"] = turn.resumes
-    if turn.cut is not None and heard.first_audible_s is not None:
-        record["interruption"] = _interruption(turn.cut, start_s)
-    if question and heard.first_audible_s is not None:
-        record["latency_device_ms"] = _ms((heard.first_audible_s - question.last_voiced_s) * 1000)
-        record["stages_ms"] = _stages_of(turn, question, heard, answer)
-    return record
+        return "resume"
+    return "answer" if turn.kind == "answer" else "say"
+
+
+def record_of_remark(reason: str, speaker: str, text: str, *, written: bool) -> dict[str, Any]:
+    """Something people said or wrote that was not answered, and why."""
+    return TurnRecord(
+        kind="remark", decision="ignore", because=reason, speaker=speaker, heard=text, written=written
+    ).to_json()
 
 
 def _interruption(cut: Interruption, start_s: float) -> dict[str, Any]:
@@ -105,16 +133,26 @@ def _between_ms(from_s: float | None, to_s: float | None) -> float | None:
     return None if from_s is None or to_s is None else _ms((to_s - from_s) * 1000)
 
 
-def _stages_of(turn: Turn, question: Question, heard: Heard, answer: Answer) -> dict[str, float]:
-    return _stages(
-        question.last_voiced_s,
-        vad=question.ended_s,
-        recogniser=question.words_s,
-        decide=turn.began_s,
-        knowledge_or_llm_first_clause=turn.first_clause_s,
-        voice_first_sound=answer.voice_first_s,
-        engine_first_block=answer.engine_first_s,
-        device_first_sound=heard.first_audible_s,
+def _moments(turn: Turn, heard: Heard, answer: Answer) -> Moments:
+    question = turn.heard
+    return Moments(
+        last_voiced_s=question.last_voiced_s if question else None,
+        silence_s=question.silence_s if question else None,
+        ended_s=question.ended_s if question else None,
+        recognising_s=question.recognising_s if question else None,
+        words_s=question.words_s if question else None,
+        released_s=turn.released_s,
+        decided_s=turn.began_s,
+        first_token_s=turn.first_token_s,
+        first_clause_s=turn.first_clause_s,
+        voice_first_s=answer.voice_first_s,
+        block_asked_s=answer.block_asked_s,
+        block_first_s=answer.engine_first_s,
+        block_put_s=answer.block_put_s,
+        device_taken_s=heard.begun.taken_s,
+        leading_silence_s=heard.begun.leading_silence_s,
+        first_audible_s=heard.first_audible_s,
+        first_frame_s=heard.begun.first_frame_s,
     )
 
 
@@ -123,16 +161,6 @@ def _named(passage_id: str, known: Mapping[str, Passage]) -> dict[str, str]:
     if passage is None:
         return {"id": passage_id}
     return {"id": passage_id, "document": passage.document, "heading": passage.heading}
-
-
-def _stages(last_s: float, **reached_s: float | None) -> dict[str, float]:
-    """What each stage added, in milliseconds; the stages add up to the whole."""
-    added: dict[str, float] = {}
-    for stage, at_s in reached_s.items():
-        if at_s is not None:
-            added[stage] = round((at_s - last_s) * 1000, 1)
-            last_s = at_s
-    return added
 
 
 def _ms(value: float | None) -> float | None:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
 
 from bot.errors import BotError, Unavailable
 
@@ -16,6 +17,7 @@ Json = dict[str, Any]
 ANSWER_TIMEOUT_S = 15.0
 POLL_S = 0.3
 PAGE = 500
+TURNS_COUNTED = "understudy_turns_total"
 
 FINAL = frozenset({"ended", "failed", "cancelled", "lost", "data_deleted"})
 
@@ -41,7 +43,8 @@ class Client:
     """Bots of one workspace, by HTTP. Entered and left."""
 
     def __init__(self, base_url: str, api_key: str) -> None:
-        self._base_url = base_url.rstrip("/") + "/api/v1"
+        self._root = base_url.rstrip("/")
+        self._base_url = self._root + "/api/v1"
         self._headers = {"Authorization": f"Bearer {api_key}"}
         self._session: aiohttp.ClientSession | None = None
 
@@ -78,8 +81,21 @@ class Client:
         return await self._all(f"/bots/{bot_id}/transcript")
 
     async def turns(self, bot_id: str) -> list[Json]:
-        """The bot's own record of each turn."""
-        return [turn["record"] for turn in (await self._ask("GET", f"/bots/{bot_id}/turns"))["data"]]
+        """The bot's own record of each turn, and of each remark it did not answer."""
+        return [turn["record"] for turn in await self._all(f"/bots/{bot_id}/turns")]
+
+    async def counted_turns(self) -> float | None:
+        """Turns and remarks of all bots, as the installation's metrics count them; None where they are not shown."""
+        assert self._session is not None
+        try:
+            async with self._session.get(self._root + "/metrics") as answer:
+                text = await answer.text() if answer.status == 200 else None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unavailable(f"the metrics at {self._root} do not answer: {error}") from error
+        if text is None:
+            return None
+        families = text_string_to_metric_families(text)
+        return sum(one.value for family in families for one in family.samples if one.name == TURNS_COUNTED)
 
     async def until_state(
         self, bot_id: str, states: Collection[str], *, timeout_s: float, seen: Callable[[str], None] | None = None

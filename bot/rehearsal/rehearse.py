@@ -86,6 +86,7 @@ class Notes:
     turns: tuple[Turn, ...] = ()
     records: list[dict[str, Any]] = field(default_factory=list)
     transcript: list[dict[str, Any]] = field(default_factory=list)
+    counted: float | None = None  # turns and remarks, by the installation's metrics
     cost: Cost | None = None
     errors: list[str] = field(default_factory=list)
 
@@ -137,6 +138,7 @@ async def rehearse(
         picture=picture,
         cost=notes.cost,
         transcript=notes.transcript,
+        counted=notes.counted,
         errors=notes.errors,
     )
 
@@ -214,6 +216,7 @@ async def _collect(client: Client, notes: Notes) -> None:
         notes.task_id = next((str(e["data"]["task_id"]) for e in reversed(events) if e["data"].get("task_id")), None)
         notes.records = await client.turns(notes.bot_id)
         notes.transcript = await client.transcript(notes.bot_id)
+        notes.counted = await client.counted_turns()
 
 
 def _received(asker: BrowserAsker, turn: Turn) -> Heard | None:

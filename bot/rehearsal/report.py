@@ -68,6 +68,7 @@ class Findings:
     picture: Picture
     cost: Cost | None
     transcript: Sequence[Json]
+    counted: float | None = None  # turns and remarks, by the installation's metrics
     left: Sequence[str] = ()
     errors: Sequence[str] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -75,7 +76,8 @@ class Findings:
 
 def report(found: Findings) -> Json:
     """The rehearsal's JSON object."""
-    turns = [_turn(one, record) for one, record in pair_turns(found.received, found.records)]
+    paired = pair_turns(found.received, found.records)
+    turns = [_turn(one, record) for one, record in paired]
     whole: Json = {
         "ok": False,
         "bot_id": found.bot_id,
@@ -85,6 +87,8 @@ def report(found: Findings) -> Json:
         "final_state": found.final_state,
         "asker": found.asker,
         "turns": turns,
+        "turn_records": {"kept": len(found.records), "counted": found.counted},
+        "unasked_answers": _unasked(found.records, [record for _, record in paired]),
         "medians": _medians(turns),
         "video": {
             key: _rounded(value, 2) if isinstance(value, float) else value
@@ -263,11 +267,21 @@ def _turn(one: Received, record: Json | None) -> Json:
         "latency_device_ms": _rounded(own.get("latency_device_ms"), 0),
         "latency_ms": _milliseconds(one.turn.latency_s),
         "stages": own.get("stages_ms") or {},
+        "first_frame_device_ms": own.get("first_frame_device_ms"),
+        "overhead_ms": own.get("overhead_ms"),
+        "overhead_parts_ms": own.get("overhead_parts_ms") or {},
+        "wait_for_frame_ms": own.get("wait_for_frame_ms"),
         "av_offset_device_ms": _rounded(own.get("av_offset_device_ms"), 1),
         "av_offset_received_ms": _milliseconds(one.av_offset_s),
         "av_method": one.av_method,
         "interrupted": own.get("interrupted"),
     }
+
+
+def _unasked(records: Sequence[Json], paired: Sequence[Json | None]) -> int:
+    """Answers of the bot's to none of the questions."""
+    answers = [record for record in records if record.get("decision") == "answer"]
+    return sum(all(answer is not record for record in paired) for answer in answers)
 
 
 def _medians(turns: Sequence[Json]) -> Json:

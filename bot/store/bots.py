@@ -9,11 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bot.domain import figures
 from bot.domain.lifecycle import LIVE, RUNNING, TERMINAL, BotState, can_move
 from bot.domain.meeting_key import meeting_key
 from bot.domain.naming import disclosed_name
 from bot.errors import Conflict
-from bot.store import fence, tables
+from bot.store import counters, fence, tables
 from bot.store.fence import Fenced, UnknownBot
 from bot.store.session import Session, insert
 
@@ -193,6 +194,7 @@ async def move(
     if to not in RUNNING and to is not BotState.CLAIMED:
         for table in (tables.leases, tables.heartbeats):
             await session.execute(sa.delete(table).where(table.c.bot_id == bot_id))
+    await counters.add(session, figures.of_move(bot.code, came_from=BotState(row.state), to=to), shard_of=bot.id)
     return bot
 
 

@@ -33,17 +33,18 @@ async def current(database: Database) -> str | None:
         return await session.run_sync(_revision)
 
 
-async def upgrade(database: Database) -> str:
-    """Bring the database to `head` in one transaction and return that revision. A second caller waits for the first
-    and then finds nothing to do; a database that is at head is only read."""
-    if await current(database) != head():
+async def upgrade(database: Database, *, to: str = "head") -> str:
+    """Bring the database to `to` in one transaction and return that revision. A second caller waits for the first
+    and then finds nothing to do; a database that is there already is only read."""
+    wanted = head() if to == "head" else to
+    if await current(database) != wanted:
         async with database.write() as session:
             if database.dialect == "postgresql":
                 await session.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
                 # Rather fail than wait for a table in use, with every other user of it queued up behind us.
                 await session.exec_driver_sql("SET LOCAL lock_timeout = '10s'")
-            await session.run_sync(lambda connection: command.upgrade(_config(connection), "head"))
-    return head()
+            await session.run_sync(lambda connection: command.upgrade(_config(connection), wanted))
+    return wanted
 
 
 async def differences(database: Database) -> str | None:

@@ -1,7 +1,7 @@
 """Every table, once. Core tables, no mapped classes: the functions of this package return frozen dataclasses.
 
-Each row carries its `workspace_id`. Times are UTC. The full-text parts (an FTS5 table on SQLite, a generated column on
-PostgreSQL) differ by database and are made by `fulltext.py`.
+Each row carries its `workspace_id`, the installation's own counters apart. Times are UTC. The full-text parts (an FTS5
+table on SQLite, a generated column on PostgreSQL) differ by database and are made by `fulltext.py`.
 """
 
 from __future__ import annotations
@@ -258,11 +258,24 @@ transcript_segments = sa.Table(
 turn_records = sa.Table(
     "turn_records",
     metadata,
-    _bot(primary_key=True),
-    sa.Column("attempt", sa.Integer, primary_key=True),
-    sa.Column("epoch", sa.Integer, primary_key=True),
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    _bot(),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("epoch", sa.Integer),  # None: a remark the bot said nothing to
     _workspace(),
     sa.Column("record", Json, nullable=False),
+    sa.UniqueConstraint("bot_id", "attempt", "epoch"),
+    sa.Index(None, "bot_id", "id"),
+)
+
+counters = sa.Table(  # the installation's own, without a workspace: nobody's data
+    "counters",
+    metadata,
+    sa.Column("figure", sa.Text, primary_key=True),
+    sa.Column("labels", sa.Text, primary_key=True),  # a JSON list of the values
+    sa.Column("part", sa.Text, primary_key=True),  # a histogram's bucket or sum; empty for a counter
+    sa.Column("shard", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("value", sa.Float, nullable=False),
 )
 
 outbox = sa.Table(

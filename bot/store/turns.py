@@ -1,4 +1,6 @@
-"""Turn records: one JSON document per thing the bot set out to say, with every stage's time."""
+"""Turn records (`bot.domain.turn_record`): one JSON document per thing the bot set out to say, one per remark it did
+not answer. What is kept is counted, in the same transaction.
+"""
 
 from __future__ import annotations
 
@@ -8,29 +10,35 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.store import fence, tables
+from bot.domain import figures
+from bot.store import counters, fence, tables
 from bot.store.session import Session, insert
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TurnRecord:
+class StoredTurn:
+    sequence: int  # rises within a bot, with gaps
     attempt: int
-    epoch: int
+    epoch: int | None  # None: a remark the bot said nothing to
     record: Mapping[str, Any]
 
 
-async def record(session: Session, bot_id: str, *, attempt: int, epoch: int, record: Mapping[str, Any]) -> None:
-    """Keep the record of one epoch; a later one of the same epoch replaces it. Raises UnknownBot, Fenced."""
+async def record(session: Session, bot_id: str, *, attempt: int, epoch: int | None, record: Mapping[str, Any]) -> None:
+    """Keep the record of one epoch; a later one of the same epoch replaces it, and is not counted again. Raises
+    UnknownBot, Fenced."""
     bot = await fence.hold(session, bot_id, attempt)
-    row = {"bot_id": bot_id, "workspace_id": bot.workspace_id, "attempt": attempt, "epoch": epoch}
-    statement = insert(session, tables.turn_records).values(**row, record=dict(record))
-    key = ["bot_id", "attempt", "epoch"]
-    await session.execute(statement.on_conflict_do_update(index_elements=key, set_={"record": dict(record)}))
-
-
-async def list_all(session: Session, bot_id: str) -> list[TurnRecord]:
-    """By attempt and epoch."""
     table = tables.turn_records
-    query = sa.select(table).where(table.c.bot_id == bot_id).order_by(table.c.attempt, table.c.epoch)
-    rows = (await session.execute(query)).all()
-    return [TurnRecord(attempt=row.attempt, epoch=row.epoch, record=row.record) for row in rows]
+    again = sa.update(table).where(table.c.bot_id == bot_id, table.c.attempt == attempt, table.c.epoch == epoch)
+    if epoch is not None and (await session.execute(again.values(record=dict(record)))).rowcount:
+        return
+    row = {"bot_id": bot_id, "workspace_id": bot.workspace_id, "attempt": attempt, "epoch": epoch}
+    await session.execute(insert(session, table).values(**row, record=dict(record)))
+    await counters.add(session, figures.of_turn(record), shard_of=bot_id)
+
+
+async def page(session: Session, bot_id: str, *, after: int = 0, limit: int = 1000) -> list[StoredTurn]:
+    """In the order they were written, from behind sequence `after`."""
+    table = tables.turn_records
+    query = sa.select(table).where(table.c.bot_id == bot_id, table.c.id > after)
+    rows = (await session.execute(query.order_by(table.c.id).limit(limit))).all()
+    return [StoredTurn(sequence=row.id, attempt=row.attempt, epoch=row.epoch, record=row.record) for row in rows]

@@ -51,7 +51,7 @@ def test_every_request_is_one_the_api_has() -> None:
     app = importlib.import_module("bot.api.app")
     routes = {(route.method, route.path): route for route in app.ROUTES}
     requests = list(_requests())
-    assert len(requests) == 5
+    assert len(requests) == 6
     for method, path, body in requests:
         assert (method, path) in routes
         if body is not None:

@@ -54,7 +54,13 @@ def test_every_turn_is_measured_at_both_ends(rehearsal: dict[str, Any]) -> None:
     for turn in rehearsal["turns"]:
         assert turn["heard"] and turn["passage"] and turn["stages"]
         assert 0 < turn["latency_device_ms"] < turn["latency_ms"]
+        assert turn["overhead_ms"] is not None and turn["wait_for_frame_ms"] is not None
         assert turn["av_offset_device_ms"] is not None
+
+
+def test_every_turn_kept_is_counted_in_the_metrics(rehearsal: dict[str, Any]) -> None:
+    records = rehearsal["turn_records"]
+    assert records["counted"] == records["kept"] >= len(rehearsal["turns"])
 
 
 def test_dispatcher_worker_and_bot_were_three_processes_and_are_gone(rehearsal: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from aiohttp import web
@@ -25,6 +26,8 @@ from bot.api.schemas import (
     SegmentView,
     Transcript,
     TurnList,
+    TurnsExport,
+    TurnsQuery,
     TurnView,
 )
 from bot.domain.join_time import BadJoinTime, join_time
@@ -39,6 +42,8 @@ from bot.store.lines import NotInCall, TooManyLines
 from bot.store.session import Database
 
 log = get_log(__name__)
+
+EXPORT_PAGE = 500
 
 
 async def create(call: Call[NoPath, NoQuery, NewBot]) -> BotView:
@@ -90,11 +95,26 @@ async def transcript(call: Call[BotPath, After, NoBody]) -> Transcript:
     return Transcript(data=[SegmentView.of(sequence, segment) for sequence, segment in found])
 
 
-async def turn_records(call: Call[BotPath, NoQuery, NoBody]) -> TurnList:
+async def turn_records(call: Call[BotPath, TurnsQuery, NoBody]) -> TurnList:
+    query = call.query
     async with call.services.database.read() as session:
         bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
-        found = await turns.list_all(session, bot.id)
-    return TurnList(data=[TurnView.of(turn) for turn in found])
+        found = await turns.page(session, bot.id, after=query.after, limit=query.limit)
+    return TurnList(data=[TurnView.of(turn, words=query.words) for turn in found])
+
+
+async def export_turns(call: Call[BotPath, TurnsExport, NoBody]) -> AsyncIterator[TurnView]:
+    """Page by page, each in a transaction of its own: a reader that takes its time holds nothing."""
+    after = call.query.after
+    while True:
+        async with call.services.database.read() as session:
+            bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
+            found = await turns.page(session, bot.id, after=after, limit=EXPORT_PAGE)
+        for turn in found:
+            yield TurnView.of(turn, words=call.query.words)
+        if len(found) < EXPORT_PAGE:
+            return
+        after = found[-1].sequence
 
 
 async def leave(call: Call[BotPath, NoQuery, Leave]) -> BotView:
@@ -198,12 +218,26 @@ ROUTES = (
         method="GET",
         path="/bots/{bot_id}/turns",
         name="list_turns",
-        summary="Every turn of the bot with the time of each stage",
+        summary="What the bot decided and said, turn by turn, with the time of each stage",
         tag="bots",
         scope="transcripts:read",
         handler=turn_records,
         path_model=BotPath,
+        query=TurnsQuery,
         answer=TurnList,
+        errors=(UnknownBot,),
+    ),
+    Route(
+        method="GET",
+        path="/bots/{bot_id}/turns.jsonl",
+        name="export_turns",
+        summary="The same as JSON Lines: all of them, one a line",
+        tag="bots",
+        scope="transcripts:read",
+        lines=export_turns,
+        path_model=BotPath,
+        query=TurnsExport,
+        answer=TurnView,
         errors=(UnknownBot,),
     ),
     Route(

@@ -87,6 +87,7 @@ async def test_a_bot_of_another_workspace_does_not_exist(api):
         ("GET", "/events"),
         ("GET", "/transcript"),
         ("GET", "/turns"),
+        ("GET", "/turns.jsonl"),
         ("POST", "/leave"),
         ("POST", "/kill"),
     ):

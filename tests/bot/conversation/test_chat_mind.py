@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 import aiohttp
 import pytest
@@ -60,7 +62,7 @@ async def ask():
     """`await ask(endpoint)`: the texts of the answer's clauses."""
     runners: list[web.AppRunner] = []
 
-    async def asked(endpoint: Endpoint, *, timeout_s: float = 0.3) -> list[str]:
+    async def asked(endpoint: Endpoint, *, timeout_s: float = 0.3, whole: bool = False) -> list[Any]:
         app = web.Application()
         app.router.add_post("/v1/chat/completions", endpoint.handle)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -78,7 +80,8 @@ async def ask():
                 fallback=QuotingMind(OnePassage(), name="Iris"),
                 session=session,
             )
-            return [c.text async for c in mind.answer("When do I plant garlic?", speaker="ann", history=())]
+            clauses = [c async for c in mind.answer("When do I plant garlic?", speaker="ann", history=())]
+            return clauses if whole else [clause.text for clause in clauses]
 
     yield asked
     for runner in runners:
@@ -89,6 +92,12 @@ async def test_streamed_text_becomes_whole_clauses(ask):
     endpoint = Endpoint(["Plant it in Oct", "ober. Push the cl", "oves five centimetres", " deep."])
     assert await ask(endpoint, timeout_s=5) == ["Plant it in October.", "Push the cloves five centimetres deep."]
     assert endpoint.requests[0]["key"] == f"Bearer {KEY}" and endpoint.requests[0]["body"]["stream"] is True
+
+
+async def test_clauses_know_when_the_first_words_came(ask):
+    began_s = time.monotonic()
+    first, second = await ask(Endpoint(["Plant it in Oct", "ober. Deep. "]), timeout_s=5, whole=True)
+    assert began_s < first.first_token_s == second.first_token_s < time.monotonic()
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from bot.hearing.base import (
     SpeechStarted,
     Utterance,
 )
-from bot.hearing.ears import PREROLL_SAMPLES, RecognisingEars
+from bot.hearing.ears import PREROLL_SAMPLES, QUEUE_CHUNKS, RecognisingEars
 
 WAIT_S = 10.0
 
@@ -173,3 +173,10 @@ async def test_a_recogniser_that_is_gone_ends_the_events_with_its_error(speech):
         feed(ears, "ann", 0, speech)
         with pytest.raises(HearingError):
             await take(ears, 3)
+
+
+def test_sound_that_waits_too_long_is_dropped_and_counted():
+    ears = RecognisingEars(Counting())
+    for number in range(QUEUE_CHUNKS + 5):
+        ears.feed("a", number * 320, np.zeros(320, np.int16))
+    assert ears.dropped_s == pytest.approx(5 * 0.02)

@@ -171,6 +171,7 @@ class MemoryRecorder:
         self.notes: list[tuple[str, dict[str, Any]]] = []
         self.segments: list[dict[str, Any]] = []
         self.turns: list[dict[str, Any]] = []
+        self.remarks: list[dict[str, Any]] = []
 
     def note(self, kind: str, **data: Any) -> None:
         self.notes.append((kind, data))
@@ -180,3 +181,6 @@ class MemoryRecorder:
 
     def turn(self, epoch: int, record: dict[str, Any]) -> None:
         self.turns.append(record)
+
+    def remark(self, record: dict[str, Any]) -> None:
+        self.remarks.append(record)

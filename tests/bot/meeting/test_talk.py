@@ -68,6 +68,7 @@ async def test_an_answer_is_heard_whole_and_kept_with_its_times(room: Room) -> N
     turn = room.recorder.turns[0]
     assert turn["answer_heard"] == "One two three four five six." and not turn["interrupted"]
     assert turn["passages"] == [{"id": "soil.md#1"}]
+    assert turn["overhead_ms"] >= 0 and turn["wait_for_frame_ms"] >= 0 and turn["decision"] == "answer"
     assert sum(turn["stages_ms"].values()) == pytest.approx(turn["latency_device_ms"], abs=1.0)
     assert [segment["own"] for segment in room.recorder.segments] == [False, True]
 
@@ -164,6 +165,9 @@ async def test_in_company_the_bot_answers_only_when_it_is_meant(room: Room) -> N
     room.ears.said("p1", "Iris what about soil")
     await eventually(lambda: room.recorder.turns)
     assert [question for question, _ in room.mind.asked] == ["Iris what about soil"]
+    assert [(one["decision"], one["because"], one["speaker"]) for one in room.recorder.remarks] == [
+        ("ignore", "not_addressed", "p2")
+    ]
     _, history = room.mind.asked[0]
     assert [said.text for said in history] == ["what do you think about the budget"]
 

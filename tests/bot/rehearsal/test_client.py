@@ -14,6 +14,10 @@ from bot.errors import Unavailable
 from bot.rehearsal.client import PAGE, ApiSaidNo, Client, TookTooLong
 
 KEY = "k"
+COUNTED = """# TYPE understudy_turns_total counter
+understudy_turns_total{decision="answer",reason="alone"} 3.0
+understudy_turns_total{decision="ignore",reason="no_words"} 2.0
+"""
 
 
 class SmallApi:
@@ -34,8 +38,12 @@ class SmallApi:
 
 
 @asynccontextmanager
-async def served(api: SmallApi, *, key: str = KEY) -> AsyncIterator[Client]:
+async def served(api: SmallApi, *, key: str = KEY, metrics: int = 200) -> AsyncIterator[Client]:
+    async def counted(_request: web.Request) -> web.Response:
+        return web.Response(text=COUNTED, status=metrics)
+
     app = web.Application()
+    app.router.add_get("/metrics", counted)
     app.add_routes([web.get("/api/v1/bots/{bot}", api.show), web.get("/api/v1/bots/{bot}/events", api.list_events)])
     async with TestServer(app) as server, Client(str(server.make_url("/")), key) as client:
         yield client
@@ -60,6 +68,16 @@ async def test_lists_are_read_to_their_end() -> None:
     async with served(SmallApi(["in_call"], events=2 * PAGE + 3)) as client:
         events: list[dict[str, Any]] = await client.events("b")
     assert [event["sequence"] for event in events] == list(range(1, 2 * PAGE + 4))
+
+
+async def test_turns_are_counted_by_the_metrics_where_they_are_shown() -> None:
+    async with served(SmallApi(["in_call"])) as client:
+        assert await client.counted_turns() == 5.0
+
+
+async def test_metrics_that_are_not_shown_count_nothing() -> None:
+    async with served(SmallApi(["in_call"]), metrics=404) as client:
+        assert await client.counted_turns() is None
 
 
 async def test_a_refusal_carries_the_apis_own_words() -> None:

@@ -50,11 +50,17 @@ def findings(**changes: Any) -> Findings:
     return replace(good, **changes)
 
 
+def test_an_answer_to_nothing_that_was_asked_is_counted() -> None:
+    answered = [record(at_s, decision="answer") for at_s in (10.0, 20.4, 31.1, 45.0)]
+    assert report(findings(records=[*answered, {"decision": "ignore"}]))["unasked_answers"] == 1
+
+
 def test_a_good_rehearsal_is_ok_and_is_json() -> None:
     whole = report(findings())
     assert whole["ok"] and whole["problems"] == []
     assert json.loads(json.dumps(whole))["turns"][0]["latency_ms"] == 1200.0
     assert whole["medians"]["latency_device_ms"] == 900.0
+    assert whole["turn_records"]["kept"] == 3 and whole["unasked_answers"] == 0
     assert "right" in table(whole)
 
 

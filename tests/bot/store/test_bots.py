@@ -142,7 +142,7 @@ async def test_transcript_and_turns_come_back_as_written(store):
         await turns.record(session, bot.id, attempt=1, epoch=3, record={"stages": {"stt": 2}})
     async with store.database.read() as session:
         assert list(await transcripts.list(session, bot.id, after=1)) == [(2, SEGMENT)]
-        assert [turn.record for turn in await turns.list_all(session, bot.id)] == [{"stages": {"stt": 2}}]
+        assert [turn.record for turn in await turns.page(session, bot.id)] == [{"stages": {"stt": 2}}]
 
 
 async def test_newest_first_pages_meet_without_gap_or_repetition(store):
