@@ -99,11 +99,11 @@ class Route:
     summary: str
     tag: str
     scope: str
+    answer: type[BaseModel] = NoBody
     handler: Callable[[Call[Any, Any, Any]], Awaitable[BaseModel]] | None = None
     lines: Callable[[Call[Any, Any, Any]], AsyncIterator[BaseModel]] | None = None  # instead: JSON Lines of answers
     raw: Callable[[web.Request, Call[Any, Any, Any]], Awaitable[web.StreamResponse]] | None = None  # instead: no JSON
     raw_types: tuple[str, ...] = ()  # its media types
-    answer: type[BaseModel] = NoBody
     status: int = 200
     path_model: type[BaseModel] = NoPath
     query: type[BaseModel] = NoQuery

@@ -19,13 +19,13 @@ from bot.rehearsal.measure import spans
 from bot.store import sign_ins, workspaces
 from connectors.kit.browser import Browser
 from connectors.kit.sound import SoundServer
-from connectors.simulator import Policy
+from connectors.simulator import Policy, Room
 from tests.journeys.small_stage import SmallStage
 from tests.polling import eventually
 
 WAIT_S = 90.0
 SILENT_S = 1.5  # after which sound has ended and not only paused
-LINE = "I am telling you a rather long story about tomatoes, and beans, and peas, and the weather, and the soil. " * 4
+LINE = ("I am telling you a rather long story about tomatoes, and beans, and peas, and soil. " * 5).strip()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,47 +68,62 @@ async def link(stage: SmallStage) -> str:
     return f"{stage.url}/dashboard/#token={token}"
 
 
-async def watch(stage: SmallStage, folder: Path) -> Watched:
-    async with listener(folder) as (browser, devices):
-        hand, page = Hand(), browser.page
-        host, friend = await browser.context.new_page(), await browser.context.new_page()
-        room = stage.simulator.create_meeting(Policy(lobby=True))
-        await page.goto(await link(stage))
-        await hand.click(page, "#link")
-        await page.keyboard.type(stage.simulator.url(room))
-        await hand.click(page, "text=Send now")
-        await page.wait_for_url("**/#/bots/*")
-        bot_id = page.url.rpartition("/")[2]
-        await stage.launch(bot_id)
-        await host.goto(stage.simulator.host_url(room))
-        await hand.click(host, "[aria-label='Admit Iris (AI)']")
-        await friend.goto(stage.simulator.url(room))
-        await friend.fill("#name", "Ada")
-        await hand.click(friend, "#join")
-        await hand.click(host, "[aria-label='Admit Ada']")
-        await page.locator(".line.own").first.wait_for(timeout=WAIT_S * 1000)
-        clicks_to_talk = hand.clicks
-        await page.fill("#line", LINE.strip()[:480])
-        await page.press("#line", "Enter")
-        asked_s = time.monotonic()
-        await eventually(lambda: _sound_after(devices, asked_s) - asked_s > 0, WAIT_S)
-        began_s = time.monotonic()
-        await eventually(lambda: _sound_after(devices, began_s) - began_s > 1.0, WAIT_S)
-        stop_s = time.monotonic()
-        await hand.click(page, "text=Stop now")
-        await page.locator(".bot-card .state", has_text="Ended").wait_for(timeout=WAIT_S * 1000)
-        over_s = time.monotonic()
-        await eventually(lambda: time.monotonic() - _sound_after(devices, stop_s) > SILENT_S, WAIT_S)
-        return Watched(
-            clicks_to_talk=clicks_to_talk,
-            clicks=hand.clicks,
-            stop_s=stop_s,
-            silent_s=_sound_after(devices, stop_s),
-            over_s=over_s,
-            bot=await stage.client.bot(bot_id),
-            said=[one for one in await stage.client.transcript(bot_id) if one["own"]],
-            events=[event["kind"] for event in await stage.client.events(bot_id)],
-        )
+async def watch(stage: SmallStage, browser: Browser, devices: Devices) -> Watched:
+    hand, page = Hand(), browser.page
+    room = stage.simulator.create_meeting(Policy(lobby=True))
+    bot_id = await send(stage, hand, page, stage.simulator.url(room))
+    await let_in(stage, hand, browser, room)
+    await page.locator(".line.own").first.wait_for(timeout=WAIT_S * 1000)
+    clicks_to_talk = hand.clicks
+    await talk(page, devices)
+    stop_s = time.monotonic()
+    await hand.click(page, "text=Stop now")
+    await page.locator(".bot-card .state", has_text="Ended").wait_for(timeout=WAIT_S * 1000)
+    over_s = time.monotonic()
+    await eventually(lambda: time.monotonic() - _sound_after(devices, stop_s) > SILENT_S, WAIT_S)
+    return Watched(
+        clicks_to_talk=clicks_to_talk,
+        clicks=hand.clicks,
+        stop_s=stop_s,
+        silent_s=_sound_after(devices, stop_s),
+        over_s=over_s,
+        bot=await stage.client.bot(bot_id),
+        said=[one for one in await stage.client.transcript(bot_id) if one["own"]],
+        events=[event["kind"] for event in await stage.client.events(bot_id)],
+    )
+
+
+async def send(stage: SmallStage, hand: Hand, page: Page, meeting_url: str) -> str:
+    """Sign in by the link, paste the meeting's, send; returns the bot's id."""
+    await page.goto(await link(stage))
+    await hand.click(page, "#link")
+    await page.keyboard.insert_text(meeting_url)
+    await hand.click(page, "text=Send now")
+    await page.wait_for_url("**/#/bots/*")
+    bot_id = page.url.rpartition("/")[2]
+    await stage.launch(bot_id)
+    return bot_id
+
+
+async def let_in(stage: SmallStage, hand: Hand, browser: Browser, room: Room) -> None:
+    """The host lets the bot in, and a friend who hears it."""
+    host, friend = await browser.context.new_page(), await browser.context.new_page()
+    await host.goto(stage.simulator.host_url(room))
+    await hand.click(host, "[aria-label='Admit Iris (AI)']")
+    await friend.goto(stage.simulator.url(room))
+    await friend.fill("#name", "Ada")
+    await hand.click(friend, "#join")
+    await hand.click(host, "[aria-label='Admit Ada']")
+
+
+async def talk(page: Page, devices: Devices) -> None:
+    """Let the bot say something long; returns in the middle of it."""
+    await page.fill("#line", LINE)
+    await page.press("#line", "Enter")
+    asked_s = time.monotonic()
+    await eventually(lambda: _sound_after(devices, asked_s) > asked_s, WAIT_S)
+    began_s = time.monotonic()
+    await eventually(lambda: _sound_after(devices, began_s) > began_s + 1.0, WAIT_S)
 
 
 def _sound_after(devices: Devices, since_s: float) -> float:
