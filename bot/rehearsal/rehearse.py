@@ -44,7 +44,7 @@ from bot.voice.base import VoiceError
 from connectors.base import ConnectorError
 from engine.api import EngineError
 
-JOIN_S = 90.0  # from the request to the call, browser and engine included
+JOIN_S = 180.0  # from the request to the call, browser and engine included; a first start reads the knowledge
 END_S = 60.0  # from asking the bot to leave until it is over
 FRAME_S = 1 / 24  # mouth_lag_frames counts these, whatever rate was received
 

@@ -149,11 +149,11 @@ def _complaints(scene: Scene) -> list[str]:
     said += [(one, OVERS) for step in scene.steps for one in step.over]
     late = {role.name for role in scene.people if role.late}
     return [
+        *(["nobody is there from the beginning"] if not names or names[0] in late else []),
         *(f"nobody can have the name {name!r}" for name in names if not (name.isascii() and name.isalnum())),
         *(f"there is no voice {role.voice!r}" for role in scene.people if role.voice not in VOICES),
         *(f"nothing is known of {one.do!r}" for one, known in said if one.do not in known),
         *(f"{one.who!r} is not at the table" for one, _ in said if one.who not in names),
-        *(["nobody is there from the beginning"] if not names or names[0] in late else []),
         *(f"{step.who!r} is not late" for step in scene.steps if step.do == JOIN and step.who not in late),
     ]
 

@@ -62,7 +62,10 @@ class SceneFindings:
     errors: Sequence[str] = field(default=())
 
 
-def scene_report(found: Findings, scene: SceneFindings) -> Json:
+Score = Callable[[Sequence[Spoken], Sequence[Spoken]], Diarized]  # of a truth and a claim on one clock
+
+
+def scene_report(found: Findings, scene: SceneFindings, score: Score = diarization_error) -> Json:
     """The rehearsal's JSON object with what the scene adds."""
     whole = report(found, CHECKS_OF_A_SCENE)
     acts = scene.played.acts if scene.played else ()
@@ -86,7 +89,7 @@ def scene_report(found: Findings, scene: SceneFindings) -> Json:
             if act.step.do == JOIN
         ],
         "goodbye_obeyed": scene.obeyed,
-        **_names(scene),
+        **_names(scene, score),
     }
     whole["problems"] += [problem for check in SCENE_CHECKS if (problem := check(whole)) is not None]
     whole["ok"] = not whole["problems"]
@@ -159,7 +162,7 @@ def _backchannels(acts: Sequence[Act], heard: Sequence[Span], records: Mapping[i
     return {"count": len(cut), "cut": sum(cut)}
 
 
-def _names(scene: SceneFindings) -> Json:
+def _names(scene: SceneFindings, score: Score) -> Json:
     shift_s = distance_s(scene.truth, scene.claim)
     claim = moved(scene.claim, shift_s or 0.0)
     found = (
