@@ -106,12 +106,13 @@ class Person:
         with self._page_errors("could not put headphones on"):
             await self._page.evaluate("(name) => { window.understudyHears = name; }", name)
 
-    async def watch(self, box: Box) -> None:
-        """Watch that part of the other's picture from now on. Raises AskerStuck where there is no picture in time."""
+    async def watch(self, box: Box, name: str = "") -> None:
+        """Watch that part of a participant's picture from now on; no name: of the first other one. Raises AskerStuck
+        where there is no picture in time."""
         assert self._eyes is not None, "this person has no eyes"
         deadline_s = time.monotonic() + PICTURE_S
         with self._page_errors("could not look at the picture"):
-            while not await self._eyes.watch(box):
+            while not await self._eyes.watch(box, name):
                 if time.monotonic() > deadline_s:
                     raise AskerStuck(f"no picture of anyone else was received in {PICTURE_S:.0f} s")
                 await asyncio.sleep(POLL_S)

@@ -135,7 +135,7 @@ async def _play(
     listen = people.first.listen_to
     await bring_bot(plan.character_id, client, host, meeting, notes, tell, expect=listen)
     try:
-        await people.first.watch(plan.box)
+        await people.first.watch(plan.box, notes.bot_name)
         meter = Meter(roles.root(notes.pids["bot"], bot_id=notes.bot_id))
         meter.start()
         seats = _Seats(people, host, meeting, notes.bot_name)

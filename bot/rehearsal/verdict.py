@@ -165,9 +165,7 @@ def _backchannels(acts: Sequence[Act], heard: Sequence[Span], records: Mapping[i
 def _names(scene: SceneFindings, score: Score) -> Json:
     shift_s = distance_s(scene.truth, scene.claim)
     claim = moved(scene.claim, shift_s or 0.0)
-    found = (
-        diarization_error(scene.truth, claim) if shift_s is not None else Diarized(rate=None, reason="no transcript")
-    )
+    found = score(scene.truth, claim) if shift_s is not None else Diarized(rate=None, reason="no transcript")
     parts = {key: rounded(value, 2) for key, value in asdict(found).items() if key not in ("rate", "reason")}
     conditions = {"collar_s": COLLAR_S, "skip_overlap": False, "pauses_bridged_s": PAUSE_S}
     return {
