@@ -38,8 +38,8 @@ class Settings:
     llm_api_key: str = ""
     llm_model: str = ""
     whisper_model: str = ""  # folder with faster-whisper weights; empty: the embedded recogniser, demo grade
-    hearing_streams: str = "auto"  # auto: a stream per person where the platform has them | mix: all in one
-    diarization_model: str = ""  # folder or hub name of a model that tells voices of a mix apart; empty: none
+    hearing_streams: str = "auto"  # auto: one a participant where the platform gives them; mix: all in one
+    diarization_model: str = ""  # folder or huggingface.co name of a pyannote.audio model; empty: no diarization
     max_bots: int = 4  # live bots on this host
     video: str = "640x360"  # size of the bot's picture: 640x360 or 1280x720
     lobby_timeout_s: float = 600.0
@@ -56,7 +56,7 @@ RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (  # field, what fit
     ("api_port", lambda port: 0 <= port <= 65535, "a port is 0 to 65535, and 0 takes a free one"),
     ("log_level", lambda level: level in LOG_LEVELS, f"it can be {', '.join(LOG_LEVELS)}"),
     ("camera_path", lambda path: path in CAMERA_PATHS, f"it can be {', '.join(CAMERA_PATHS)}"),
-    ("hearing_streams", lambda way: way in HEARING_STREAMS, f"it can be {', '.join(HEARING_STREAMS)}"),
+    ("hearing_streams", lambda streams: streams in HEARING_STREAMS, f"it can be {', '.join(HEARING_STREAMS)}"),
     ("video", lambda size: size in VIDEO_SIZES, f"it can be {', '.join(VIDEO_SIZES)}"),
     ("max_bots", lambda count: count >= 1, "at least one bot must be allowed"),
     ("lobby_timeout_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),
