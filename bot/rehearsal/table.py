@@ -162,10 +162,10 @@ async def _sit_down(scene: Scene, people: People, host: Host, meeting: Meeting) 
 async def _gone(client: Client, bot_id: str) -> bool:
     """Whether it leaves by itself, as it was told."""
     try:
-        await client.until_state(bot_id, (), timeout_s=OBEYED_S)
+        bot = await client.until_state(bot_id, (), timeout_s=OBEYED_S)
     except TookTooLong:
         return False
-    return True
+    return str(bot["state"]) == "ended"
 
 
 def _keep_sound(people: People, kept: _Kept, notes: Notes, began_s: float) -> None:

@@ -113,7 +113,7 @@ def may_speak(played: Played) -> list[tuple[float, float]]:
     """When the bot may begin to speak: at first, when it was asked and until it is interrupted, when someone comes
     late, and after a goodbye."""
     first_s = played.acts[0].began_s if played.acts else played.ended_s
-    windows = [(played.began_s - SAME_SPEECH_S, played.notice.end_s if played.notice else first_s)]
+    windows = [(played.began_s - SAME_SPEECH_S, first_s)]
     for act in played.acts:
         start_s = act.said.start_s if act.said else act.began_s
         stop_s = next((one.said.start_s + CUT_LIMIT_S for one in act.over if one.over.do == INTERRUPTION), act.ended_s)
