@@ -23,7 +23,9 @@ DEADLINE_S = 30.0
 
 # installs what is asked for by making the programs of it
 APT_GET = """echo "apt-get $*" >>$calls
-case "$*" in *install*) for name in chromium pulseaudio pactl Xvfb ffmpeg flite; do tool $name; done ;; esac"""
+case "$*" in *install*)
+  for name in chromium pulseaudio pactl Xvfb ffmpeg flite espeak-ng; do tool $name; done ;;
+esac"""
 # makes an environment whose Python is itself; there, `-m pip` and `-m bot` are written down
 PYTHON = """case "$*" in
   "-m venv "*) echo "python $*" >>$calls; mkdir -p "$3/bin"; cat "$0" >"$3/bin/python"; chmod +x "$3/bin/python" ;;
@@ -95,7 +97,7 @@ def test_the_first_start_installs_with_constraints_and_the_second_nothing(tmp_pa
 
 
 def test_tests_bring_the_tools_for_developing_which_commands_then_share(tmp_path: Path) -> None:
-    machine = Machine(tmp_path, parts=(*PARTS, "flite"))
+    machine = Machine(tmp_path, parts=(*PARTS, "flite", "espeak-ng"))
     assert machine.start("test")[0] == 0
     torch, ours, _ = machine.calls("pip install")
     assert "torch==2.13.0" in torch and "--index-url" not in torch
@@ -108,14 +110,14 @@ def test_tests_bring_the_tools_for_developing_which_commands_then_share(tmp_path
 def test_a_torch_that_would_bring_cuda_to_a_machine_without_a_driver_is_had_from_its_maker(tmp_path: Path) -> None:
     if Path("/proc/driver/nvidia/version").exists():
         pytest.skip("this machine has an NVIDIA driver")
-    machine = Machine(tmp_path, parts=(*PARTS, "flite"))
+    machine = Machine(tmp_path, parts=(*PARTS, "flite", "espeak-ng"))
     (tmp_path / "pypi-has-cuda").touch()
     assert machine.start("test")[0] == 0
     assert "--index-url https://download.pytorch.org/whl/cpu torch==2.13.0" in machine.calls("pip install")[0]
 
 
 def test_without_torch_the_tests_run_all_the_same(tmp_path: Path) -> None:
-    machine = Machine(tmp_path, parts=(*PARTS, "flite"))
+    machine = Machine(tmp_path, parts=(*PARTS, "flite", "espeak-ng"))
     (tmp_path / "no-torch").touch()
     status, _, complaints = machine.start("test")
     assert status == 0 and "without torch" in complaints

