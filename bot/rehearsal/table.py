@@ -115,6 +115,7 @@ async def rehearse_table(
         heard=kept.heard,
         truth=kept.truth,
         claim=told(notes.transcript),
+        own=told(notes.transcript, own=True),
         obeyed=kept.obeyed,
         diarization=plan.diarization,
     )

@@ -5,7 +5,8 @@ names and times on the bot's timeline. How the two are compared:
 
 - *One clock.* Both count the seconds of one machine from different starts. The distance is the one under which speech
   and transcript cover each other best, whoever is named (`distance_s`): it holds what the meeting's transport adds, and
-  can hide no mistake about who spoke.
+  can hide no mistake about who spoke. The bot's own voice, said and heard, tells where about that is, so that a
+  transcript with much missing is not laid elsewhere.
 - *Pauses.* A recogniser ends an utterance after about half a second of silence, so a shorter one lies inside its
   segments. On both sides stretches of one speaker less than `PAUSE_S` apart are one.
 - *People only.* The bot's own voice stands on neither side; where it is taken for a person's, that is a false alarm.
@@ -25,6 +26,7 @@ from bot.rehearsal.measure import Sound, Span, spans
 
 PAUSE_S = 0.5
 GRID_S = 0.01
+NEAR_S = 1.0  # more than transport adds, there and back
 COLLAR_S = 0.0
 
 
@@ -53,12 +55,12 @@ def voiced(who: str, microphone: Sound) -> list[Spoken]:
     return [Spoken(who=who, span=span) for span in spans(microphone, bridge_s=PAUSE_S)]
 
 
-def told(transcript: Iterable[Mapping[str, Any]]) -> list[Spoken]:
-    """What a transcript says of people, on its own timeline. Segments of the bot's own voice are left out."""
+def told(transcript: Iterable[Mapping[str, Any]], *, own: bool = False) -> list[Spoken]:
+    """What a transcript says of people, on its own timeline, or `own`: of the bot's own voice."""
     claims = [
         Spoken(who=str(one["speaker_name"]), span=Span(start_s=one["start_ms"] / 1000, end_s=one["end_ms"] / 1000))
         for one in transcript
-        if not one.get("own") and one["end_ms"] > one["start_ms"]
+        if bool(one.get("own")) is own and one["end_ms"] > one["start_ms"]
     ]
     return bridged(claims)
 
@@ -86,16 +88,23 @@ def moved(stretches: Iterable[Spoken], by_s: float) -> list[Spoken]:
     ]
 
 
-def distance_s(truth: Sequence[Spoken], claim: Sequence[Spoken]) -> float | None:
-    """What is added to the claim's times to lay it over the truth; None where one of them is empty."""
+def distance_s(truth: Sequence[Spoken], claim: Sequence[Spoken], *, about_s: float | None = None) -> float | None:
+    """What is added to the claim's times to lay it over the truth, at most `NEAR_S` from `about_s` where that is given;
+    None where one of them is empty."""
     if not truth or not claim:
         return None
     ours, ours_s = _covered(truth)
     theirs, theirs_s = _covered(claim)
     size = len(ours) + len(theirs)
     overlap = np.fft.irfft(np.fft.rfft(ours, size) * np.conj(np.fft.rfft(theirs, size)), size)
-    best = np.flatnonzero(overlap > overlap.max() - 0.5)  # a claim shorter than the truth fits in several places
-    shifts = np.where(best < len(ours), best, best - size)
+    shifts = np.arange(size)
+    shifts = np.where(shifts < len(ours), shifts, shifts - size)
+    if about_s is not None:
+        near_by = np.abs(ours_s - theirs_s + shifts * GRID_S - about_s) <= NEAR_S
+        if not near_by.any():
+            return about_s
+        shifts, overlap = shifts[near_by], overlap[near_by]
+    shifts = shifts[overlap > overlap.max() - 0.5]  # a claim shorter than the truth fits in several places
     near = shifts[np.abs(shifts - np.median(shifts)) * GRID_S < PAUSE_S]
     return float(ours_s - theirs_s + np.mean(near) * GRID_S)
 

@@ -48,8 +48,8 @@ DER_TARGET: Target = ("der", lambda whole: whole["der"], None, 0.05)  # where ea
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SceneFindings:
     """`heard`: when the bot's voice was heard, pauses under 0.35 s left in. `truth`: who spoke when. `claim`: the
-    transcript's stretches of people, on the bot's timeline. `obeyed`: it left on the goodbye, unasked otherwise.
-    `diarization` says in words what told voices apart."""
+    transcript's stretches of people, `own` those of the bot, both on the bot's timeline. `obeyed`: it left on the
+    goodbye, unasked otherwise. `diarization` says in words what told voices apart."""
 
     name: str
     streams: str
@@ -57,6 +57,7 @@ class SceneFindings:
     heard: Sequence[Span] = ()
     truth: Sequence[Spoken] = ()
     claim: Sequence[Spoken] = ()
+    own: Sequence[Spoken] = ()
     obeyed: bool = False
     diarization: str = ""
     errors: Sequence[str] = field(default=())
@@ -163,7 +164,8 @@ def _backchannels(acts: Sequence[Act], heard: Sequence[Span], records: Mapping[i
 
 
 def _names(scene: SceneFindings, score: Score) -> Json:
-    shift_s = distance_s(scene.truth, scene.claim)
+    about_s = distance_s([Spoken(who="", span=one) for one in scene.heard], scene.own)
+    shift_s = distance_s(scene.truth, scene.claim, about_s=about_s)
     claim = moved(scene.claim, shift_s or 0.0)
     found = score(scene.truth, claim) if shift_s is not None else Diarized(rate=None, reason="no transcript")
     parts = {key: rounded(value, 2) for key, value in asdict(found).items() if key not in ("rate", "reason")}

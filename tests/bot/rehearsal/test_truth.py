@@ -74,6 +74,13 @@ def test_a_claim_that_lacks_a_piece_lies_in_its_place_all_the_same() -> None:
     assert distance_s(TRUTH, short) == pytest.approx(100.0, abs=0.11)
 
 
+def test_a_claim_with_little_in_it_is_not_laid_elsewhere() -> None:
+    little = [spoken("Ada", -80.0, -78.6)]  # of what was said at 20 s; at 10 s it fits better
+    assert distance_s(TRUTH, little) != pytest.approx(100.0, abs=2.0)
+    assert distance_s(TRUTH, little, about_s=100.2) == pytest.approx(99.8, abs=0.25)
+    assert distance_s(TRUTH, little, about_s=5000.0) == 5000.0
+
+
 def test_a_pause_within_what_one_person_says_is_no_end_of_it() -> None:
     pieces = [spoken("Ada", 1.0, 2.0), spoken("Ben", 1.5, 1.8), spoken("Ada", 2.4, 3.0), spoken("Ada", 3.5, 4.0)]
     assert bridged(pieces) == [spoken("Ada", 1.0, 3.0), spoken("Ben", 1.5, 1.8), spoken("Ada", 3.5, 4.0)]
@@ -92,3 +99,4 @@ def test_a_transcript_tells_of_people_not_of_the_bot() -> None:
     said = {"speaker_name": "Ada", "start_ms": 1000, "end_ms": 2500, "own": False}
     bot = {"speaker_name": "Iris", "start_ms": 3000, "end_ms": 4000, "own": True}
     assert told([said, bot]) == [spoken("Ada", 1.0, 2.5)]
+    assert told([said, bot], own=True) == [spoken("Iris", 3.0, 4.0)]
