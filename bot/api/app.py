@@ -34,7 +34,6 @@ def make_app(
     home: Path,
     split: Splitter,
     clock: Clock | None = None,
-    metrics: Access | None = None,
     feed: Feed | None = None,
     stream_limits: StreamLimits | None = None,
     metrics: Access | None = None,

@@ -18,17 +18,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot.config import Settings, child_environment
-from bot.errors import BotError
+from bot.errors import BadInput, BotError
 
 if TYPE_CHECKING:
+    from bot.rehearsal.leftovers import Leftovers
     from bot.rehearsal.questions import Question
     from bot.rehearsal.report import Findings
+    from bot.rehearsal.scene import Scene
     from bot.rehearsal.stage import Stage, Teller
+    from bot.rehearsal.verdict import SceneFindings
 
 HELP = "a bot joins a meeting on this machine and talks with you"
 VISITING_S = 3600.0  # a person at a demo may take their time: to let the bot in, and to come back to it
 INTERRUPTED = 130
 ANY_PORT = 0
+SCENES = ("table",)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,11 +43,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rehearsal's JSON there, too")
     parser.add_argument("--voice", default="rms", choices=("slt", "rms", "espeak"), help="the asker's voice")
     parser.add_argument("--settle", type=float, default=10.0, metavar="SECONDS", help="before the first question")
+    parser.add_argument("--scene", choices=SCENES, help="several people instead of one: who says what is in its file")
+    parser.add_argument("--mixed", action="store_true", help="with --scene: the bot hears one mix of all, no streams")
     parser.epilog = "Without --rehearse it prints the links of the meeting and runs until Ctrl-C."
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     settings = replace(settings, headless=args.headless)
+    if (args.scene and not args.rehearse) or (args.mixed and not args.scene):
+        raise BadInput("--scene is played with --rehearse, and --mixed with --scene")
+    if args.mixed:
+        settings = replace(settings, hearing_streams="mix")
     return _rehearse(args, settings) if args.rehearse else _show(settings, args.engine)
 
 
@@ -86,18 +96,19 @@ def _said(state: str) -> str:
 
 def _rehearse(args: argparse.Namespace, settings: Settings) -> int:
     from bot.rehearsal.leftovers import Leftovers
-    from bot.rehearsal.report import failure, report, table
+    from bot.rehearsal.report import failure
     from bot.rehearsal.stage import Teller
 
     own = settings.home == Settings().home
     home = Path(tempfile.mkdtemp(prefix="understudy-rehearsal-")) if own else settings.home
     leftovers = Leftovers(home)
     try:
-        found = _findings(args, replace(settings, home=home), Teller(sys.stderr))
-        if found is None:
+        playing = _scene if args.scene else _questions
+        told = playing(args, replace(settings, home=home), Teller(sys.stderr), leftovers)
+        if told is None:
             return INTERRUPTED
-        whole = report(replace(found, left=leftovers.found()))
-        print(table(whole), file=sys.stderr)
+        whole, shown = told
+        print(shown, file=sys.stderr)
     except BotError as error:
         whole = failure(f"{error} ({error.code})", left=leftovers.found())
         print(f"understudy demo: {error} ({error.code})", file=sys.stderr)
@@ -109,13 +120,35 @@ def _rehearse(args: argparse.Namespace, settings: Settings) -> int:
     return 0 if whole["ok"] else 1
 
 
-def _findings(args: argparse.Namespace, settings: Settings, tell: Teller) -> Findings | None:
+Told = tuple[dict[str, Any], str]  # a report, and the same for people
+
+
+def _questions(args: argparse.Namespace, settings: Settings, tell: Teller, leftovers: Leftovers) -> Told | None:
     from bot.rehearsal.questions import read_questions
+    from bot.rehearsal.report import report, table
     from bot.supervision.installation import only_one
 
-    questions = read_questions(args.questions or _shipped_questions())
+    questions = read_questions(args.questions or _shipped("rehearsal.json"))
     with only_one(settings.home):
-        return asyncio.run(_played(args, settings, questions, tell))
+        found = asyncio.run(_played(args, settings, questions, tell))
+    if found is None:
+        return None
+    whole = report(replace(found, left=leftovers.found()))
+    return whole, table(whole)
+
+
+def _scene(args: argparse.Namespace, settings: Settings, tell: Teller, leftovers: Leftovers) -> Told | None:
+    from bot.rehearsal.scene import read_scene
+    from bot.rehearsal.verdict import scene_report, scene_table
+    from bot.supervision.installation import only_one
+
+    scene = read_scene(_shipped(f"scene-{args.scene}.json"))
+    with only_one(settings.home):
+        found = asyncio.run(_played_scene(args, settings, scene, tell))
+    if found is None:
+        return None
+    whole = scene_report(replace(found[0], left=leftovers.found()), found[1])
+    return whole, scene_table(whole)
 
 
 async def _played(
@@ -154,10 +187,40 @@ async def _played(
     return await on_stage(replace(settings, api_port=ANY_PORT), tell=tell, play=play, engine=args.engine)
 
 
-def _shipped_questions() -> Path:
+async def _played_scene(
+    args: argparse.Namespace, settings: Settings, scene: Scene, tell: Teller
+) -> tuple[Findings, SceneFindings] | None:
+    from bot.library import SHIPPED
+    from bot.rehearsal.reference import mouth_box
+    from bot.rehearsal.stage import on_stage
+    from bot.rehearsal.table import TablePlan, rehearse_table, told_apart_by
+
+    async def play(stage: Stage) -> tuple[Findings, SceneFindings]:
+        plan = TablePlan(
+            name=args.scene,
+            scene=scene,
+            mixed=args.mixed,
+            diarization=told_apart_by(settings.diarization_model, mixed=args.mixed),
+            character_id=stage.character_id,
+            box=mouth_box(SHIPPED / "record"),
+            headless=args.headless,
+            chromium=settings.chromium,
+            display=child_environment(settings).get("DISPLAY", ""),
+        )
+        meeting = await stage.host.open()
+        tell(f"a meeting is open: {meeting.url}")
+        folder = settings.home / "people"
+        return await rehearse_table(
+            plan, folder=folder, client=stage.client, host=stage.host, meeting=meeting, tell=tell
+        )
+
+    return await on_stage(replace(settings, api_port=ANY_PORT), tell=tell, play=play, engine=args.engine)
+
+
+def _shipped(name: str) -> Path:
     from bot.library import SHIPPED
 
-    return SHIPPED / "rehearsal.json"
+    return SHIPPED / name
 
 
 def _give(whole: dict[str, Any], path: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""The asker's throat and ears: a voice into its own sound server, and recordings of what that server carried.
+"""A person's throat and ears: a voice into its own sound server, and recordings of what that server carried.
 
 Both directions are recorded the same way, the microphone as the meeting gets it and the mix the browser plays, so that
 what a recording adds to a time is the same on both and cancels in a difference. On its own a time is early or late by
@@ -21,7 +21,7 @@ from bot.rehearsal.measure import Pcm, Span, spans
 from bot.rehearsal.recording import Recording
 from connectors.base import DeviceFailed
 from connectors.kit.pulse import Playback, Record
-from connectors.kit.sound import EARS_SOURCE, MICROPHONE_SINK, MICROPHONE_SOURCE, SoundServer
+from connectors.kit.sound import BOT, EARS_SOURCE, SoundServer, sink_of, source_of
 
 RECORDED_HZ = 24_000
 PLAYED_HZ = 48_000
@@ -33,10 +33,11 @@ SPEECH_BRIDGE_S = 1.0  # a pause within one line
 
 
 class Devices:
-    """Open while entered; a device that fails is told at the next `speak`."""
+    """Open while entered; a device that fails is told at the next `speak`. `microphone` is the sound server's name of
+    one; who does not hear leaves `ears` empty."""
 
-    def __init__(self, sound: SoundServer) -> None:
-        self._sound = sound
+    def __init__(self, sound: SoundServer, *, microphone: str = BOT, hears: bool = True) -> None:
+        self._sound, self._microphone, self._hears = sound, microphone, hears
         self._stopping = threading.Event()
         self._lines: queue.Queue[tuple[Pcm, threading.Event]] = queue.Queue(LINES_QUEUED)
         self._threads: list[threading.Thread] = []
@@ -46,18 +47,17 @@ class Devices:
 
     async def __aenter__(self) -> Self:
         """Raises DeviceFailed."""
-        address = self._sound.address
-        streams = await asyncio.to_thread(
-            lambda: (
-                Playback(address, MICROPHONE_SINK, rate_hz=PLAYED_HZ),
-                Record(address, EARS_SOURCE, rate_hz=RECORDED_HZ, piece_s=PIECE_S),
-                Record(address, MICROPHONE_SOURCE, rate_hz=RECORDED_HZ, piece_s=PIECE_S),
-            )
+        playback = await asyncio.to_thread(
+            lambda: Playback(self._sound.address, sink_of(self._microphone), rate_hz=PLAYED_HZ)
         )
-        playback, ears, microphone = streams
-        self._start("asker-throat", lambda: self._play(playback))
-        self._start("asker-ears", lambda: self._record(ears, self.ears))
-        self._start("asker-own", lambda: self._record(microphone, self.microphone))
+        self._start("throat", lambda: self._play(playback))
+        try:
+            await self._listen("own", source_of(self._microphone), self.microphone)
+            if self._hears:
+                await self._listen("ears", EARS_SOURCE, self.ears)
+        except DeviceFailed:
+            await self.__aexit__()
+            raise
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -71,13 +71,20 @@ class Devices:
         self._raise_failure()
         began_s, out = time.monotonic(), threading.Event()
         self._lines.put_nowait((pcm, out))
-        limit_s = len(pcm) / PLAYED_HZ + STOP_S
+        limit_s = 2 * len(pcm) / PLAYED_HZ + STOP_S  # a starved machine plays slowly, which the recording shows
         if not await asyncio.to_thread(out.wait, limit_s):
-            raise DeviceFailed(f"the asker's microphone took over {limit_s:.0f} s for a line")
+            self._raise_failure()
+            raise DeviceFailed(f"{self._microphone}'s microphone took over {limit_s:.0f} s for a line")
         await asyncio.sleep(TAIL_S)
         self._raise_failure()
         spoken = spans(self.microphone.sound(began_s - PIECE_S, time.monotonic()), bridge_s=SPEECH_BRIDGE_S)
         return Span(start_s=spoken[0].start_s, end_s=spoken[-1].end_s) if spoken else None
+
+    async def _listen(self, name: str, source: str, recording: Recording) -> None:
+        record = await asyncio.to_thread(
+            lambda: Record(self._sound.address, source, rate_hz=RECORDED_HZ, piece_s=PIECE_S)
+        )
+        self._start(name, lambda: self._record(record, recording))
 
     def _start(self, name: str, work: Callable[[], None]) -> None:
         def run() -> None:
@@ -86,7 +93,7 @@ class Devices:
             except DeviceFailed as failure:
                 self._failure = failure
 
-        thread = threading.Thread(target=run, name=name, daemon=True)
+        thread = threading.Thread(target=run, name=f"{self._microphone}-{name}", daemon=True)
         thread.start()
         self._threads.append(thread)
 

@@ -1,5 +1,5 @@
 // Watches one remote picture: hands over a small luma crop of each frame with the time it came. Runs in a meeting page.
-// `watch` starts it on the video of the first tile that is not one's own; batches go to `understudyEyes`.
+// `watch` starts it on the video of a name's tile, or of the first tile that is not one's own; batches go to `understudyEyes`.
 (() => {
   const BATCH_MS = 400;
   const even = (value) => Math.max(2, 2 * Math.round(value / 2));
@@ -36,8 +36,9 @@
     return [rect.width, rect.height, text(luma)];
   }
 
-  async function watch(box) {
-    const video = document.querySelector(".tile:not(.own) video");
+  async function watch(box, name) {
+    const tiles = [...document.querySelectorAll(".tile:not(.own)")];
+    const video = tiles.find((tile) => !name || tile.getAttribute("aria-label") === name)?.querySelector("video");
     const track = video?.srcObject?.getVideoTracks()[0];
     if (!track) return false;
     const reader = new MediaStreamTrackProcessor({ track: track.clone(), maxBufferSize: 4 }).readable.getReader();

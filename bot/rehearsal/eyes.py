@@ -50,10 +50,10 @@ class Eyes:
         await self._page.expose_binding("understudyEyes", self._take)
         await self._page.add_init_script(path=SCRIPT)
 
-    async def watch(self, box: Box) -> bool:
-        """Whether there was a picture to watch."""
+    async def watch(self, box: Box, name: str = "") -> bool:
+        """Whether there was a picture to watch, of the participant of that name; empty: of the first one."""
         self._page_starts_s = await self._page_clock()
-        return bool(await self._page.evaluate("(box) => window.understudyWatch(box)", list(box)))
+        return bool(await self._page.evaluate("([box, name]) => window.understudyWatch(box, name)", [list(box), name]))
 
     def seen(self, start_s: float, end_s: float) -> Seen:
         frames = [frame for frame in tuple(self._frames) if start_s <= frame[0] < end_s]

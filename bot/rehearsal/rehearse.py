@@ -34,6 +34,7 @@ from bot.rehearsal.measure import (
     speech_match,
 )
 from bot.rehearsal.meeting import Host, Meeting
+from bot.rehearsal.people import Person
 from bot.rehearsal.questions import Question
 from bot.rehearsal.reference import Reference
 from bot.rehearsal.report import Findings, Picture, Received, pair_turns
@@ -43,7 +44,7 @@ from bot.voice.base import VoiceError
 from connectors.base import ConnectorError
 from engine.api import EngineError
 
-JOIN_S = 90.0  # from the request to the call, browser and engine included
+JOIN_S = 180.0  # from the request to the call, browser and engine included; a first start reads the knowledge
 END_S = 60.0  # from asking the bot to leave until it is over
 FRAME_S = 1 / 24  # mouth_lag_frames counts these, whatever rate was received
 
@@ -115,14 +116,14 @@ async def rehearse(
     heard: list[Heard | None] = []
     picture = Picture()
     asker = BrowserAsker(folder, voice=plan.voice, headless=plan.headless, chromium=plan.chromium, display=plan.display)
-    with _noting(notes):
+    with noting(notes):
         async with asker:
-            with _noting(notes):
+            with noting(notes):
                 await _play(plan, asker, client, host, meeting, notes, tell)
-            heard = [_received(asker, turn) for turn in notes.turns]
-            picture = _picture(asker, notes.turns, heard)
-    with _noting(notes):
-        await _collect(client, notes)
+            heard = [received_of(asker, turn) for turn in notes.turns]
+            picture = picture_of(asker, notes.turns, heard)
+    with noting(notes):
+        await collect(client, notes)
     tell("comparing what was received with the engine's own rendering")
     received = await _offsets(notes, heard, render)
     return Findings(
@@ -144,7 +145,7 @@ async def rehearse(
 
 
 @contextmanager
-def _noting(notes: Notes) -> Iterator[None]:
+def noting(notes: Notes) -> Iterator[None]:
     """What is known to go wrong becomes an error of the report instead of its end."""
     try:
         yield
@@ -160,7 +161,7 @@ async def _play(
     await host.admit(meeting, asker.name)
     await asker.until_in_call()
     tell(f"{asker.name} is in the meeting")
-    await _bring_bot(plan, client, host, meeting, notes, tell)
+    await bring_bot(plan.character_id, client, host, meeting, notes, tell)
     try:
         await asker.watch(plan.box)
         meter = Meter(roles.root(notes.pids["bot"], bot_id=notes.bot_id))
@@ -171,11 +172,11 @@ async def _play(
         tell("saying goodbye")
         await say_goodbye(asker, clock=RealClock(), patience=plan.patience)
     finally:
-        await _part(client, notes, tell)
+        await part(client, notes, tell)
     await asker.leave()
 
 
-async def _part(client: Client, notes: Notes, tell: Tell) -> None:
+async def part(client: Client, notes: Notes, tell: Tell) -> None:
     """Make the bot leave, where it has not left on the goodbye, and see how it ended."""
     bot = await client.bot(notes.bot_id)
     if bot["state"] in ("in_call", "waiting_room"):
@@ -186,13 +187,22 @@ async def _part(client: Client, notes: Notes, tell: Tell) -> None:
     tell(f"the bot's last state: {notes.final_state}. {bot.get('detail') or ''}".rstrip())
 
 
-async def _bring_bot(plan: Plan, client: Client, host: Host, meeting: Meeting, notes: Notes, tell: Tell) -> None:
+async def bring_bot(
+    character_id: str,
+    client: Client,
+    host: Host,
+    meeting: Meeting,
+    notes: Notes,
+    tell: Tell,
+    expect: Callable[[str], Awaitable[None]] | None = None,
+) -> None:
+    """A bot for this meeting, until it is in the call; `expect` is told its name before. Raises BotNotInCall."""
     asked_s = time.monotonic()
-    bot = await client.create_bot(
-        meeting_url=meeting.url, character_id=plan.character_id, metadata={"purpose": "rehearsal"}
-    )
+    bot = await client.create_bot(meeting_url=meeting.url, character_id=character_id, metadata={"purpose": "rehearsal"})
     notes.bot_id, notes.bot_name = str(bot["id"]), str(bot["bot_name"])
     tell(f"bot {notes.bot_id} is asked for: {notes.bot_name}")
+    if expect is not None:
+        await expect(notes.bot_name)
 
     def seen(state: str) -> None:
         tell(f"the bot is {state.replace('_', ' ')}")
@@ -209,7 +219,7 @@ async def _bring_bot(plan: Plan, client: Client, host: Host, meeting: Meeting, n
     notes.pids = roles.claimed(await client.events(notes.bot_id))
 
 
-async def _collect(client: Client, notes: Notes) -> None:
+async def collect(client: Client, notes: Notes) -> None:
     """What the product kept of it."""
     if notes.bot_id:
         events = await client.events(notes.bot_id)
@@ -219,7 +229,7 @@ async def _collect(client: Client, notes: Notes) -> None:
         notes.counted = await client.counted_turns()
 
 
-def _received(asker: BrowserAsker, turn: Turn) -> Heard | None:
+def received_of(asker: Person, turn: Turn) -> Heard | None:
     if turn.answered is None:
         return None
     start_s, end_s = turn.answered.start_s - MATCH_MARGIN_S, turn.answered.end_s + MATCH_MARGIN_S
@@ -231,7 +241,7 @@ def _received(asker: BrowserAsker, turn: Turn) -> Heard | None:
     )
 
 
-def _picture(asker: BrowserAsker, turns: Sequence[Turn], heard: Sequence[Heard | None]) -> Picture:
+def picture_of(asker: Person, turns: Sequence[Turn], heard: Sequence[Heard | None]) -> Picture:
     """Of the whole time from the first question to the end of the last answer; the mouth over all answers at once."""
     ends = [turn.answered.end_s for turn in turns if turn.answered is not None]
     if not ends:
@@ -256,7 +266,7 @@ async def _offsets(notes: Notes, heard: Sequence[Heard | None], render: Render) 
         answer = str((record or {}).get("answer") or "")
         reference: Reference | None = None
         if sounded is not None and answer:
-            with _noting(notes):
+            with noting(notes):
                 reference = await render(answer)
         with_offsets.append(_offset(one, sounded, reference))
     return with_offsets

@@ -17,8 +17,10 @@ from bot.rehearsal.usage import Cost
 
 Json = dict[str, Any]
 
-# figure, where it stands, at least, at most. Median over the answers; offsets after ITU-R BT.1359-1.
-TARGETS: tuple[tuple[str, Callable[[Json], float | None], float | None, float | None], ...] = (
+Target = tuple[str, Callable[[Json], float | None], float | None, float | None]  # figure, value, at least, at most
+
+# Median over the answers; offsets after ITU-R BT.1359-1.
+TARGETS: tuple[Target, ...] = (
     ("latency_device_ms", lambda whole: whole["medians"].get("latency_device_ms"), None, 1750.0),
     ("av_offset_device_ms", lambda whole: whole["medians"].get("av_offset_device_ms"), -125.0, 45.0),
     ("av_offset_received_ms", lambda whole: whole["medians"].get("av_offset_received_ms"), -125.0, 45.0),
@@ -74,8 +76,11 @@ class Findings:
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
-def report(found: Findings) -> Json:
-    """The rehearsal's JSON object."""
+Check = Callable[[Findings, Json], str | None]
+
+
+def report(found: Findings, checks: Sequence[Check] | None = None) -> Json:
+    """The rehearsal's JSON object; `checks` None: all of them."""
     paired = pair_turns(found.received, found.records)
     turns = [_turn(one, record) for one, record in paired]
     whole: Json = {
@@ -83,7 +88,7 @@ def report(found: Findings) -> Json:
         "bot_id": found.bot_id,
         "task_id": found.task_id,
         "pids": dict(found.pids),
-        "joined_s": _rounded(found.joined_s, 2),
+        "joined_s": rounded(found.joined_s, 2),
         "final_state": found.final_state,
         "asker": found.asker,
         "turns": turns,
@@ -91,37 +96,37 @@ def report(found: Findings) -> Json:
         "unasked_answers": _unasked(found.records, [record for _, record in paired]),
         "medians": _medians(turns),
         "video": {
-            key: _rounded(value, 2) if isinstance(value, float) else value
+            key: rounded(value, 2) if isinstance(value, float) else value
             for key, value in asdict(found.picture).items()
         },
         "bot": None
         if found.cost is None
         else {
-            "share_of_core": _rounded(found.cost.share_of_core, 2),
-            "pss_mb": _rounded(found.cost.pss_mb, 0),
+            "share_of_core": rounded(found.cost.share_of_core, 2),
+            "pss_mb": rounded(found.cost.pss_mb, 0),
             "processes": found.cost.processes,
         },
         "transcript": [_segment(segment) for segment in found.transcript],
         "left": list(found.left),
         **dict(found.versions),
     }
-    checks = CHECKS if found.received else CHECKS_OF_NOTHING
+    checks = (CHECKS if checks is None else checks) if found.received else CHECKS_OF_NOTHING
     whole["problems"] = [*found.errors, *(problem for check in checks if (problem := check(found, whole)))]
     whole["ok"] = not whole["problems"]
-    whole["targets"] = _targets(whole)
+    whole["targets"] = targets(whole, TARGETS)
     return whole
 
 
-def _targets(whole: Json) -> list[Json]:
+def targets(whole: Json, rows: Sequence[Target]) -> list[Json]:
     """Each figure the product is built for, beside its bounds: `met` None where there is no figure."""
     return [
-        {"figure": figure, "value": value, "at_least": least, "at_most": most, "met": _within(value, least, most)}
-        for figure, of, least, most in TARGETS
+        {"figure": figure, "value": value, "at_least": least, "at_most": most, "met": within(value, least, most)}
+        for figure, of, least, most in rows
         for value in (of(whole),)
     ]
 
 
-def _within(value: float | None, least: float | None, most: float | None) -> bool | None:
+def within(value: float | None, least: float | None, most: float | None) -> bool | None:
     if value is None:
         return None
     return (least is None or value >= least) and (most is None or value <= most)
@@ -167,8 +172,8 @@ def table(whole: Json) -> str:
     for turn in whole["turns"]:
         right = {True: "right", False: "WRONG", None: "-"}[turn["passage_right"]]
         figures = ("latency_device_ms", "latency_ms", "av_offset_device_ms", "av_offset_received_ms")
-        shown = " ".join(f"{_ms(turn[key]):>8}" for key in figures)
-        lines.append(f"{_cut(turn['question'], 44)} {_cut(turn['heard'] or '', 36)} {right:8} {shown}")
+        shown = " ".join(f"{shown_ms(turn[key]):>8}" for key in figures)
+        lines.append(f"{cut_to(turn['question'], 44)} {cut_to(turn['heard'] or '', 36)} {right:8} {shown}")
     video, bot = whole["video"], whole["bot"] or {}
     if whole["turns"]:
         lines.append(
@@ -239,7 +244,7 @@ def _nothing_left(found: Findings, whole: Json) -> str | None:
     return f"left behind: {', '.join(found.left)}" if found.left else None
 
 
-CHECKS: tuple[Callable[[Findings, Json], str | None], ...] = (
+CHECKS: tuple[Check, ...] = (
     _pids_are_real,
     _task_is_named,
     _all_answered,
@@ -251,7 +256,14 @@ CHECKS: tuple[Callable[[Findings, Json], str | None], ...] = (
     _cost_measured,
     _nothing_left,
 )
-CHECKS_OF_NOTHING = (_something_asked, _nothing_left)  # what else is missing then follows from that
+CHECKS_OF_A_SCENE: tuple[Check, ...] = (
+    _pids_are_real,
+    _task_is_named,
+    _ended_normally,
+    _both_in_transcript,
+    _nothing_left,
+)
+CHECKS_OF_NOTHING: tuple[Check, ...] = (_something_asked, _nothing_left)  # what else is missing then follows from that
 
 
 def _turn(one: Received, record: Json | None) -> Json:
@@ -264,15 +276,15 @@ def _turn(one: Received, record: Json | None) -> Json:
         "passage_right": right_passage(one.turn.question, passages),
         "passage": [named(passage) for passage in passages],
         "expected": one.turn.question.passage,
-        "latency_device_ms": _rounded(own.get("latency_device_ms"), 0),
-        "latency_ms": _milliseconds(one.turn.latency_s),
+        "latency_device_ms": rounded(own.get("latency_device_ms"), 0),
+        "latency_ms": milliseconds(one.turn.latency_s),
         "stages": own.get("stages_ms") or {},
         "first_frame_device_ms": own.get("first_frame_device_ms"),
         "overhead_ms": own.get("overhead_ms"),
         "overhead_parts_ms": own.get("overhead_parts_ms") or {},
         "wait_for_frame_ms": own.get("wait_for_frame_ms"),
-        "av_offset_device_ms": _rounded(own.get("av_offset_device_ms"), 1),
-        "av_offset_received_ms": _milliseconds(one.av_offset_s),
+        "av_offset_device_ms": rounded(own.get("av_offset_device_ms"), 1),
+        "av_offset_received_ms": milliseconds(one.av_offset_s),
         "av_method": one.av_method,
         "interrupted": own.get("interrupted"),
     }
@@ -286,7 +298,7 @@ def _unasked(records: Sequence[Json], paired: Sequence[Json | None]) -> int:
 
 def _medians(turns: Sequence[Json]) -> Json:
     keys = ("latency_device_ms", "latency_ms", "av_offset_device_ms", "av_offset_received_ms")
-    return {key: _rounded(middle([turn[key] for turn in turns]), 1) for key in keys}
+    return {key: rounded(middle([turn[key] for turn in turns]), 1) for key in keys}
 
 
 def _segment(segment: Json) -> Json:
@@ -298,17 +310,17 @@ def _segment(segment: Json) -> Json:
     }
 
 
-def _rounded(value: Any, digits: int) -> float | None:
+def rounded(value: Any, digits: int) -> float | None:
     return None if value is None else round(float(value), digits)
 
 
-def _milliseconds(value_s: float | None) -> float | None:
+def milliseconds(value_s: float | None) -> float | None:
     return None if value_s is None else round(value_s * 1000, 1)
 
 
-def _ms(value: float | None) -> str:
+def shown_ms(value: float | None) -> str:
     return "-" if value is None else f"{value:.0f} ms"
 
 
-def _cut(text: str, width: int) -> str:
+def cut_to(text: str, width: int) -> str:
     return f"{text if len(text) <= width else text[: width - 1] + '…':{width}}"

@@ -22,6 +22,10 @@ SYNTHESIS_TIMEOUT_S = 20.0
 VOICES: dict[str, tuple[str, ...]] = {  # the command; {text} and {wave} are files
     "slt": ("flite", "-voice", "slt", "-f", "{text}", "-o", "{wave}"),
     "rms": ("flite", "-voice", "rms", "-f", "{text}", "-o", "{wave}"),
+    "awb": ("flite", "-voice", "awb", "-f", "{text}", "-o", "{wave}"),
+    "kal16": ("flite", "-voice", "kal16", "-f", "{text}", "-o", "{wave}"),
+    "espeak-m3": ("espeak-ng", "-v", "en-gb+m3", "-s", "150", "-f", "{text}", "-w", "{wave}"),
+    "espeak-f4": ("espeak-ng", "-v", "en-us+f4", "-s", "150", "-f", "{text}", "-w", "{wave}"),
     "espeak": ("espeak-ng", "-v", "en-us", "-s", "150", "-f", "{text}", "-w", "{wave}"),
 }
 

@@ -5,14 +5,19 @@
         Playback(sound.address, MICROPHONE_SINK)      what is written here is what the browser's microphone hears
         Record(sound.address, EARS_SOURCE)            what the browser plays
 
+With `microphones` it offers one for each of several people at one browser, who choose theirs by its label:
+`sink_of(name)` is where that one's voice is written.
+
 Needs no hardware, no session bus and no rights; the socket's folder is open to this user alone (mode 0700).
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import wave
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
@@ -24,8 +29,9 @@ from connectors.kit.folders import make_folder
 from connectors.kit.processes import Child, clean_environment
 from connectors.kit.pulse import Pcm, Playback, Record
 
-MICROPHONE_SINK = "bot_mic_sink"
-MICROPHONE_SOURCE = "bot_mic"
+BOT = "bot"  # the microphone of a browser that one alone uses
+MICROPHONE_SINK = f"{BOT}_mic_sink"
+MICROPHONE_SOURCE = f"{BOT}_mic"
 EARS_SINK = "meeting_out"
 EARS_SOURCE = "meeting_out.monitor"
 RATE_HZ = 48_000
@@ -34,16 +40,18 @@ STEP_S = 0.02
 SOCKET_PATH_LIMIT = 100  # a unix socket's path holds 107 characters
 
 # norewinds: without it the server rewrites sound it has already rendered, which makes holes in speech.
+MICROPHONE_PA = """\
+load-module module-null-sink sink_name={sink} norewinds=1 rate=48000 channels=1 channel_map=mono \
+sink_properties=device.description={label}Sink
+load-module module-remap-source source_name={source} master={sink}.monitor source_properties=device.description={label}
+"""
 DEFAULT_PA = """\
 .fail
 load-module module-native-protocol-unix auth-anonymous=1 socket={folder}/pulse.sock
-load-module module-null-sink sink_name=bot_mic_sink norewinds=1 rate=48000 channels=1 channel_map=mono \
-sink_properties=device.description=BotMicrophoneSink
-load-module module-remap-source source_name=bot_mic master=bot_mic_sink.monitor \
-source_properties=device.description=BotMicrophone
+{microphones}\
 load-module module-null-sink sink_name=meeting_out rate=48000 channels=2 sink_properties=device.description=MeetingOut
 set-default-sink meeting_out
-set-default-source bot_mic
+set-default-source {source}
 """
 # Both rates: with 44100 as the alternate one Chromium opens its streams at 44100 and everything is resampled.
 DAEMON_CONF = """\
@@ -58,11 +66,29 @@ flat-volumes = no
 """
 
 
-class SoundServer:
-    """A daemon and its folder. `folder` None takes a private one in /tmp; a given one is made and removed again."""
+def sink_of(name: str) -> str:
+    """What is written here is what that microphone hears."""
+    return f"{name}_mic_sink"
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder
+
+def source_of(name: str) -> str:
+    """What that microphone hears."""
+    return f"{name}_mic"
+
+
+def label_of(name: str) -> str:
+    """How a browser lists that microphone."""
+    return f"{name.capitalize()}Microphone"
+
+
+class SoundServer:
+    """A daemon and its folder. `folder` None takes a private one in /tmp; a given one is made and removed again.
+    `microphones` are names of small letters and digits; the first is the default one. Raises ValueError."""
+
+    def __init__(self, folder: Path | None = None, *, microphones: Sequence[str] = (BOT,)) -> None:
+        if not microphones or not all(re.fullmatch(r"[a-z][a-z0-9]*", name) for name in microphones):
+            raise ValueError(f"microphones need names of small letters and digits, not {list(microphones)}")
+        self._folder, self._microphones = folder, tuple(microphones)
         self._made: Path | None = None
         self._child: Child | None = None
         self._stack = AsyncExitStack()
@@ -142,10 +168,17 @@ class SoundServer:
     def _arguments(self) -> list[str]:
         for name in ("run", "state", "config"):
             (self.folder / name).mkdir(mode=0o700)
-        (self.folder / "default.pa").write_text(DEFAULT_PA.format(folder=self.folder))
+        (self.folder / "default.pa").write_text(self._script())
         (self.folder / "daemon.conf").write_text(DAEMON_CONF)
         flags = "-n --daemonize=no --use-pid-file=no --exit-idle-time=-1 --disable-shm=yes --realtime=yes"
         return [*flags.split(), "--high-priority=yes", "--log-target=stderr", "-F", f"{self.folder}/default.pa"]
+
+    def _script(self) -> str:
+        each = [
+            MICROPHONE_PA.format(sink=sink_of(name), source=source_of(name), label=label_of(name))
+            for name in self._microphones
+        ]
+        return DEFAULT_PA.format(folder=self.folder, microphones="".join(each), source=source_of(self._microphones[0]))
 
     def _own_environment(self) -> dict[str, str]:
         return clean_environment(

@@ -81,6 +81,7 @@ LABELS: dict[str, str] = {  # the accessible names of controls
     "join_now": "Join now",
     "microphone_off": "Turn off microphone",
     "microphone_on": "Turn on microphone",
+    "microphones": "Microphone",
     "camera_off": "Turn off camera",
     "camera_on": "Turn on camera",
     "hand_up": "Raise hand",
@@ -96,6 +97,7 @@ LABELS: dict[str, str] = {  # the accessible names of controls
 TEXTS: dict[str, str] = {  # the words on screens that go on
     "prejoin": "Ready to join?",
     "prejoin_name": "What's your name?",
+    "no_video": "Receive no video",
     "lobby": "Asking to be let in",
     "lobby_text": "You'll join the call when someone lets you in",
     "home": "Return to home screen",

@@ -15,7 +15,7 @@ import pytest
 
 from connectors.base import MICROPHONE_RATE_HZ, DeviceFailed
 from connectors.kit.pulse import Playback, Record
-from connectors.kit.sound import EARS_SINK, EARS_SOURCE, MICROPHONE_SOURCE, SoundServer, read_wav
+from connectors.kit.sound import EARS_SINK, EARS_SOURCE, MICROPHONE_SOURCE, SoundServer, read_wav, sink_of, source_of
 from tests.connectors.contract import until
 
 pytestmark = [
@@ -54,6 +54,26 @@ async def test_speech_into_the_microphone_is_what_the_browser_would_hear() -> No
         await speaking
         record.close()
     assert abs(loudest_hz(heard[12_000:36_000]) - 600) < 10
+
+
+async def test_microphones_of_one_server_do_not_hear_each_other() -> None:
+    async with SoundServer(microphones=("ada", "ben")) as sound:
+        near, far = (Record(sound.address, source_of(name)) for name in ("ada", "ben"))
+        play = Playback(sound.address, sink_of("ada"))
+        playing = asyncio.to_thread(play.write, tone(700, 0.8))
+        heard, elsewhere, _ = await asyncio.gather(
+            asyncio.to_thread(near.read, 36_000), asyncio.to_thread(far.read, 36_000), playing
+        )
+        for stream in (near, far, play):
+            stream.close()
+    assert abs(loudest_hz(heard[9_600:28_800]) - 700) < 10
+    assert loudest_hz(elsewhere) == 0.0
+
+
+@pytest.mark.parametrize("names", [(), ("Ada",), ("a b",), ("x\nload-module module-x",)])
+def test_a_microphone_has_a_plain_name(names: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="small letters"):
+        SoundServer(microphones=names)
 
 
 async def test_two_servers_do_not_hear_each_other() -> None:

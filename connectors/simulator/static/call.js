@@ -5,8 +5,9 @@ const VIDEO_START_KBPS = 1000; // so that a picture starts near its full size in
 const VIDEO_MAX_BPS = 1_800_000;
 
 export class Call {
-  constructor({ self, local, send, onStream }) {
-    Object.assign(this, { self, local, send, onStream });
+  // `pictures` false: no video is received, and none is coded for this page by the others.
+  constructor({ self, local, send, pictures = true, onStream }) {
+    Object.assign(this, { self, local, send, pictures, onStream });
     this.peers = new Map();
     this.cameraOn = true;
   }
@@ -52,7 +53,7 @@ class Peer {
     for (const kind of ["audio", "video"]) {
       const track = call.local.getTracks().find((one) => one.kind === kind);
       if (track) link.addTrack(track, call.local);
-      else if (calls) link.addTransceiver(kind, { direction: "recvonly" });
+      else if (calls && (kind === "audio" || call.pictures)) link.addTransceiver(kind, { direction: "recvonly" });
     }
     this.showCamera(call.cameraOn);
   }
@@ -83,6 +84,7 @@ class Peer {
     if (this.ignored) return;
     await this.link.setRemoteDescription({ type: description.type, sdp: startFaster(description.sdp) });
     if (description.type === "offer") {
+      if (!this.call.pictures) this.refusePictures();
       await this.link.setLocalDescription();
       this.send({ description: this.link.localDescription });
     }
@@ -94,6 +96,12 @@ class Peer {
       await this.link.addIceCandidate(candidate ?? undefined);
     } catch (error) {
       if (!this.ignored) console.warn("a candidate was not understood", error.name);
+    }
+  }
+
+  refusePictures() {
+    for (const one of this.link.getTransceivers()) {
+      if (one.receiver.track.kind === "video") one.direction = one.sender.track ? "sendonly" : "inactive";
     }
   }
 

@@ -4,10 +4,11 @@ const LOUD = 0.012; // rms of full scale
 const QUIET_MS = 400; // silence that ends a stretch of speech
 const LOOK_MS = 60;
 
-// Asks for both, then for each alone: a page without a camera can still talk.
-export async function openDevices() {
+// Asks for both, then for each alone: a page without a camera can still talk. `microphone` is a device's id; empty: any.
+export async function openDevices(microphone = "") {
   const video = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
-  for (const wanted of [{ audio: true, video }, { audio: true }, { video }]) {
+  const audio = microphone ? { deviceId: { exact: microphone } } : true;
+  for (const wanted of [{ audio, video }, { audio }, { video }]) {
     try {
       return await navigator.mediaDevices.getUserMedia(wanted);
     } catch (error) {
@@ -15,6 +16,14 @@ export async function openDevices() {
     }
   }
   return new MediaStream();
+}
+
+// The microphones there are, as [id, label]; known once one of them was opened.
+export async function listMicrophones() {
+  const aliases = ["", "default", "communications"];
+  const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
+  return devices.filter(({ kind, deviceId }) => kind === "audioinput" && !aliases.includes(deviceId))
+    .map(({ deviceId, label }) => [deviceId, label]);
 }
 
 // Calls `tell(true | false)` when the microphone's owner starts or stops speaking; returns what ends it.

@@ -1,7 +1,7 @@
 // The meeting page: door, lobby, call and the screens that end it. What happens is decided by the server.
 import { Call } from "./call.js";
 import { element, icon } from "./dom.js";
-import { openDevices, watchVoice } from "./media.js";
+import { listMicrophones, openDevices, watchVoice } from "./media.js";
 import { Tiles } from "./tiles.js";
 
 const SCREENS = ["prejoin", "lobby", "call", "notice"];
@@ -105,7 +105,7 @@ const TAKE = {
   lobby: () => show("lobby"),
   call: (message) => {
     self = message.self.id;
-    call = new Call({ self, local, send, onStream: (id, stream) => tiles.stream(id, stream) });
+    call = new Call({ self, local, send, pictures: !at("no-video").checked, onStream: (id, stream) => tiles.stream(id, stream) });
     call.showCamera(mine.camera);
     at("preview").srcObject = null;
     for (const person of [message.self, ...message.participants]) people.set(person.id, person);
@@ -136,6 +136,27 @@ function end({ heading, text, captcha }) {
   socket.close();
 }
 
+async function open(microphone) {
+  ready = false;
+  mayJoin();
+  for (const track of local.getTracks()) track.stop();
+  local = await openDevices(microphone);
+  at("preview").srcObject = local;
+  mine.camera = local.getVideoTracks().length > 0;
+  mine.microphone = local.getAudioTracks().length > 0;
+  ready = true;
+  mayJoin();
+  drawMine();
+}
+
+async function offerMicrophones() {
+  const there = await listMicrophones();
+  const open = local.getAudioTracks()[0]?.getSettings().deviceId;
+  at("microphones").replaceChildren(...there.map(([value, name]) => element("option", { value }, name)));
+  at("microphones").value = there.some(([value]) => value === open) ? open : there[0]?.[0];
+  at("microphones").hidden = there.length < 2;
+}
+
 function mayJoin() {
   at("join").disabled = !ready || !at("name").value.trim();
 }
@@ -150,6 +171,7 @@ function wire() {
   at("name").addEventListener("input", mayJoin);
   at("name").addEventListener("keydown", (event) => { if (event.key === "Enter") knock(); });
   at("join").addEventListener("click", knock);
+  at("microphones").addEventListener("change", () => open(at("microphones").value));
   for (const id of ["microphone", "door-microphone"]) at(id).addEventListener("click", () => toggle("microphone"));
   for (const id of ["camera", "door-camera"]) at(id).addEventListener("click", () => toggle("camera"));
   at("hand").addEventListener("click", () => { mine.hand = !mine.hand; drawMine(); send({ type: "state", hand: mine.hand }); });
@@ -171,10 +193,5 @@ function wire() {
 dress();
 wire();
 drawMine();
-local = await openDevices();
-at("preview").srcObject = local;
-mine.camera = local.getVideoTracks().length > 0;
-mine.microphone = local.getAudioTracks().length > 0;
-ready = true;
-mayJoin();
-drawMine();
+await open();
+await offerMicrophones();
