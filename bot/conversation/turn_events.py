@@ -41,11 +41,13 @@ class SpeechStopped:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Heard:
-    """The words of a stretch that ended. Empty: there were none."""
+    """The words of a stretch that ended. Empty: there were none. `voice`: who it was called while it went on, where
+    that is not the speaker: in a mix nobody is known before the end."""
 
     at_s: float
     speaker: str
     text: str
+    voice: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

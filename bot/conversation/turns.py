@@ -176,7 +176,7 @@ def _speech_stopped(state: State, event: SpeechStopped) -> Step:
 def _heard(state: State, event: Heard) -> Step:
     said = event.text.strip()
     if not said or is_backchannel(said):
-        if state.before and state.before.speaker == event.speaker:
+        if state.before and state.before.speaker in (event.speaker, event.voice):
             state = replace(state, before=None)
         if _false_alarm(state, event):
             return _go_on(state, event)
@@ -322,7 +322,7 @@ def _next_waiting(state: State, at_s: float) -> Step:
 def _false_alarm(state: State, event: Heard) -> bool:
     """The words of who cut us are none, or a nod, soon enough, and nobody speaks since."""
     cut = state.cut
-    if cut is None or cut.by != event.speaker or event.at_s - cut.at_s > RESUME_S:
+    if cut is None or cut.by not in (event.speaker, event.voice) or event.at_s - cut.at_s > RESUME_S:
         return False
     return not state.busy and not state.talking
 

@@ -10,16 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from bot.config import VIDEO_SIZES, Settings
-from bot.hearing.base import Ears, EchoRemoval, HearingError
+from bot.hearing.base import Ears, EchoRemoval
 from bot.hearing.diarization.base import Diarizer
 from bot.hearing.registry import open_diarizer, open_echo_removal
-from bot.log import get_log
 from bot.store.characters import Character
 from bot.voice.base import Voice
 from connectors.base import Connector
 from engine.api import CharacterAssets, Likeness, Session, VideoFormat
-
-log = get_log(__name__)
 
 FPS = 24
 
@@ -32,7 +29,7 @@ class Parts:
     ears: Ears
     echo: EchoRemoval | None = None
     mixed: bool = False  # the ears hear all others in one stream
-    diarizer: Diarizer | None = None  # of the mix, where there is one
+    diarizer: Diarizer | None = None  # of the mix, not entered: loading takes longer than joining may
     models: Mapping[str, str] = field(default_factory=dict)  # who does the work, by role, for turn records
 
 
@@ -92,7 +89,6 @@ async def open_parts(
         session(),
         voice_and_ears(),
         asyncio.to_thread(open_echo_removal),
-        _diarizer(stack, settings if mixed else None),
     )
     voice, ears = opened[2]
     return Parts(
@@ -102,7 +98,7 @@ async def open_parts(
         ears=ears,
         echo=opened[3],
         mixed=mixed,
-        diarizer=opened[4],
+        diarizer=open_diarizer(diarization_model=settings.diarization_model) if mixed else None,
         models=_models(settings, voice, character),
     )
 
@@ -114,19 +110,6 @@ def _models(settings: Settings, voice: Voice, character: Character) -> dict[str,
         "voice": voice.name,
         "engine": character.engine,
     }
-
-
-async def _diarizer(stack: AsyncExitStack, settings: Settings | None) -> Diarizer | None:
-    """Where a mix is heard and a model is set. One that does not start is done without: who spoke is then told by the
-    platform's signs alone, and nothing else depends on it."""
-    diarizer = open_diarizer(diarization_model=settings.diarization_model) if settings else None
-    if diarizer is None:
-        return None
-    try:
-        return await stack.enter_async_context(diarizer)
-    except HearingError as error:
-        log.error("voices of the mix are not told apart", code=error.code, reason=str(error))
-        return None
 
 
 async def _together(*opening: Any) -> list[Any]:

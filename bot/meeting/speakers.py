@@ -57,29 +57,34 @@ class _Spoken:
 
 
 class Speakers:
-    """`mixed`: the ears hear all others in one stream. `diarizer` is entered by its owner."""
+    """`mixed`: the ears hear all others in one stream. `diarizer` is entered and left by `run`, beside the meeting."""
 
     def __init__(
         self, recorder: Recorder, roster: Roster, *, mixed: bool = False, diarizer: Diarizer | None = None
     ) -> None:
-        self._recorder, self._roster, self._diarizer = recorder, roster, diarizer
+        self._recorder, self._roster, self._coming = recorder, roster, diarizer
+        self._diarizer: Diarizer | None = None  # once it takes sound
         self.mixed = mixed
         self._attribution = Attribution()
         self._spoken: deque[_Spoken] = deque(maxlen=CORRECTABLE)
         self._last = ""
 
     async def run(self) -> None:
-        """The diarizer's events until it is left. One that fails is done without."""
-        if self._diarizer is None:
+        """The diarizer's events until cancelled. One that does not start, or fails, is done without: who spoke is then
+        told by the platform's signs alone, and nothing else depends on it."""
+        if self._coming is None:
             return
         try:
-            async for event in self._diarizer.events():
-                for spoken in self._heard_voices(event):
-                    self._correct(spoken)
-                    await asyncio.sleep(0)  # a voice that turns out to be another's may change many lines
+            async with self._coming as diarizer:
+                self._diarizer = diarizer
+                async for event in diarizer.events():
+                    for spoken in self._heard_voices(event):
+                        self._correct(spoken)
+                        await asyncio.sleep(0)  # a voice that turns out to be another's may change many lines
         except HearingError as error:
-            log.warning("voices are told apart no more, the platform's signs remain", code=error.code)
-        self._diarizer = None
+            log.error("voices of the mix are not told apart", code=error.code, reason=str(error))
+        finally:
+            self._diarizer = None
 
     def hear(self, start_sample: int, pcm: Pcm) -> str | None:
         """The next sound of the mix. Returns whom the platform shows as speaking."""

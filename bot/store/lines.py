@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -26,9 +27,11 @@ class TooManyLines(Conflict):
     code, retryable = "too_many_lines", True
 
 
-async def ask(session: Session, bot_id: str, *, text: str, at: datetime) -> bots.Bot:
-    """Let the bot say `text` as soon as it has said what was asked before. Raises UnknownBot, NotInCall,
-    TooManyLines."""
+async def ask(
+    session: Session, bot_id: str, *, text: str, at: datetime, by: Mapping[str, str] | None = None
+) -> bots.Bot:
+    """Let the bot say `text` as soon as it has said what was asked before; `by` is kept with it. Raises UnknownBot,
+    NotInCall, TooManyLines."""
     row = await fence.lock(session, bot_id)
     if row.state != BotState.IN_CALL:
         raise NotInCall(state=row.state)
@@ -39,7 +42,8 @@ async def ask(session: Session, bot_id: str, *, text: str, at: datetime) -> bots
     sequence = await fence.next_sequence(session, table, bot_id)
     values = {"bot_id": bot_id, "sequence": sequence, "workspace_id": row.workspace_id, "text": text, "at": at}
     await session.execute(sa.insert(table).values(**values))
-    await bots.note(session, bot_id, attempt=row.attempt, kind="asked.say", data={"pii_text": text}, at=at)
+    data = {**(by or {}), "pii_text": text}
+    await bots.note(session, bot_id, attempt=row.attempt, kind="asked.say", data=data, at=at)
     return bots.from_row(row)
 
 

@@ -144,7 +144,7 @@ async def kill_all(call: Call[NoPath, NoQuery, KillAll]) -> BotList:
 async def say(call: Call[BotPath, NoQuery, Say]) -> BotView:
     async with call.services.database.write() as session:
         bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
-        return BotView.of(await lines.ask(session, bot.id, text=call.body.text, at=call.now))
+        return BotView.of(await lines.ask(session, bot.id, text=call.body.text, at=call.now, by=call.asked_by))
 
 
 async def evidence(_request: web.Request, call: Call[EvidencePath, NoQuery, NoBody]) -> web.Response:

@@ -5,7 +5,7 @@ import { html } from "./html.js";
 import * as api from "./api.js";
 import { act, attempt, look, model } from "./model.js";
 import { MeetingLink, Name, Picture, Said, Since, State } from "./parts.js";
-import { PHASES, clean, cleanLine, clockTime, eventTitle, hueOf, offset, sentenceOf } from "./words.js";
+import { PHASES, askedBy, clean, cleanLine, clockTime, eventTitle, hueOf, offset, sentenceOf } from "./words.js";
 
 const ROWS = 200;
 const NEAR_END_PX = 48;
@@ -149,7 +149,7 @@ function Event({ bot, row }) {
   const more = Object.keys(rest).length > 0;
   return html`<li class="event">
     <p class="event-head">
-      <strong>${cleanLine(eventTitle(row), 80)}</strong>
+      <strong>${cleanLine(eventTitle(row), 80)}</strong> ${askedBy(row.data)}
       ${row.code && html` <code>${cleanLine(row.code, 60)}</code>`}
       <time class="meta" datetime=${row.at}>${clockTime(row.at)}</time>
     </p>

@@ -28,9 +28,14 @@ const EVENTS = {
   "asked.leave": "Asked to leave",
   "asked.kill": "Stopped by a user",
   "asked.say": "Asked to say a line",
+  "kill.signalled": "Its host was told to silence it",
+  "kill.silent": "Silent, its picture neutral",
   "disclosure.spoken": "Said aloud that it is an AI",
   "disclosure.written": "Wrote in the chat that it is an AI",
+  "disclosure.delayed": "Could not yet say that it is an AI",
+  "disclosure.failed": "Could not say that it is an AI",
   "chat.message": "Chat message",
+  "process.launched": "Process launched",
   "process.started": "Process started",
   "media.settings": "Picture and sound set up",
   "media.summary": "Picture and sound summed up",
@@ -46,6 +51,17 @@ export function sentenceOf(bot) {
 
 export function eventTitle(event) {
   return event.kind === "state" ? stateOf(event.state).label : EVENTS[event.kind] ?? event.kind;
+}
+
+const BY = { dashboard: () => "from the dashboard", participant: () => "by a participant", api_key: keyName };
+
+function keyName({ key_name: name }) {
+  return name ? `with the key ${cleanLine(name, 60)}` : "with an API key";
+}
+
+// Who asked for it, where an event says so.
+export function askedBy(data) {
+  return Object.hasOwn(BY, data?.by) ? BY[data.by](data) : "";
 }
 
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;

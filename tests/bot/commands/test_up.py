@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import stat
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,10 +60,28 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
         process.kill()
 
 
+def signs_in(said: str) -> list[int]:
+    """What two attempts with the printed link come to."""
+    found = re.search(r"(http://\S+)/dashboard/#token=(\S+)", said)
+    assert found is not None, said
+    statuses = []
+    for _ in range(2):
+        body = json.dumps({"token": found[2]}).encode()
+        headers = {"Content-Type": "application/json", "Origin": found[1]}
+        exchange = urllib.request.Request(f"{found[1]}/dashboard/session", body, headers)
+        try:
+            with urllib.request.urlopen(exchange) as answer:
+                statuses.append(answer.status)
+        except urllib.error.HTTPError as refused:
+            statuses.append(refused.code)
+    return statuses
+
+
 def test_all_of_it_starts_and_an_interrupt_leaves_nothing(installation: Installation) -> None:
     names = " ".join(" ".join(process.cmdline()) for process in installation.family)
     assert all(f"-m bot {name}" in names for name in ("api", "worker", "dispatcher", "bot-host"))
     assert "redis-server" in names
+    assert signs_in(installation.said()) == [200, 401], "the page's link is good once"
     key = installation.home / LOCAL_KEY
     assert key.read_text().strip() and stat.S_IMODE(key.stat().st_mode) == 0o600
     installation.process.send_signal(signal.SIGINT)

@@ -99,7 +99,7 @@ async def test_a_bot_is_sent_followed_spoken_through_and_asked_to_leave(shown: S
     async with shown.dashboard.store.database.write() as session:
         assert await lines.take(session, bot.id, attempt=1) == "Good morning"
     await shown.page.locator(".actions button", has_text="Leave").click()
-    await shown.page.locator(".event", has_text="Asked to leave").wait_for()
+    await shown.page.locator(".event", has_text="Asked to leave from the dashboard").wait_for()
 
 
 async def test_one_bot_is_stopped_by_one_click(shown: Shown) -> None:
