@@ -109,6 +109,10 @@ class Feed:
     def cursor(self) -> str:
         return f"{self._run}-{self._number}"
 
+    @property
+    def listeners(self) -> int:
+        return len(self._listeners)
+
     @asynccontextmanager
     async def listening(self, *, workspace_id: str, words: bool, after: str = "") -> AsyncIterator[Listener]:
         """From the change behind `after`, when that is still known. `words`: segments too. Raises TooManyListeners,

@@ -14,6 +14,7 @@ from bot.api.routes import Call, NoBody, NoPath, Route, Strict
 
 MEDIA_TYPE = "text/event-stream"
 RETRY_MS = 2000
+LOOK_S = 1.0  # a client that has gone holds its place no longer
 FEED: web.AppKey[Feed] = web.AppKey("feed", Feed)
 
 
@@ -40,25 +41,30 @@ async def live(request: web.Request, call: Call[NoPath, LiveQuery, NoBody]) -> w
         await response.prepare(request)
         try:
             await _write(response, f"retry: {RETRY_MS}\n\n", limits)
-            await _tell(response, listener, limits)
+            await _tell(request, response, listener, limits)
         except (ConnectionResetError, TimeoutError):  # the client is gone, or does not read
             if request.transport is not None:
                 request.transport.abort()
         return response
 
 
-async def _tell(response: web.StreamResponse, listener: Listener, limits: StreamLimits) -> None:
-    """Until nothing more comes, or it is time to begin anew. Raises ConnectionResetError, TimeoutError."""
+async def _tell(request: web.Request, response: web.StreamResponse, listener: Listener, limits: StreamLimits) -> None:
+    """Until nothing more comes, the client is gone, or it is time to begin anew. Raises ConnectionResetError,
+    TimeoutError."""
     end_s = time.monotonic() + limits.longest_s
-    while time.monotonic() < end_s:
+    quiet_since_s = time.monotonic()
+    while time.monotonic() < end_s and request.transport is not None and not request.transport.is_closing():
         try:
-            change = await listener.next(limits.heartbeat_s)
+            change = await listener.next(min(LOOK_S, limits.heartbeat_s))
         except TimeoutError:
+            if time.monotonic() - quiet_since_s < limits.heartbeat_s:
+                continue
             await _write(response, ": here\n\n", limits)
-            continue
-        if change is None:
-            return
-        await _write(response, _message(change), limits)
+        else:
+            if change is None:
+                return
+            await _write(response, _message(change), limits)
+        quiet_since_s = time.monotonic()
 
 
 async def _write(response: web.StreamResponse, text: str, limits: StreamLimits) -> None:

@@ -66,7 +66,10 @@ function App({ problem }) {
   if (!model.signedIn) return html`<${SignIn} problem=${problem} />`;
   return html`<${Bar} />
     ${model.link === "lost" &&
-    html`<p class="banner" role="status">The live connection is down: what is shown may be old. Stop and leave still work.</p>`}
+    html`<p class="banner" role="status">
+      The live connection is down: what is shown may be old. Stop and Leave are still sent; if they fail, run${" "}
+      <code>./understudy kill --all</code> on the server.
+    </p>`}
     <div class="notes"><${Problem} words=${model.problem} /></div>
     <div class=${`panes ${id ? "with-bot" : ""}`}>
       <${Wall} chosen=${id} />

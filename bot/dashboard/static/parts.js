@@ -6,7 +6,7 @@ import { imageOf } from "./api.js";
 import { watch } from "./model.js";
 import { clean, cleanLine, howLong, meetingName, moment, safeLink, stateOf } from "./words.js";
 
-const FIRST_CHARACTERS = 1200;
+const FIRST_CHARACTERS = 800;
 const MORE_CHARACTERS = 20000;
 const HOLD_MS = 1000;
 const SECOND_PRESS_MS = 5000;

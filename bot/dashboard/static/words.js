@@ -100,7 +100,7 @@ export function meetingName(url) {
   return cleanLine(host + (pathname === "/" ? "" : pathname), 120);
 }
 
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
 
 export function moment(iso, now = new Date()) {

@@ -15,6 +15,7 @@ from bot.api.feed import Change, Feed, Listener, Pace
 from bot.api.handlers.live import FEED, StreamLimits
 from bot.store import bots, keys, transcripts, workspaces
 from tests.bot.api.dashboard_server import Dashboard, dashboard_on
+from tests.bot.clocks import until
 from tests.bot.store.test_dashboard import HELLO, in_call
 from tests.bot.stores import NOW, Seeded
 
@@ -84,11 +85,6 @@ async def test_changes_events_and_words_are_told_in_order_and_resumed_from_the_l
     assert [one["data"]["text"] for one in told if one["event"] == "segment"] == ["two"]
 
 
-async def test_one_who_was_away_too_long_is_told_to_read_the_lists(page: Dashboard) -> None:
-    stream = await listen(page, await key_of(page.store), **{"Last-Event-ID": "other-7"})
-    assert (await stream.next())["event"] == "reset"
-
-
 async def test_other_workspaces_hear_nothing_and_words_need_their_scope(page: Dashboard) -> None:
     stranger = await listen(page, await key_of(page.store, workspace="other"))
     watcher = await listen(page, await key_of(page.store, scopes=("bots:read",)))
@@ -107,9 +103,9 @@ async def test_other_workspaces_hear_nothing_and_words_need_their_scope(page: Da
         await stranger.next()
 
 
-async def test_a_silent_stream_shows_that_it_lives(page: Dashboard) -> None:
-    stream = await listen(page, await key_of(page.store))
-    await stream.next()
+async def test_one_who_was_away_too_long_is_told_to_read_the_lists_and_that_the_stream_lives(page: Dashboard) -> None:
+    stream = await listen(page, await key_of(page.store), **{"Last-Event-ID": "other-7"})
+    assert (await stream.next())["event"] == "reset"
     while stream.heartbeats < 2:
         line = await stream.answer.content.readline()
         stream.heartbeats += line.startswith(b":")
@@ -122,6 +118,7 @@ async def test_streams_of_a_workspace_are_counted(page: Dashboard) -> None:
     assert (refused.status, (await refused.json())["code"]) == (429, "too_many_streams")
     for stream in streams:
         stream.answer.close()
+    await until(lambda: not page.client.server.app[FEED].listeners)
 
 
 async def test_a_listener_that_does_not_keep_up_is_dropped() -> None:

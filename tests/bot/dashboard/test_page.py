@@ -161,3 +161,16 @@ async def test_a_token_typed_by_hand_signs_in_and_signing_out_ends_it(shown: Sho
     await shown.page.wait_for_selector("#token")
     await shown.page.reload()
     await shown.page.wait_for_selector("#token")
+
+
+async def test_without_a_live_connection_stopping_is_still_offered_and_told_when_it_fails(shown: Shown) -> None:
+    bot = await shown.live_bot()
+    await shown.enter()
+    await shown.page.goto(f"{shown.address}#/bots/{bot.id}")
+    await shown.page.wait_for_selector(".say")
+    await shown.page.context.set_offline(True)
+    await shown.dashboard.client.server.close()
+    await shown.page.wait_for_selector(".banner")
+    assert await shown.page.locator(".say button").is_disabled()
+    await shown.page.click("text=Stop now")
+    await shown.page.locator(".problem", has_text="does not answer").wait_for()
