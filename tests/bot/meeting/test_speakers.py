@@ -60,9 +60,10 @@ def span(number: int, speaker: str, start_s: float, end_s: float, instead: tuple
 
 @dataclass
 class ScriptedDiarizer:
-    """Tells what it is told to; fails when the script ends with an error."""
+    """Tells what it is told to; fails when the script ends with an error. `goes_on`: ends only when it is left."""
 
     script: Sequence[DiarizationEvent | HearingError] = ()
+    goes_on: bool = False
     fed: list[int] = field(default_factory=list)
 
     def feed(self, start_sample: int, pcm: np.ndarray) -> None:
@@ -73,6 +74,8 @@ class ScriptedDiarizer:
             if isinstance(event, HearingError):
                 raise event
             yield event
+        if self.goes_on:
+            await asyncio.Event().wait()
 
     async def __aenter__(self) -> Self:
         return self
@@ -221,5 +224,9 @@ async def test_the_mix_can_be_wanted_and_the_face_looks_at_whom_the_sign_shows()
     meeting: Any = SimpleNamespace(
         capabilities=connector.capabilities, microphone=connector.microphone, camera=connector.camera, audio=audio
     )
+    table.diarizer.goes_on = True
+    telling = asyncio.create_task(table.speakers.run())
+    await asyncio.sleep(0)
     await Bridge(meeting, session, ears, speakers=table.speakers).hear()  # type: ignore[arg-type]
+    telling.cancel()
     assert looked == [(None, 0), ("ben", 2)] and table.diarizer.fed == [0, 640]

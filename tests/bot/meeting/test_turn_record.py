@@ -9,7 +9,7 @@ HEARD = Heard(text="one two", cut=True, first_audible_s=101.0, last_heard_s=103.
 def cut_turn(**times: float | None) -> dict:
     turn = Turn(epoch=3, kind="answer")
     turn.cut = Interruption(by="ben", **{"decided_s": 103.0, "onset_s": 102.4, "silent_s": 103.09} | times)  # type: ignore[arg-type]
-    return record_of(turn, HEARD, Answer(epoch=3), start_s=100.0, known={})["interruption"]
+    return record_of(turn, HEARD, Answer(epoch=3), start_s=100.0, known={}, models={})["interruption"]
 
 
 def test_an_interruption_says_who_and_when_on_the_timeline() -> None:
@@ -35,4 +35,4 @@ def test_what_is_not_known_is_not_made_up() -> None:
 def test_nothing_audible_was_no_interruption() -> None:
     turn = Turn(epoch=3, kind="answer", cut=Interruption(by="ben", decided_s=1.0, onset_s=None))
     unheard = Heard(text="", cut=True, first_audible_s=None, last_heard_s=None, offset_ms=None)
-    assert "interruption" not in record_of(turn, unheard, Answer(epoch=3), start_s=0.0, known={})
+    assert "interruption" not in record_of(turn, unheard, Answer(epoch=3), start_s=0.0, known={}, models={})
