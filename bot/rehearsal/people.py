@@ -81,8 +81,9 @@ class Person:
         await self.come(url)
         await self.knock()
 
-    async def come(self, url: str, *, microphone: str = "", pictures: bool = True) -> None:
-        """To the door, with that microphone; without `pictures` no video is received. Raises AskerStuck."""
+    async def come(self, url: str, *, microphone: str = "", pictures: bool = True, sounds: bool = True) -> None:
+        """To the door, with that microphone; without `pictures` no video is received, without `sounds` nobody is
+        heard. Raises AskerStuck."""
         with self._page_errors("did not get to the door of the meeting"):
             await self._page.goto(url, timeout=PAGE_S * 1000)
             await self._page.locator("#name").fill(self.name, timeout=PAGE_S * 1000)
@@ -90,6 +91,8 @@ class Person:
                 await self._page.locator("#microphones").select_option(label=microphone, timeout=PAGE_S * 1000)
             if not pictures:
                 await self._page.locator("#no-video").check(timeout=PAGE_S * 1000)
+            if not sounds:
+                await self._page.locator("#no-sound").check(timeout=PAGE_S * 1000)
 
     async def knock(self) -> None:
         """Returns at the lobby or in the call. Raises AskerStuck."""
@@ -219,8 +222,9 @@ class People:
 
     async def come(self, name: str, url: str) -> None:
         """To the meeting's door, with one's own microphone. Raises AskerStuck."""
-        pictures = self._with_eyes and self.people[name] is self.first
-        await self.people[name].come(url, microphone=label_of(name.lower()), pictures=pictures)
+        first = self.people[name] is self.first
+        pictures = self._with_eyes and first
+        await self.people[name].come(url, microphone=label_of(name.lower()), pictures=pictures, sounds=first)
 
     async def _seat(self, person: Person, sound: SoundServer, browser: Browser, stack: AsyncExitStack) -> None:
         first = person is self.first

@@ -43,6 +43,7 @@ from connectors.meet.watch import Watcher
 
 LOOK_S = 0.15  # between two looks at the page
 LOOK_TIMEOUT_S = 5.0
+HANGING_S = 20.0  # in a call: a page that is busy for some seconds is no reason to leave
 CLICK_MS = 5000
 LEAVE_S = 4.0
 EVENTS_HELD = 1000
@@ -291,21 +292,21 @@ class MeetConnector:
     async def _watch(self) -> None:
         try:
             while True:
-                snapshot = await self._look(first_message=self._watcher.messages_told)
+                snapshot = await self._look(first_message=self._watcher.messages_told, timeout_s=HANGING_S)
                 if snapshot.in_call:
                     for event in self._watcher.look(snapshot, self._now_s()):
                         self._tell(event)
                 elif (screen := screen_of(snapshot)) is not None and await self._told_the_end(screen):
                     return
                 await asyncio.sleep(LOOK_S)
-        except (BrowserDied, TimeoutError):
-            self._page_is_gone()
-        except _page_errors():
-            self._page_is_gone()
+        except TimeoutError:
+            self._page_is_gone(f"the meeting's page has not answered for {HANGING_S:.0f} s")
+        except (BrowserDied, *_page_errors()) as error:
+            self._page_is_gone(f"the meeting's page is gone: {type(error).__name__}")
 
-    def _page_is_gone(self) -> None:
+    def _page_is_gone(self, why: str) -> None:
         if not self._over:
-            self._finish(BrowserDied())
+            self._finish(BrowserDied(why))
 
     async def _told_the_end(self, screen: Screen) -> bool:
         match screen.kind:
@@ -323,7 +324,7 @@ class MeetConnector:
                 return False
         return True
 
-    async def _look(self, first_message: int = 0) -> Snapshot:
+    async def _look(self, first_message: int = 0, timeout_s: float = LOOK_TIMEOUT_S) -> Snapshot:
         attributes = {
             "participant": screens.PARTICIPANT,
             "message": screens.MESSAGE,
@@ -332,7 +333,7 @@ class MeetConnector:
         given = {"selectors": screens.SELECTORS, "attributes": attributes, "firstMessage": first_message}
         page = self._browser.page
         try:
-            async with asyncio.timeout(LOOK_TIMEOUT_S):
+            async with asyncio.timeout(timeout_s):
                 return snapshot_of(await page.evaluate(_PAGE_JS, given))
         except _page_errors() as error:
             if "context was destroyed" not in str(error):

@@ -98,6 +98,7 @@ TEXTS: dict[str, str] = {  # the words on screens that go on
     "prejoin": "Ready to join?",
     "prejoin_name": "What's your name?",
     "no_video": "Receive no video",
+    "no_sound": "Receive no sound",
     "lobby": "Asking to be let in",
     "lobby_text": "You'll join the call when someone lets you in",
     "home": "Return to home screen",

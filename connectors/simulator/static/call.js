@@ -5,9 +5,9 @@ const VIDEO_START_KBPS = 1000; // so that a picture starts near its full size in
 const VIDEO_MAX_BPS = 1_800_000;
 
 export class Call {
-  // `pictures` false: no video is received, and none is coded for this page by the others.
-  constructor({ self, local, send, pictures = true, onStream }) {
-    Object.assign(this, { self, local, send, pictures, onStream });
+  // `pictures`, `sounds` false: none is received, and none is coded for this page by the others.
+  constructor({ self, local, send, pictures = true, sounds = true, onStream }) {
+    Object.assign(this, { self, local, send, received: { video: pictures, audio: sounds }, onStream });
     this.peers = new Map();
     this.cameraOn = true;
   }
@@ -53,8 +53,9 @@ class Peer {
     for (const kind of ["audio", "video"]) {
       const track = call.local.getTracks().find((one) => one.kind === kind);
       if (track) link.addTrack(track, call.local);
-      else if (calls && (kind === "audio" || call.pictures)) link.addTransceiver(kind, { direction: "recvonly" });
+      else if (calls && call.received[kind]) link.addTransceiver(kind, { direction: "recvonly" });
     }
+    this.refuse();
     this.showCamera(call.cameraOn);
   }
 
@@ -84,7 +85,7 @@ class Peer {
     if (this.ignored) return;
     await this.link.setRemoteDescription({ type: description.type, sdp: startFaster(description.sdp) });
     if (description.type === "offer") {
-      if (!this.call.pictures) this.refusePictures();
+      this.refuse();
       await this.link.setLocalDescription();
       this.send({ description: this.link.localDescription });
     }
@@ -99,9 +100,10 @@ class Peer {
     }
   }
 
-  refusePictures() {
+  // Takes in only what is to be received.
+  refuse() {
     for (const one of this.link.getTransceivers()) {
-      if (one.receiver.track.kind === "video") one.direction = one.sender.track ? "sendonly" : "inactive";
+      if (!this.call.received[one.receiver.track.kind]) one.direction = one.sender.track ? "sendonly" : "inactive";
     }
   }
 

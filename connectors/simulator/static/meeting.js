@@ -105,7 +105,7 @@ const TAKE = {
   lobby: () => show("lobby"),
   call: (message) => {
     self = message.self.id;
-    call = new Call({ self, local, send, pictures: !at("no-video").checked, onStream: (id, stream) => tiles.stream(id, stream) });
+    call = new Call({ self, local, send, pictures: !at("no-video").checked, sounds: !at("no-sound").checked, onStream: (id, stream) => tiles.stream(id, stream) });
     call.showCamera(mine.camera);
     at("preview").srcObject = null;
     for (const person of [message.self, ...message.participants]) people.set(person.id, person);
