@@ -190,8 +190,6 @@ async def _played(
 async def _played_scene(
     args: argparse.Namespace, settings: Settings, scene: Scene, tell: Teller
 ) -> tuple[Findings, SceneFindings] | None:
-    from bot.library import SHIPPED
-    from bot.rehearsal.reference import mouth_box
     from bot.rehearsal.stage import on_stage
     from bot.rehearsal.table import TablePlan, rehearse_table, told_apart_by
 
@@ -202,7 +200,6 @@ async def _played_scene(
             mixed=args.mixed,
             diarization=told_apart_by(settings.diarization_model, mixed=args.mixed),
             character_id=stage.character_id,
-            box=mouth_box(SHIPPED / "record"),
             headless=args.headless,
             chromium=settings.chromium,
             display=child_environment(settings).get("DISPLAY", ""),

@@ -91,12 +91,14 @@ class Parent:
 
 def _reap_orphans(own_pid: int) -> None:
     """Collect children that were handed to us when their parents ended; our own child is Popen's to collect."""
-    for process in psutil.Process().children():
-        if process.pid != own_pid and process.status() == psutil.STATUS_ZOMBIE:
-            try:
-                os.waitpid(process.pid, os.WNOHANG)
-            except ChildProcessError:
-                continue
+    while True:
+        try:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if ended is None or ended.si_pid == own_pid:
+            return
+        os.waitpid(ended.si_pid, os.WNOHANG)
 
 
 def end_descendants(timeout_s: float = 5.0) -> None:

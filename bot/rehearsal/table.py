@@ -8,19 +8,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from bot.clock import RealClock
 from bot.rehearsal import roles
 from bot.rehearsal.client import Client, TookTooLong
-from bot.rehearsal.eyes import Box
 from bot.rehearsal.measure import Span, spans
 from bot.rehearsal.meeting import Host, Meeting
 from bot.rehearsal.people import People
 from bot.rehearsal.questions import Question
 from bot.rehearsal.recording import Recording
-from bot.rehearsal.rehearse import Notes, Tell, bring_bot, collect, noting, part, picture_of, received_of
+from bot.rehearsal.rehearse import Notes, Tell, bring_bot, collect, noting, part
 from bot.rehearsal.report import Findings, Picture, Received
 from bot.rehearsal.scene import ASK, Played, Scene, play
 from bot.rehearsal.script import Turn
@@ -41,7 +40,6 @@ class TablePlan:
     mixed: bool
     diarization: str
     character_id: str
-    box: Box
     headless: bool = True
     chromium: str = ""
     display: str = ""
@@ -64,7 +62,6 @@ class _Kept:
     obeyed: bool = False
     heard: Sequence[Span] = ()
     truth: Sequence[Spoken] = ()
-    picture: Picture = field(default_factory=Picture)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +97,10 @@ async def rehearse_table(
     voices = {role.name: role.voice for role in plan.scene.people}
     began_s = time.monotonic()
     with noting(notes):
+        # Nobody looks: coding the picture for them takes what hearing and answering need on two cores. It is the
+        # rehearsal with one person that measures it.
         async with People(
-            folder, voices, headless=plan.headless, chromium=plan.chromium, display=plan.display
+            folder, voices, eyes=False, headless=plan.headless, chromium=plan.chromium, display=plan.display
         ) as people:
             with noting(notes):
                 await _play(plan, people, client, host, meeting, notes, kept, tell)
@@ -136,7 +135,6 @@ async def _play(
     listen = people.first.listen_to
     await bring_bot(plan.character_id, client, host, meeting, notes, tell, expect=listen)
     try:
-        await people.first.watch(plan.box, notes.bot_name)
         meter = Meter(roles.root(notes.pids["bot"], bot_id=notes.bot_id))
         meter.start()
         seats = _Seats(people, host, meeting, notes.bot_name)
@@ -175,8 +173,6 @@ def _keep_sound(people: People, kept: _Kept, notes: Notes, began_s: float) -> No
     kept.heard = spans(people.first.ears.sound(start_s, now_s))
     for person in people.people.values():
         kept.truth = [*kept.truth, *voiced(person.name, person.microphone.sound(start_s, end_s))]
-    received = [received_of(people.first, turn) for turn in notes.turns]
-    kept.picture = picture_of(people.first, notes.turns, received)
 
 
 def _asked(played: Played) -> list[Turn]:
@@ -198,7 +194,7 @@ def _findings(plan: TablePlan, notes: Notes, kept: _Kept) -> Findings:
         final_state=notes.final_state,
         received=[Received(turn=turn) for turn in notes.turns],
         records=notes.records,
-        picture=kept.picture,
+        picture=Picture(),
         cost=notes.cost,
         transcript=notes.transcript,
         errors=notes.errors,

@@ -47,7 +47,7 @@ class Peer {
     this.taking = Promise.resolve();
     const link = (this.link = new RTCPeerConnection({ iceServers: [], bundlePolicy: "max-bundle" }));
     link.onicecandidate = ({ candidate }) => this.send({ candidate });
-    link.ontrack = ({ streams }) => streams[0] && call.onStream(id, streams[0]);
+    link.ontrack = ({ track, streams }) => this.takeIn(track, streams[0]);
     link.onnegotiationneeded = () => this.offer();
     link.onconnectionstatechange = () => { if (link.connectionState === "failed") link.restartIce(); };
     for (const kind of ["audio", "video"]) {
@@ -98,6 +98,12 @@ class Peer {
     } catch (error) {
       if (!this.ignored) console.warn("a candidate was not understood", error.name);
     }
+  }
+
+  // Sound that stands beside a picture that never comes is not played: without pictures it goes alone.
+  takeIn(track, stream) {
+    const { received, onStream } = this.call;
+    if (stream && received[track.kind]) onStream(this.id, received.video ? stream : new MediaStream([track]));
   }
 
   // Takes in only what is to be received.
