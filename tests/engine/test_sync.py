@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,6 +46,7 @@ def test_a_longer_sound_path_delays_the_frames_by_as_much() -> None:
 
 @settings(max_examples=6, deadline=None)
 @given(drift_ppm=st.integers(-200, 200), offset_ms=st.integers(0, 120), phase=st.integers(0, PER_FRAME - 1))
+@pytest.mark.slow
 def test_forty_minutes_of_clock_drift_leave_the_skew_within_one_frame(
     drift_ppm: int, offset_ms: int, phase: int
 ) -> None:

@@ -66,6 +66,7 @@ def test_a_test_that_fails_fails_the_command() -> None:
     assert command.run(nonexistent, Settings()) == 1
 
 
+@pytest.mark.slow
 def test_pytest_is_shown_as_it_runs_and_counted(capsys) -> None:
     words = ["tests/bot/commands/test_test.py::test_checks_come_first_then_the_fast_tests"]
     assert command.run(argparse.Namespace(words=words, all=False, fast=False), Settings()) == 0
@@ -98,16 +99,19 @@ def _real(folder: Path, source: str) -> command.Outcome:
     return command.run_step(command.Step(name="given", argv=argv, again=True))
 
 
+@pytest.mark.slow
 def test_what_passes_alone_after_failing_is_counted_as_flaky(tmp_path: Path) -> None:
     outcome = _real(tmp_path, FAILS_ONCE + "\ndef test_passes():\n    pass\n")
     assert outcome.ok and outcome.counts == Counter({"passed": 1, "flaky": 1})
 
 
+@pytest.mark.slow
 def test_what_fails_twice_has_failed(tmp_path: Path) -> None:
     outcome = _real(tmp_path, "def test_fails():\n    assert False\n")
     assert not outcome.ok and outcome.counts == Counter({"failed": 1})
 
 
+@pytest.mark.slow
 def test_many_failures_are_not_run_again(tmp_path: Path, capsys) -> None:
     source = "".join(f"def test_fails_{i}():\n    assert False\n" for i in range(command.MOST_RUN_AGAIN + 1))
     outcome = _real(tmp_path, source)
