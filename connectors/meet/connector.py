@@ -301,7 +301,9 @@ class MeetConnector:
                 await asyncio.sleep(LOOK_S)
         except TimeoutError:
             self._page_is_gone(f"the meeting's page has not answered for {HANGING_S:.0f} s")
-        except (BrowserDied, *_page_errors()) as error:
+        except BrowserDied:
+            self._page_is_gone("the browser ended while the meeting was going on")
+        except _page_errors() as error:
             self._page_is_gone(f"the meeting's page is gone: {type(error).__name__}")
 
     def _page_is_gone(self, why: str) -> None:
