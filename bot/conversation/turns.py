@@ -246,8 +246,9 @@ def _tick(state: State, event: Tick) -> Step:
     too_long = state.heard and event.at_s - state.audible_s >= SPEAK_LIMIT_S
     if too_long or (state.phase is Phase.THINK and waited_s >= THINK_LIMIT_S):
         state = replace(_at_rest(_silent(state), event.at_s), epoch=state.epoch + 1)
+        over = Interrupt(epoch=state.epoch, by="")
         state, effects = _next_waiting(state, event.at_s)
-        return state, (Interrupt(epoch=state.epoch - len(effects), by=""), *effects)
+        return state, (over, *effects)
     if state.phase is Phase.DECIDE and waited_s >= WORDS_LIMIT_S:
         return _resume_held(state, event.at_s)
     if state.phase is Phase.LISTEN and state.notices:

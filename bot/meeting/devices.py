@@ -213,7 +213,7 @@ class Devices:
     def step(self) -> None:
         """Ten milliseconds: the thread's one thing to do. Blocks until the microphone has room. Raises DeviceFailed."""
         sound, run = self._next()
-        taken_s = time.monotonic()
+        taken_s = self._monotonic_s()
         self._microphone.write(sound, epoch=run.epoch)
         now_s = self._monotonic_s()
         _, device_sample = self._microphone.heard()
