@@ -148,7 +148,7 @@ class EchoRemover:
             stream.likely = None
             if stream.path is _Path.UNKNOWN and self._is_none(stream, found):
                 stream.path = _Path.NONE
-                log.info("no echo of our own voice", stream=name, strength=round(found.strength, 1))
+                log.info("no echo of our own voice", pii_stream=name, strength=round(found.strength, 1))
 
     def _is_none(self, stream: _Stream, found: Likeness) -> bool:
         settings = self._settings
@@ -170,6 +170,6 @@ class EchoRemover:
             stream.settling = settings.settling_again
         if stream.path is not _Path.ECHO or off > settings.jump:
             delay_ms = round(found.delay_samples * 1000 / RATE_HZ)
-            log.info("our own voice comes back", stream=name, delay_ms=delay_ms, strength=round(found.strength, 1))
+            log.info("our own voice comes back", pii_stream=name, delay_ms=delay_ms, strength=round(found.strength, 1))
         stream.path = _Path.ECHO
         stream.delay = max(0, found.delay_samples - settings.lead)
