@@ -12,7 +12,7 @@ from typing import Self
 
 from bot.rehearsal.devices import Devices
 from bot.rehearsal.eyes import Eyes
-from bot.rehearsal.people import HEIGHT, WIDTH, AskerStuck, Person
+from bot.rehearsal.people import HEIGHT, SOUND_CARD, WIDTH, AskerStuck, Person
 from connectors.kit.browser import Browser
 from connectors.kit.sound import SoundServer
 
@@ -50,6 +50,7 @@ class BrowserAsker(Person):
                 headless=self._headless,
                 chromium=self._chromium,
                 environment={"DISPLAY": self._display} if self._display else None,
+                flags=SOUND_CARD,
                 width=WIDTH,
                 height=HEIGHT,
             )

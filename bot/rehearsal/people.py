@@ -30,6 +30,8 @@ PAGE_S = 20.0
 PICTURE_S = 20.0
 POLL_S = 0.2
 WIDTH, HEIGHT = 960, 600
+# A person's sound card holds 40 ms. With less a machine that plays everybody at once stretches what they hear.
+SOUND_CARD = ("--audio-buffer-size=2048",)
 HEADPHONES = Path(__file__).with_name("headphones.js")
 SCREEN_JS = "() => document.querySelector('main:not([hidden])')?.id ?? 'nothing'"
 WRITTEN_JS = """(name) => [...document.querySelectorAll(".said:not(.own)")].filter(
@@ -207,6 +209,7 @@ class People:
                 headless=self._headless,
                 chromium=self._chromium,
                 environment={"DISPLAY": self._display} if self._display else None,
+                flags=SOUND_CARD,
                 width=WIDTH,
                 height=HEIGHT,
             )

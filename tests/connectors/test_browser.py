@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from PIL import Image
 
 from connectors.base import BrowserDied, DeviceFailed
 from connectors.kit.browser import PROGRAMS, Browser
@@ -18,6 +19,17 @@ pytestmark = [
     pytest.mark.skipif(not any(map(shutil.which, PROGRAMS)), reason="no Chromium is installed"),
 ]
 PAGE = "data:text/html,<h1>Check your meeting code</h1><p>no"
+
+VIDEO = """data:text/html,<body style="background:black"><video autoplay muted></video><script>
+const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
+setInterval(() => { pen.fillStyle = "rgb(250,0,0)"; pen.fillRect(0, 0, 300, 150); }, 50);
+document.querySelector("video").srcObject = canvas.captureStream();
+</script>"""
+
+
+def reddest(picture: Path) -> int:
+    with Image.open(picture) as image:
+        return int(image.convert("RGB").getextrema()[0][1])
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
@@ -40,6 +52,19 @@ async def test_evidence_is_a_picture_the_page_and_its_heading(tmp_path: Path) ->
     assert evidence.heading == "Check your meeting code"
     assert evidence.screenshot is not None and evidence.screenshot.read_bytes().startswith(b"\x89PNG")
     assert evidence.html is not None and "<p>no" in evidence.html.read_text()
+
+
+async def test_video_is_painted_for_evidence_alone(tmp_path: Path) -> None:
+    async with Browser(tmp_path, width=320, height=240) as browser:
+        await browser.page.goto(VIDEO)
+        await browser.page.wait_for_function("document.querySelector('video').videoWidth > 0")
+        await browser.page.screenshot(path=tmp_path / "otherwise.png")
+        evidence = await browser.evidence("removed")
+        await browser.page.screenshot(path=tmp_path / "after.png")
+    assert evidence.screenshot is not None
+    assert reddest(evidence.screenshot) > 200
+    assert reddest(tmp_path / "otherwise.png") < 30
+    assert reddest(tmp_path / "after.png") < 30
 
 
 async def test_no_process_and_no_profile_is_left(tmp_path: Path) -> None:
