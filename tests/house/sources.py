@@ -66,13 +66,18 @@ def tree(name: str) -> ast.Module:
     return ast.parse(text(name), name)
 
 
+@functools.cache
+def nodes(name: str) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree(name)))
+
+
 def existing(table: Mapping[str, str]) -> set[str]:
     """The files of an allow-table that are there. A row that is not needed any more fails its test."""
     return {name for name in table if (ROOT / name).exists()}
 
 
 def functions(name: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return (node for node in ast.walk(tree(name)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return (node for node in nodes(name) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def dotted(node: ast.AST) -> str:

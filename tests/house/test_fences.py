@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from tests.house.sources import PRODUCT, dotted, existing, functions, python_files, text, text_files, tree
+from tests.house.sources import PRODUCT, dotted, existing, functions, nodes, python_files, text, text_files
 
 READS_ENVIRONMENT = {
     "bot/config.py": "the one reader",
@@ -23,7 +23,7 @@ MAY_NAME_PATHS = {"tests/house/test_fences.py"}
 def test_the_environment_is_read_in_one_place() -> None:
     readers = set()
     for name in python_files(*PRODUCT):
-        for node in ast.walk(tree(name)):
+        for node in nodes(name):
             imported = isinstance(node, ast.ImportFrom) and node.module == "os"
             words = {alias.name for alias in node.names} if imported else {dotted(node).removeprefix("os.")}
             if (imported or dotted(node).startswith("os.")) and words & {"environ", "environb", "getenv"}:
@@ -45,9 +45,7 @@ def _catches_everything(node: ast.AST) -> bool:
 
 
 def test_errors_are_caught_by_name() -> None:
-    found = {
-        name for name in python_files(*PRODUCT, "tests") for node in ast.walk(tree(name)) if _catches_everything(node)
-    }
+    found = {name for name in python_files(*PRODUCT, "tests") for node in nodes(name) if _catches_everything(node)}
     assert found == existing(CATCHES_EVERYTHING)
 
 
@@ -63,7 +61,7 @@ def test_no_path_of_a_developers_machine_is_in_the_tree() -> None:
 def test_tests_replace_nothing_inside_the_product() -> None:
     patching = []
     for name in python_files("tests"):
-        for node in ast.walk(tree(name)):
+        for node in nodes(name):
             modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):
                 modules = [f"{node.module}.{alias.name}" for alias in node.names]

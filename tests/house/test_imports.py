@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 
 from bot.cli import COMMANDS
-from tests.house.sources import PRODUCT, ROOT, existing, python_files, tree
+from tests.house.sources import PRODUCT, ROOT, existing, nodes, python_files
 
 HOMES = {  # a library: the folders and files that may import it
     "celery": ("bot/scheduling/",),
@@ -25,10 +26,11 @@ SEES_BOTH = {  # a connector and an engine: why
 HEAVY = {"alembic", "celery", "cv2", "numba", "numpy", "onnxruntime", "playwright", "scipy", "sqlalchemy"}
 
 
+@functools.cache
 def _imported(name: str) -> set[str]:
     """Dotted names of all a file imports, lazily or not; of `from a import b` both `a` and `a.b`."""
     found = set()
-    for node in ast.walk(tree(name)):
+    for node in nodes(name):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
