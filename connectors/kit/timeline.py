@@ -8,14 +8,13 @@ a piece is left out or doubled where it is heard least, more only where it is qu
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from connectors.base import CHUNK_SAMPLES, HEARING_RATE_HZ
+from connectors.kit.resample import resampler
 from connectors.kit.stamps import StampClock
 
 Pcm = NDArray[np.int16]
@@ -33,11 +32,8 @@ class Lane:
     their own, whose distance is learnt (`stamps.py`): the first 0.3 s of a new one are held until it is known."""
 
     def __init__(self, start_s: float, rate_hz: int) -> None:
-        import soxr
-
         self._start_s, self.rate_hz = start_s, rate_hz
-        self._new_resampler = functools.partial(soxr.ResampleStream, rate_hz, HEARING_RATE_HZ, 1, dtype="int16")
-        self._resampler: Any = self._new_resampler()
+        self._resampler = resampler(rate_hz, HEARING_RATE_HZ)
         self._clock = StampClock()
         self._held: list[tuple[Pcm, float]] = []
         self._fed = 0  # samples taken since the anchor, at the stream's rate
@@ -100,4 +96,4 @@ class Lane:
         at = max(at, self._next)
         self._anchor, self._next, self._fed, self._moved = at, at, 0, 0
         self._pending = np.zeros(0, np.int16)
-        self._resampler = self._new_resampler()
+        self._resampler = resampler(self.rate_hz, HEARING_RATE_HZ)
