@@ -15,6 +15,7 @@ from bot.conversation.terms import STOP_WORDS, words_of
 from bot.conversation.vocative import Named, is_misheard, named
 
 REPLY_WINDOW_S = 10.0
+READINGS = 3  # but the likeliest, in which a name is looked for
 VOCATIVE_WORDS = 3  # how far from the start a misheard name is looked for
 
 
@@ -31,7 +32,8 @@ class Because(StrEnum):
 class Remark:
     """Something said or written. `others`: people in the meeting besides the bot and other bots of ours.
     `since_answer_s`: since our last answer to this speaker ended; None when the last one was not to them.
-    `other_names`: what the others in the meeting are called."""
+    `other_names`: what the others in the meeting are called.
+    `readings`: what else may have been said, likelier first."""
 
     text: str
     others: int
@@ -39,10 +41,11 @@ class Remark:
     since_answer_s: float | None
     written: bool = False
     other_names: tuple[str, ...] = ()
+    readings: tuple[str, ...] = ()
 
 
 RULES: tuple[tuple[Because, Callable[[Remark], bool]], ...] = (
-    (Because.NAME, lambda remark: named(remark.text, remark.names, written=remark.written) is Named.CALLED),
+    (Because.NAME, lambda remark: _called(remark)),
     (Because.ALONE, lambda remark: remark.others <= 1),
     (Because.REPLY, lambda remark: _within_the_window(remark) and not _for_others(remark)),
 )
@@ -50,6 +53,14 @@ RULES: tuple[tuple[Because, Callable[[Remark], bool]], ...] = (
 
 def why(remark: Remark) -> Because:
     return next((reason for reason, applies in RULES if applies(remark)), Because.NOT_ADDRESSED)
+
+
+def _called(remark: Remark) -> bool:
+    """By the likeliest reading, or by the next ones where that has no name at all. Of talk about the bot some reading
+    is always a call ("Iris could be" for "Iris, could we"), so with a name in it the likeliest decides."""
+    said = named(remark.text, remark.names, written=remark.written)
+    readings = remark.readings[:READINGS] if said is Named.NOT else ()
+    return said is Named.CALLED or any(named(one, remark.names, written=True) is Named.CALLED for one in readings)
 
 
 def _within_the_window(remark: Remark) -> bool:

@@ -42,12 +42,13 @@ class SpeechStopped:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Heard:
     """The words of a stretch that ended. Empty: there were none. `voice`: who it was called while it went on, where
-    that is not the speaker: in a mix nobody is known before the end."""
+    that is not the speaker: in a mix nobody is known before the end. `readings`: what else may have been said."""
 
     at_s: float
     speaker: str
     text: str
     voice: str = ""
+    readings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

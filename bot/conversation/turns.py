@@ -385,6 +385,7 @@ def _remark(state: State, event: Heard | ChatWritten) -> Remark:
         since_answer_s=since_s,
         written=isinstance(event, ChatWritten),
         other_names=state.other_names,
+        readings=event.readings if isinstance(event, Heard) else (),
     )
 
 

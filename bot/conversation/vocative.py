@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from bot.conversation.terms import STOP_WORDS, edits, lines, sound_key, words_of
 
@@ -133,8 +134,14 @@ def _goes_on_about(place: _Place) -> bool:
     if first in _AUXILIARIES:
         if not rest:
             return True
-        return not (rest[0] in _SUBJECTS or (rest[0] in {"the", "a", "an"} and place.asked))
+        asked = rest[0] in _SUBJECTS or (rest[0] in {"the", "a", "an"} and place.asked)
+        return not (asked or _asks_of_oneself(rest))
     return first in _THEIRS and not (first in {"and", "but"} and bool(rest) and rest[0] in _QUESTION_WORDS)
+
+
+def _asks_of_oneself(words: list[str]) -> bool:
+    """ "... do I", "... deep should I": a question whose first word was misheard as one that goes with a name."""
+    return any(first in _AUXILIARIES | _INVERTED and second == "i" for first, second in pairwise(words[:3]))
 
 
 def _to_you(after: tuple[str, ...]) -> bool:

@@ -146,7 +146,15 @@ class Talk:
             recognising_s=said.recognised_s,
         )
         self._minutes.others_said(said)
-        self._apply(turn_events.Heard(at_s=self._now_s(), speaker=said.stream, text=said.text, voice=stream))
+        self._apply(
+            turn_events.Heard(
+                at_s=self._now_s(),
+                speaker=said.stream,
+                text=said.text,
+                voice=stream,
+                readings=tuple(said.alternatives),
+            )
+        )
 
     def people_changed(self) -> None:
         others = self._roster.others

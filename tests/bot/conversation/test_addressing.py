@@ -54,6 +54,37 @@ def test_each_rule_decides(said: Remark, because: Because):
     assert why(said) is because
 
 
+def test_a_name_lost_in_the_likeliest_reading_is_found_in_the_next_ones():
+    lost = "i is a do i get rid of slugs"
+    assert why(remark(lost)) is Because.NOT_ADDRESSED
+    assert why(remark(lost, readings=("i is i do i get", "iris how do i get rid of slugs"))) is Because.NAME
+
+
+@pytest.mark.parametrize(
+    ("text", "readings"),
+    [
+        ("iris could be a bit faster", ("iris could we a bit faster",)),  # talk about it is no call, however alike
+        ("we rise at six", ("we rise at six it", "he rise at six", "we rise a six", "iris at six")),  # the fourth
+        ("the iris is in bloom", ("iris is it in bloom",)),
+    ],
+)
+def test_other_readings_make_no_call_of_talk(text: str, readings: tuple[str, ...]):
+    assert why(remark(text, readings=readings)) is Because.NOT_ADDRESSED
+
+
+@pytest.mark.parametrize(
+    ("text", "because"),
+    [
+        ("iris can do i get rid of slugs", Because.NAME),  # "how" as it is misheard after the name
+        ("iris can deep should i plant tulips", Because.NAME),
+        ("iris can do that", Because.NOT_ADDRESSED),
+        ("iris can tell you how i did it", Because.NOT_ADDRESSED),
+    ],
+)
+def test_a_question_of_oneself_after_the_name_is_for_the_bot(text: str, because: Because):
+    assert why(remark(text)) is because
+
+
 @pytest.mark.parametrize(
     "text",
     ["Goodbye, Iris!", "bye bye", "okay thanks good bye", "see you later Iris", "please leave", "you can leave now"],
