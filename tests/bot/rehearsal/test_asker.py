@@ -13,7 +13,7 @@ import pytest
 from playwright.async_api import Page
 
 from bot.rehearsal.asker import AskerStuck, BrowserAsker
-from bot.rehearsal.measure import Match, Series, Sound, dark_area, frames_per_second, spans, speech_match
+from bot.rehearsal.measure import Series, Sound, dark_area, frames_per_second, spans, speech_match
 from connectors.kit.browser import Browser
 from connectors.simulator import SimulatorServer
 from connectors.simulator.rooms import Policy, Room
@@ -28,7 +28,7 @@ pytestmark = [
     ),
 ]
 MOUTH = (0.45, 0.53, 0.1, 0.13)
-TALK_S = 4.0
+TALK_S = 3.0
 LATE_S = 0.2
 
 
@@ -56,7 +56,11 @@ async def talk(asker: BrowserAsker, page: Page) -> tuple[Sound, Series, tuple[in
     return asker.ears.sound(began_s, began_s + TALK_S + 1), mouth, seen.size()
 
 
-def lag_s(found: Match | None) -> float:
+async def lag_with(asker: BrowserAsker, page: Page, delay_s: float) -> float:
+    """How late the sound is against the picture, when the picture is that much late."""
+    await page.evaluate("(ms) => { window.late = ms; }", delay_s * 1000)
+    heard, mouth, _ = await talk(asker, page)
+    found = speech_match([(mouth, heard)])
     assert found is not None and found.r > 0.5, found
     return found.lag_s
 
@@ -69,12 +73,11 @@ async def test_the_asker_speaks_hears_sees_and_leaves(tmp_path: Path) -> None:
         heard, mouth, size = await talk(asker, page)
         assert size == (640, 360)
         assert (frames_per_second(mouth.times_s) or 0) > 12
-        assert 3.0 < sum(span.seconds for span in spans(heard)) < 5.0
-        in_time = lag_s(speech_match([(mouth, heard)]))
-        await page.evaluate("(ms) => { window.late = ms; }", LATE_S * 1000)
-        late_heard, late_mouth, _ = await talk(asker, page)
-        late = lag_s(speech_match([(late_mouth, late_heard)]))
-        assert abs(in_time - late - LATE_S) < 0.1, "the injected delay of the picture is what is measured"
+        assert 2.0 < sum(span.seconds for span in spans(heard)) < 4.0
+        # By turns, for what a call's buffers hold wanders by the length of the delay on a busy machine.
+        lags_s = [await lag_with(asker, page, delay_s) for delay_s in (0.0, LATE_S, 0.0, LATE_S)]
+        told_s = (lags_s[0] - lags_s[1] + lags_s[2] - lags_s[3]) / 2
+        assert abs(told_s - LATE_S) < 0.1, f"the injected delay of the picture is what is measured: {lags_s}"
         await asker.leave()
         assert [seat.name for seat in room.people()] == ["Pat"]
 
