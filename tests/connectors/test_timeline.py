@@ -87,3 +87,44 @@ def test_other_rates_fill_the_same_time() -> None:
         out += lane.place(pcm, stamp_s=index * PIECE_S, arrived_s=100.0 + (index + 1) * PIECE_S)
     assert_orderly(out)
     assert 97 <= len(out) <= 100
+
+
+def stamped_late(pieces: int, *, lost: range = range(0)) -> list[float]:
+    """Stamps of a page that comes to the sound every 40 ms, takes all there is, and is often held up for up to 110 ms.
+    Sound is lost where nobody took it for longer."""
+    rng = random.Random(11)
+    stamps: list[float] = []
+    now_s = 0.0
+    while len(stamps) < pieces:
+        now_s += 0.04 if rng.random() < 0.7 else rng.choice([0.08, 0.11])
+        while len(stamps) < pieces and (len(stamps) + 1) * PIECE_S <= now_s:
+            stamps.append(now_s - PIECE_S + len(lost) * PIECE_S * (len(stamps) >= lost.start) * bool(lost))
+    return stamps
+
+
+def stamped(lane: Lane, pieces: list[Pcm], stamps: list[float]):
+    return [
+        chunk
+        for pcm, stamp_s in zip(pieces, stamps, strict=True)
+        for chunk in lane.place(pcm, stamp_s=STAMP_ZERO_S + stamp_s, arrived_s=100.0 + stamp_s + PIECE_S)
+    ]
+
+
+def test_a_page_that_is_held_up_loses_no_sound_and_makes_no_holes() -> None:
+    chunks = stamped(Lane(start_s=99.0, rate_hz=RATE_HZ), ramp(500), stamped_late(500))
+    assert_orderly(chunks)
+    starts = np.array([start for start, _ in chunks])
+    assert (np.diff(starts) == CHUNK_SAMPLES).all()
+    heard = np.concatenate([pcm for _, pcm in chunks]).astype(int)
+    assert len(heard) > 495 * CHUNK_SAMPLES and (np.diff(heard) <= 2).all(), "nothing is left out in between"
+
+
+def test_what_a_page_lost_while_it_was_held_up_is_a_hole() -> None:
+    lost = range(250, 255)
+    chunks = stamped(Lane(start_s=99.0, rate_hz=RATE_HZ), ramp(500), stamped_late(500, lost=lost))
+    assert_orderly(chunks)
+    starts = np.array([start for start, _ in chunks])
+    holes = np.diff(starts) - CHUNK_SAMPLES
+    at = int(holes.argmax())
+    assert (holes > 0).sum() == 1 and abs(int(holes[at]) - len(lost) * CHUNK_SAMPLES) < CHUNK_SAMPLES * 3 // 2
+    assert 250 <= at < 265, "it is told within 300 ms"
