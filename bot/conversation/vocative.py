@@ -34,6 +34,7 @@ _WORDS = _groups()
 _OPENERS, _GREETINGS, _ORDERS, _BEFORE_AN_OBJECT = (_WORDS[g] for g in ("openers", "greetings", "orders", "before"))
 _QUESTION_WORDS, _INVERTED, _AUXILIARIES = (_WORDS[g] for g in ("question", "inverted", "auxiliaries"))
 _SUBJECTS, _THEIRS = _WORDS["subjects"], _WORDS["theirs"]
+_FAREWELLS = frozenset({"bye", "goodbye", "farewell"})
 _PIECE = re.compile(r"[a-z0-9]+(?:'[a-z]+)?|[,.:;?!@()]|[-–—]{1,2}(?=\s)")
 _ENDS = frozenset(".?!;")
 _PAUSES = frozenset(",:-–—()")
@@ -114,6 +115,8 @@ def _calls(place: _Place) -> bool:
     opens = len(place.before) <= _TOKENS and all(word in _OPENERS for word in place.before)
     if not place.after:
         return not place.before or place.pause_before or opens or place.before[-1] not in _BEFORE_AN_OBJECT
+    if all(word in _FAREWELLS for word in place.after):
+        return not place.before or place.before[-1] not in _BEFORE_AN_OBJECT
     if opens and not _to_someone(place.before):
         return place.pause_after or not _goes_on_about(place)
     if place.pause_before and place.pause_after:

@@ -77,6 +77,8 @@ def test_other_readings_make_no_call_of_talk(text: str, readings: tuple[str, ...
     [
         ("iris can do i get rid of slugs", Because.NAME),  # "how" as it is misheard after the name
         ("iris can deep should i plant tulips", Because.NAME),
+        ("can and you iris goodbye", Because.NAME),  # "thank you"
+        ("and then we told iris bye", Because.NOT_ADDRESSED),
         ("iris can do that", Because.NOT_ADDRESSED),
         ("iris can tell you how i did it", Because.NOT_ADDRESSED),
     ],
