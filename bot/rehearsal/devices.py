@@ -28,7 +28,8 @@ PLAYED_HZ = 48_000
 PIECE_S = 0.02
 LINES_QUEUED = 4
 STOP_S = 5.0
-TAIL_S = 0.3  # after the last sample of a line was written, until it has been recorded
+THROAT_HOLDS_S = 0.2  # a line must not break off where this process is held up; when it was heard is recorded
+TAIL_S = 0.5  # after the last sample of a line was written, until it has been recorded
 SPEECH_BRIDGE_S = 1.0  # a pause within one line
 
 
@@ -48,7 +49,7 @@ class Devices:
     async def __aenter__(self) -> Self:
         """Raises DeviceFailed."""
         playback = await asyncio.to_thread(
-            lambda: Playback(self._sound.address, sink_of(self._microphone), rate_hz=PLAYED_HZ)
+            lambda: Playback(self._sound.address, sink_of(self._microphone), rate_hz=PLAYED_HZ, target_s=THROAT_HOLDS_S)
         )
         self._start("throat", lambda: self._play(playback))
         try:

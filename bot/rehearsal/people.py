@@ -21,6 +21,7 @@ from bot.rehearsal.measure import Pcm, Span
 from bot.rehearsal.recording import Recording
 from bot.rehearsal.speech import synthesise
 from connectors.kit.browser import Browser
+from connectors.kit.microphone import microphone_script
 from connectors.kit.sound import SoundServer, label_of
 
 if TYPE_CHECKING:
@@ -215,6 +216,7 @@ class People:
             )
             await stack.enter_async_context(browser)
             await browser.context.add_init_script(path=HEADPHONES)
+            await browser.context.add_init_script(script=microphone_script())
             for person in self.people.values():
                 await self._seat(person, sound, browser, stack)
             self._stack = stack.pop_all()

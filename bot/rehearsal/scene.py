@@ -162,7 +162,7 @@ async def play(
     scene: Scene, table: Table, *, clock: Clock, patience: Patience | None = None, tell: Tell = lambda line: None
 ) -> Played:
     """All of it, from a moment when the bot is in the call. Raises MicrophoneSilent."""
-    patience = patience or Patience(settle_s=8.0, answer_s=10.0)
+    patience = patience or Patience(settle_s=20.0, answer_s=10.0)
     player = _Player(table, clock, patience, tell, scene.people[0].name)
     began_s = clock.monotonic_s()
     notice = await player.hear(began_s, player.patience.notice_s)
