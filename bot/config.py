@@ -15,6 +15,8 @@ from bot.errors import BadSettings
 
 PREFIX = "UNDERSTUDY_"
 
+SECRETS = frozenset({"llm_api_key", "database_url", "broker_url", "metrics_token"})  # never shown
+BROKERS = ("redis://", "rediss://", "redis+socket://")
 VIDEO_SIZES = {"640x360": (640, 360), "1280x720": (1280, 720)}
 CAMERA_PATHS = ("auto", "v4l2loopback", "file", "page")
 HEARING_STREAMS = ("auto", "mix")
@@ -50,8 +52,7 @@ class Settings:
     max_meeting_s: float = 4 * 3600.0
 
     def __repr__(self) -> str:
-        hidden = {"llm_api_key", "database_url", "broker_url", "metrics_token"}
-        shown = (f"{f.name}={'***' if f.name in hidden else getattr(self, f.name)!r}" for f in fields(self))
+        shown = (f"{f.name}={'***' if f.name in SECRETS else getattr(self, f.name)!r}" for f in fields(self))
         return f"Settings({', '.join(shown)})"
 
 
@@ -61,6 +62,7 @@ RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (  # field, what fit
     ("camera_path", lambda path: path in CAMERA_PATHS, f"it can be {', '.join(CAMERA_PATHS)}"),
     ("hearing_streams", lambda streams: streams in HEARING_STREAMS, f"it can be {', '.join(HEARING_STREAMS)}"),
     ("video", lambda size: size in VIDEO_SIZES, f"it can be {', '.join(VIDEO_SIZES)}"),
+    ("broker_url", lambda url: not url or url.startswith(BROKERS), f"it begins with {', '.join(BROKERS)}, or is empty"),
     ("max_bots", lambda count: count >= 1, "at least one bot must be allowed"),
     ("lobby_timeout_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),
     ("alone_timeout_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),
@@ -82,7 +84,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     for name, fits, needed in RULES:
         value = getattr(settings, name)
         if not fits(value):
-            raise BadSettings(f"{PREFIX}{name.upper()} cannot be {value!r}: {needed}")
+            shown = "what it is" if name in SECRETS else repr(value)
+            raise BadSettings(f"{PREFIX}{name.upper()} cannot be {shown}: {needed}")
     return settings
 
 

@@ -56,9 +56,8 @@ CHECKS = (
     Step(name="mypy", argv=_module("mypy"), quiet=True),
 )
 PYTEST = _module("pytest", "-q", "-m")
-SIDE_BY_SIDE = _module(
-    "pytest", "-q", "-n", "2", "--dist", "worksteal", "-m"
-)  # those on real parts would take each other's time
+# Those on real parts would take each other's time.
+SIDE_BY_SIDE = _module("pytest", "-q", "-n", "2", "--dist", "worksteal", "-m")
 FAST = Step(name="fast tests", argv=(*SIDE_BY_SIDE, "not slow and not acceptance"))
 REAL = Step(name="tests on real parts", argv=(*PYTEST, "slow and not acceptance"), may_be_empty=True, again=True)
 ACCEPTANCE = Step(name="acceptance", argv=(*PYTEST, "acceptance"), may_be_empty=True)

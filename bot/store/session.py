@@ -75,7 +75,7 @@ class Database:
 
     @classmethod
     def open(cls, where: str | Settings) -> Database:
-        """From a URL (sqlite, postgres, postgresql) or the settings. Raises BadSettings for any other."""
+        """From a URL (sqlite, postgres, postgresql) or the settings. Raises BadSettings for what cannot be one."""
         url = _parse(database_url(where) if isinstance(where, Settings) else where)
         if url.get_backend_name() == "sqlite":
             return cls(_sqlite_engine(url))
@@ -111,6 +111,8 @@ class Database:
             await session.start()
         except (OSError, sa.exc.OperationalError, sa.exc.InterfaceError) as error:
             raise DatabaseUnavailable from error
+        except TypeError as error:  # how the driver says that it knows no such option
+            raise BadSettings(f"The database URL has an option that is not known: {error}") from error
         except (sqlite3.DatabaseError, sa.exc.DatabaseError) as error:
             raise DatabaseBroken(f"the database cannot be used: {getattr(error, 'orig', error)}") from error
         try:
@@ -153,6 +155,8 @@ def _parse(text: str) -> URL:
         driver = _DRIVERS[url.drivername]
     except (sa.exc.ArgumentError, KeyError) as error:
         raise BadSettings("The database URL must begin with sqlite:/// or postgresql://") from error
+    except ValueError as error:
+        raise BadSettings("The database URL has a port that is no number") from error
     url = url.set(drivername=driver)
     if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
         raise BadSettings("The database must be a file: several processes share it")
@@ -162,7 +166,13 @@ def _parse(text: str) -> URL:
 
 
 def _sqlite_engine(url: URL) -> AsyncEngine:
-    Path(url.database or "").parent.mkdir(parents=True, exist_ok=True, mode=0o700)  # what people said is kept here
+    file = Path(url.database or "")
+    if file.is_dir():
+        raise BadSettings(f"The database must be a file, and {file} is a folder")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)  # what people said is kept here
+    except OSError as error:
+        raise BadSettings(f"The database's folder {file.parent} cannot be made ({error.strerror})") from error
     engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S})
     sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)

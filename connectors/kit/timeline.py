@@ -26,7 +26,7 @@ GAP = HEARING_RATE_HZ * 30 // 1000  # all of the last pieces further ahead than 
 OVERLAP = HEARING_RATE_HZ * 40 // 1000  # all of them further behind than this: so much is left out
 UNSURE = HEARING_RATE_HZ * 8 // 1000  # the same while the clock is hardly known
 SLACK = HEARING_RATE_HZ * 2 // 1000  # nearer than this nothing is moved
-BACK_S = 0.005  # stamps never run backwards but where sound comes twice
+BACK_S = 0.015  # stamps run further backwards only where sound comes twice
 QUIET = 300  # the loudest sample of a piece in which 5 ms more or less are not heard
 QUIET_MOVE = HEARING_RATE_HZ * 5 // 1000
 

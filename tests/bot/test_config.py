@@ -22,11 +22,18 @@ from bot.errors import BadSettings
         ("UNDERSTUDY_LOG_LEVEL", "LOUD"),
         ("UNDERSTUDY_LOBBY_TIMEOUT_S", "nan"),
         ("UNDERSTUDY_ALONE_TIMEOUT_S", "0"),
+        ("UNDERSTUDY_BROKER_URL", "amqp://me:pw@host"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_by_its_variable(variable: str, text: str) -> None:
     with pytest.raises(BadSettings, match=variable):
         load_settings({variable: text})
+
+
+def test_a_secret_that_cannot_be_used_is_not_shown() -> None:
+    with pytest.raises(BadSettings) as refused:
+        load_settings({"UNDERSTUDY_BROKER_URL": "amqp://me:pw@host"})
+    assert "pw" not in str(refused.value)
 
 
 def test_a_child_gets_the_settings_of_its_parent() -> None:

@@ -6,8 +6,31 @@ from pathlib import Path
 
 import pytest
 
+from bot.errors import BadSettings
 from bot.store import bots
 from bot.store.session import Database, DatabaseBroken, DatabaseNotReady
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("mysql://u@host/x", "begin with"),
+        ("no url", "begin with"),
+        ("sqlite:////proc/nowhere/x.sqlite3", "cannot be made"),
+        ("sqlite:////proc", "is a folder"),
+        ("postgresql://u:p@127.0.0.1:port/x", "no number"),
+    ],
+)
+def test_a_url_that_cannot_be_a_database_is_a_bad_setting(url: str, said: str) -> None:
+    with pytest.raises(BadSettings, match=said):
+        Database.open(url)
+
+
+async def test_an_option_no_driver_knows_is_a_bad_setting() -> None:
+    async with Database.open("postgresql://u:p@127.0.0.1:1/x?colour=blue") as database:
+        with pytest.raises(BadSettings, match="colour"):
+            async with database.read():
+                pass
 
 
 async def test_a_damaged_file_is_named_and_left_as_it_is(tmp_path: Path) -> None:
