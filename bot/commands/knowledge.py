@@ -52,7 +52,15 @@ def read_document(file: Path) -> tuple[str, str]:
     media_type = MEDIA_TYPES.get(file.suffix.lower())
     if media_type is None:
         raise BadDocument(f"{file.name}: a document must end in {', '.join(MEDIA_TYPES)}.")
+    from bot.conversation.passages import MAX_BYTES
+
     try:
-        return file.read_text(encoding="utf-8"), media_type
+        if not file.is_file():  # a device or a pipe may never end
+            raise BadDocument(f"{file} is no file" if file.exists() else f"{file} is not there")
+        with file.open("rb") as opened:
+            data = opened.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise BadDocument(f"{file} is too large: a document has at most {MAX_BYTES} bytes")
+        return data.decode("utf-8"), media_type
     except (OSError, UnicodeDecodeError) as error:
         raise BadDocument(f"{file}: {error}") from error

@@ -116,8 +116,6 @@ def broker(settings: Settings) -> str:
 def _given_broker(url: str) -> str:
     where = urllib.parse.urlsplit(url)
     shown = f"{where.scheme}://{where.hostname or where.path}"
-    if not where.scheme.startswith(("redis", "rediss", "unix")):
-        return f"given: {shown} (not asked)"
     client = redis.Redis.from_url(url.replace("redis+socket://", "unix://"), socket_connect_timeout=NETWORK_TIMEOUT_S)
     try:
         client.ping()
@@ -131,8 +129,14 @@ def _given_broker(url: str) -> str:
 def database(settings: Settings) -> str:
     if not settings.database_url:
         return f"SQLite {sqlite3.sqlite_version} in {settings.home}, {_full_text_search()}"
-    if not settings.database_url.startswith("postgres"):
-        return f"given: {settings.database_url.partition(':')[0]}"
+    from bot.store.session import Database
+
+    try:
+        dialect = Database.open(settings).dialect
+    except BotError as error:
+        raise Missing(str(error)) from error
+    if dialect == "sqlite":
+        return f"given: SQLite {sqlite3.sqlite_version} in {settings.database_url.partition('///')[2]}"
     return asyncio.run(_postgresql(settings.database_url))
 
 

@@ -65,8 +65,8 @@ async def add_document(
     media_type: str,
     passages: Sequence[tuple[str, str]],
 ) -> Document:
-    """Add (heading, text) passages as one document. The same content again returns the document there is; other
-    content under a name there is replaces it. Raises UnknownKnowledgeBase."""
+    """Add (heading, text) passages as one document. The same content again returns the document there is; what was
+    there under this name with other content goes. Raises UnknownKnowledgeBase."""
     workspace_id = await _workspace_of(session, knowledge_base_id)
     sha256 = hashlib.sha256(json.dumps([list(passage) for passage in passages]).encode()).hexdigest()
     table = tables.documents
@@ -75,10 +75,10 @@ async def add_document(
     statement = statement.on_conflict_do_nothing(index_elements=["knowledge_base_id", "sha256"])
     created = (await session.execute(statement.returning(table))).one_or_none()
     here = table.c.knowledge_base_id == knowledge_base_id
+    same = created or (await session.execute(sa.select(table).where(here, table.c.sha256 == sha256))).one()
+    await session.execute(sa.delete(table).where(here, table.c.name == name, table.c.id != same.id))
     if created is None:
-        same = (await session.execute(sa.select(table).where(here, table.c.sha256 == sha256))).one()
         return _document(same)
-    await session.execute(sa.delete(table).where(here, table.c.name == name, table.c.id != created.id))
     pieces = [
         {
             "workspace_id": workspace_id,

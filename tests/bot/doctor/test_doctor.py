@@ -48,6 +48,7 @@ def test_every_row_has_a_name_of_its_own_a_use_and_a_way_to_get_it() -> None:
 BROKEN = {  # setting: (its value, the check that fails)
     "chromium": ("/nonexistent/chromium", "Chromium"),
     "database_url": ("postgresql:///none?host=/nonexistent", "database"),
+    "database_url ": ("sqlite:////proc/nowhere/x.sqlite3", "database"),
     "broker_url": ("redis+socket:///nonexistent/redis.sock", "broker"),
 }
 
@@ -55,7 +56,7 @@ BROKEN = {  # setting: (its value, the check that fails)
 @pytest.mark.parametrize("broken", BROKEN)
 def test_a_required_part_that_is_missing_fails_the_command(tmp_path: Path, capsys, broken: str) -> None:
     value, name = BROKEN[broken]
-    settings = replace(Settings(home=tmp_path), **{broken: value})
+    settings = replace(Settings(home=tmp_path), **{broken.strip(): value})
     assert doctor.run(argparse.Namespace(json=True), settings) == 1
     report = json.loads(capsys.readouterr().out)
     assert report["ok"] is False
