@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -33,6 +34,12 @@ VISITING_S = 3600.0  # a person at a demo may take their time: to let the bot in
 INTERRUPTED = 130
 ANY_PORT = 0
 SCENES = ("table",)
+
+
+class BadReportFile(BadInput):
+    """The report's file cannot be written; the message says why."""
+
+    code = "bad_report_file"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,6 +106,8 @@ def _rehearse(args: argparse.Namespace, settings: Settings) -> int:
     from bot.rehearsal.report import failure
     from bot.rehearsal.stage import Teller
 
+    if args.json is not None and (args.json.is_dir() or not os.access(args.json.parent, os.W_OK)):
+        raise BadReportFile(f"the report cannot be written to {args.json}: no file can be made there")
     own = settings.home == Settings().home
     home = Path(tempfile.mkdtemp(prefix="understudy-rehearsal-")) if own else settings.home
     leftovers = Leftovers(home)
@@ -221,7 +230,10 @@ def _shipped(name: str) -> Path:
 
 
 def _give(whole: dict[str, Any], path: Path | None) -> None:
-    """The report: one line on standard output, the last one."""
-    if path is not None:
-        path.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    """The report: one line on standard output, the last one. Raises BadReportFile."""
     print(json.dumps(whole, ensure_ascii=False), flush=True)
+    if path is not None:
+        try:
+            path.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise BadReportFile(f"the report cannot be written to {path}: {error.strerror}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from contextlib import AsyncExitStack
 
 from bot.config import Settings
 
@@ -25,10 +26,17 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 async def _serve(args: argparse.Namespace) -> None:
     from bot.errors import BadInput
+    from bot.supervision.installation import AddressInUse
     from connectors.simulator import SimulatorServer
     from connectors.simulator.server import policy_of
 
-    async with SimulatorServer(args.host, args.port) as simulator:
+    async with AsyncExitStack() as stack:
+        try:
+            simulator = await stack.enter_async_context(SimulatorServer(args.host, args.port))
+        except (OSError, OverflowError) as error:
+            raise AddressInUse(
+                f"{args.host}:{args.port} cannot be listened on ({error}); choose another with --host and --port"
+            ) from error
         try:
             policy = policy_of({"lobby": not args.no_lobby, "refuse": args.refuse})
             room = simulator.create_meeting(policy, code=args.code)

@@ -12,6 +12,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -184,8 +185,11 @@ def shared_memory(least_mib: int) -> Callable[[Settings], str]:
 
 def home(settings: Settings) -> str:
     nearest = next(path for path in (settings.home, *settings.home.parents) if path.exists())
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise Missing(f"{nearest} cannot be written")
+    try:
+        with tempfile.TemporaryDirectory(dir=nearest):
+            pass
+    except OSError as error:
+        raise Missing(f"{nearest} cannot be written ({error.strerror})") from error
     return f"{settings.home}{'' if nearest == settings.home else ' (made at the first start)'}"
 
 

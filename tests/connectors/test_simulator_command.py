@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import re
 import subprocess
 import sys
 
 import aiohttp
+import pytest
+
+from bot.commands import simulator
+from bot.config import Settings
+from bot.supervision.installation import AddressInUse
 
 
 async def test_the_command_prints_links_that_work() -> None:
@@ -34,3 +40,11 @@ async def test_a_refusal_that_cannot_be_staged_is_named() -> None:
     server = await asyncio.create_subprocess_exec(*command, stderr=subprocess.PIPE)
     _, complaint = await asyncio.wait_for(server.communicate(), 20)
     assert server.returncode == 1 and b"bad_weather" in complaint and b"meeting_full" in complaint
+
+
+@pytest.mark.parametrize("words", [("--host", "192.0.2.1"), ("--port", "99999")])
+def test_an_address_that_cannot_be_had_is_named(words: tuple[str, str]) -> None:
+    parser = argparse.ArgumentParser()
+    simulator.arguments(parser)
+    with pytest.raises(AddressInUse, match=words[1]):
+        simulator.run(parser.parse_args(words), Settings())

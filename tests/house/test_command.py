@@ -96,6 +96,14 @@ def test_the_first_start_installs_with_constraints_and_the_second_nothing(tmp_pa
     assert not machine.calls("apt-get")
 
 
+def test_a_browser_of_ones_own_that_is_not_there_is_named_and_nothing_installed(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.program("env-understudy", f'UNDERSTUDY_CHROMIUM=/nope {machine.checkout}/understudy "$@"')
+    code, _, complaint = machine.start("up", command=machine.programs / "env-understudy")
+    assert code == 1 and "UNDERSTUDY_CHROMIUM is /nope" in complaint
+    assert not machine.calls("apt-get") and not machine.calls("pip install")
+
+
 def test_tests_bring_the_tools_for_developing_which_commands_then_share(tmp_path: Path) -> None:
     machine = Machine(tmp_path, parts=(*PARTS, "flite", "espeak-ng"))
     assert machine.start("test")[0] == 0

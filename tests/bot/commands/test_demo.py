@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+
+import pytest
 
 from bot.commands import character, demo
+from bot.config import Settings
 from bot.conversation.passages import split_document
 from bot.library import SHIPPED
 from bot.library.importing import ensure_character
@@ -20,6 +24,14 @@ def parsed(command, *words: str) -> argparse.Namespace:
 def test_demo_and_character_take_an_engine() -> None:
     assert parsed(demo, "--engine", "diffusion-tiny").engine == "diffusion-tiny"
     assert parsed(character, "ensure-shipped", "--engine", "diffusion-tiny").engine == "diffusion-tiny"
+
+
+@pytest.mark.parametrize("where", ["nowhere/report.json", "."])
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_played(tmp_path: Path, where: str) -> None:
+    args = parsed(demo, "--rehearse", "--json", str(tmp_path / where))
+    with pytest.raises(demo.BadReportFile):
+        demo.run(args, Settings(home=tmp_path))
+    assert not any(tmp_path.iterdir())
 
 
 async def test_the_engine_chosen_is_kept_with_the_character_and_taken_back(sqlite_store: Seeded) -> None:
