@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 from bot import log
@@ -37,6 +37,16 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name: (module, one line for --help)
     "test": ("bot.commands.test", "run the tests"),
 }
 
+
+def leaves(group: BaseExceptionGroup[BotError]) -> Iterator[BotError]:
+    """The errors that tasks beside each other ended with."""
+    for one in group.exceptions:
+        if isinstance(one, BaseExceptionGroup):
+            yield from leaves(one)
+        else:
+            yield one
+
+
 HOMELESS = frozenset({"doctor", "bench", "test", "simulator"})  # these keep nothing
 
 
@@ -60,6 +70,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(chosen.run(parsed, settings))
     except BotError as error:
         print(f"understudy {parsed.command}: {error} ({error.code})", file=sys.stderr)
+        return 1
+    except BaseExceptionGroup as group:
+        known = group.subgroup(BotError)
+        if known is None or len(known.exceptions) < len(group.exceptions):
+            raise
+        first = next(leaves(known))
+        print(f"understudy {parsed.command}: {first} ({first.code})", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

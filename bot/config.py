@@ -90,7 +90,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def prepare_home(settings: Settings) -> None:
-    """Make the installation's folder, for its owner alone. Raises BadSettings where that cannot be."""
+    """Make the installation's folder; it and all that this process makes is for its owner alone. Raises BadSettings
+    where that cannot be."""
+    os.umask(0o077)  # what people said is kept here, also in a folder that was there before
     try:
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 
 from bot.config import Settings
 
@@ -20,6 +21,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from bot.api.metrics import access
     from bot.conversation.passages import split_document
     from bot.store.session import Database
+    from bot.supervision.installation import AddressInUse
 
     async def build() -> web.Application:
         database = Database.open(settings)
@@ -32,7 +34,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         app.on_cleanup.append(close)
         return app
 
-    web.run_app(
-        build(), host=settings.api_host, port=settings.api_port, access_log=None, print=None, shutdown_timeout=10
-    )
+    try:
+        web.run_app(
+            build(), host=settings.api_host, port=settings.api_port, access_log=None, print=None, shutdown_timeout=10
+        )
+    except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES):
+            raise
+        raise AddressInUse(
+            f"{settings.api_host}:{settings.api_port} cannot be listened on; set UNDERSTUDY_API_PORT to a free port"
+        ) from error
     return 0

@@ -68,7 +68,14 @@ def _show(settings: Settings, engine: str | None) -> int:
     from bot.rehearsal.stage import Teller, on_stage
     from bot.supervision.installation import only_one
 
-    settings = replace(settings, home=settings.home / "demo", lobby_timeout_s=VISITING_S, alone_timeout_s=VISITING_S)
+    settings = replace(
+        settings,
+        home=settings.home / "demo",
+        lobby_timeout_s=VISITING_S,
+        alone_timeout_s=VISITING_S,
+        nobody_came_timeout_s=VISITING_S,
+        silence_timeout_s=VISITING_S,
+    )
     tell = Teller(sys.stdout)
     with only_one(settings.home):
         asyncio.run(on_stage(settings, tell=tell, play=lambda stage: _visit(stage, tell), engine=engine))

@@ -27,7 +27,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        print(f"understudy engine: {' and '.join(missing)} missing: pip install 'understudy[engine]'", file=sys.stderr)
+        print(
+            f"understudy engine: {' and '.join(missing)} missing: "
+            "run .venv/bin/pip install -c constraints.txt -e '.[engine]'",
+            file=sys.stderr,
+        )
         return 1
     try:
         return {"inspect": _inspect, "prompts": _prompts}[args.action](args)

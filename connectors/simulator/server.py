@@ -165,7 +165,7 @@ class SimulatorServer:
 
     def _room_of_host(self, request: web.Request) -> Room:
         room = self._rooms.get(request.match_info["code"])
-        if room is None or not hmac.compare_digest(room.host_token, request.query.get("token", "")):
+        if room is None or not hmac.compare_digest(room.host_token.encode(), request.query.get("token", "").encode()):
             raise web.HTTPForbidden(text="This link is not the host's.")
         return room
 

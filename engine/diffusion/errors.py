@@ -18,6 +18,6 @@ class NotEnoughMemory(EngineError):
 
 
 class PartMissing(EngineError):
-    """The diffusion engine needs a package that is not installed: pip install 'understudy[engine]'."""
+    """The engine needs a package that is not installed: .venv/bin/pip install -c constraints.txt -e '.[engine]'."""
 
     code = "part_missing"

@@ -78,5 +78,7 @@ def _transformers() -> Any:
     try:
         import transformers
     except ImportError as error:
-        raise PartMissing("making prompts needs transformers: pip install 'understudy[engine-test]'") from error
+        raise PartMissing(
+            "making prompts needs transformers: .venv/bin/pip install -c constraints.txt -e '.[engine-test]'"
+        ) from error
     return transformers

@@ -6,7 +6,7 @@ from bot.hearing.diarization.base import DiarizerMissing
 
 
 class DiarizerPackagesMissing(DiarizerMissing):
-    """pyannote.audio is not installed, or does not load; `pip install 'understudy[hearing]'` brings it."""
+    """pyannote.audio is not installed, or does not load: .venv/bin/pip install -c constraints.txt -e '.[hearing]'."""
 
     code = "diarizer_packages_missing"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +43,20 @@ def test_short_paragraphs_of_one_heading_are_joined():
 def test_what_is_no_text_or_too_large_is_refused(data: bytes):
     with pytest.raises(BadInput):
         read_document("a.md", data)
+
+
+@pytest.mark.timeout(20)  # a rule that looks at the same text again and again takes hours for these
+@pytest.mark.parametrize(
+    "piece", ["[", "![", "[a](", "# ", "# #", "*", "`", "> ", '. "', "a\n===\n", "1) ", "[a]" * 9 + "("]
+)
+def test_no_text_takes_long_to_read(piece: str):
+    for text in (piece * 60_000, "# a" + piece * 60_000 + "b", "a." + " " * 60_000 + piece):
+        with suppress(BadInput):
+            split_document("a.md", text)
+
+
+def test_headings_lose_the_marks_at_their_end():
+    assert split_document("a.md", "## Ferns ##  \nMoist.\n# C#\nNotes.") == [("Ferns", "Moist."), ("C", "Notes.")]
 
 
 def test_an_empty_document_is_refused():

@@ -18,6 +18,7 @@ from bot.store.session import Database, DatabaseBroken, DatabaseNotReady
         ("no url", "begin with"),
         ("sqlite:////proc/nowhere/x.sqlite3", "cannot be made"),
         ("sqlite:////proc", "is a folder"),
+        ("sqlite:///mine.sqlite3", "absolute"),
         ("postgresql://u:p@127.0.0.1:port/x", "no number"),
     ],
 )
