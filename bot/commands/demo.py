@@ -96,6 +96,7 @@ async def _visit(stage: Stage, tell: Teller) -> None:
         f"\n\n  bot      {stage.api_url}/api/v1/bots/{bot['id']} (also /events, /transcript, /turns)"
         f"\n  API key  in {stage.settings.home / LOCAL_KEY}"
         f"\n  logs     in {stage.settings.home / 'logs'}"
+        f"\n  commands such as `kill --all` reach it with UNDERSTUDY_HOME={stage.settings.home}"
         "\n\nCtrl-C: the bot says goodbye and all stops. A second Ctrl-C kills at once.\n",
         flush=True,
     )

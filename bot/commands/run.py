@@ -14,7 +14,7 @@ HELP = "one bot in one meeting"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bot_id", metavar="BOT_ID")
+    parser.add_argument("bot_id", metavar="BOT_ID", help="of a bot that a dispatcher has claimed; see `up`")
     parser.add_argument("--attempt", type=int, help="the fencing token of the launch; the current one when left out")
     parser.add_argument("--task-id", help="the Celery task that asked for the launch; recorded with the start")
 

@@ -249,8 +249,13 @@ def diarization(settings: Settings) -> str:
 def language_model(settings: Settings) -> str:
     if not settings.llm_url:
         raise Missing("UNDERSTUDY_LLM_URL is not set: answers quote the knowledge base")
-    host = urllib.parse.urlsplit(settings.llm_url).hostname
-    request = urllib.request.Request(f"{settings.llm_url.rstrip('/')}/models")
+    try:
+        host = urllib.parse.urlsplit(settings.llm_url).hostname
+        request = urllib.request.Request(f"{settings.llm_url.rstrip('/')}/models")
+    except ValueError as error:
+        raise Missing(f"UNDERSTUDY_LLM_URL is no URL of a server: {error}") from error
+    if host is None or request.type not in ("http", "https"):
+        raise Missing("UNDERSTUDY_LLM_URL is no URL of a server: it begins with http:// or https://")
     if settings.llm_api_key:
         request.add_header("Authorization", f"Bearer {settings.llm_api_key}")
     try:

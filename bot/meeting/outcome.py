@@ -68,7 +68,7 @@ REASONS: dict[str, Outcome] = {
         _left("nobody_came", "Nobody else came to the meeting in time."),
         _left("silence", "Nobody had spoken for the longest silence that is configured.", goodbye=SILENCE_GOODBYE),
         _left("time_limit", "The longest stay that is configured was reached.", goodbye=TIME_GOODBYE),
-        _left("host_shutdown", "The bot's host was shut down; the bot said goodbye and left.", goodbye=GOODBYE),
+        _left("host_shutdown", "The bot's host was shut down, so the bot left.", goodbye=GOODBYE),
         _left("killed", "The kill switch was used; the bot fell silent and left."),
     )
 }

@@ -39,6 +39,12 @@ def test_what_is_missing_says_what_it_is_for_and_how_to_get_it() -> None:
     assert optional.state is State.OPTIONAL
 
 
+@pytest.mark.parametrize("url", ["nonsense", "http://[::1", "localhost:11434/v1", "file:///etc/passwd"])
+def test_a_language_models_url_that_is_none_is_told(url: str) -> None:
+    with pytest.raises(Missing, match="UNDERSTUDY_LLM_URL"):
+        looking.language_model(Settings(llm_url=url))
+
+
 def test_every_row_has_a_name_of_its_own_a_use_and_a_way_to_get_it() -> None:
     names = [check.name for check in CHECKS]
     assert len(set(names)) == len(names) >= 15
