@@ -1,0 +1,14 @@
+"""What the diffusion tests cost where they do not run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """They are all slow (their own conftest says so), and looking at them imports torch and diffusers: eight seconds
+    in each process of the fast part, for nothing."""
+    heavy = collection_path == Path(__file__).parent / "diffusion"
+    return True if heavy and "not slow" in config.option.markexpr else None
