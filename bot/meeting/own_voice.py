@@ -10,17 +10,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.signal
 from numpy.typing import NDArray
 
 from bot.hearing.base import RATE_HZ, EchoRemoval, Pcm
 from bot.meeting.playback import DEVICE_RATE_HZ
+from connectors.kit.resample import Decimator
 
 FACTOR = DEVICE_RATE_HZ // RATE_HZ
-TAPS = 48
 SLACK_SAMPLES = RATE_HZ * 40 // 1000
 PATIENCE = 10  # pieces that disagree with the count before it is measured anew
-_FILTER: NDArray[np.float32] = scipy.signal.firwin(TAPS, 7200, fs=DEVICE_RATE_HZ).astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +37,7 @@ class OwnVoice:
         self, echo: EchoRemoval, take: Callable[[], Iterable[Sounded]], *, started_s: Callable[[], float]
     ) -> None:
         self._echo, self._take, self._started_s = echo, take, started_s
-        self._before = np.zeros(TAPS - 1, np.float32)
+        self._low = Decimator(FACTOR)
         self._next = 0  # device sample expected
         self._offset: int | None = None  # timeline sample of device sample 0
         self._off = 0  # pieces that disagree, one after the other
@@ -51,15 +49,12 @@ class OwnVoice:
         return self._echo.clean(stream, start_sample, pcm)
 
     def _tell(self, one: Sounded) -> None:
-        if one.device_start != self._next:
-            self._before[:] = 0.0
-        self._next = one.device_start + len(one.sound)
-        sound = np.concatenate([self._before, one.sound.astype(np.float32)])
-        self._before = sound[-(TAPS - 1) :]
         first = -one.device_start % FACTOR
-        low = np.convolve(sound, _FILTER, "valid")[first::FACTOR]
+        if one.device_start != self._next:
+            self._low = Decimator(FACTOR, leave_out=first)
+        self._next = one.device_start + len(one.sound)
         at = (one.device_start + first) // FACTOR
-        self._echo.played(at + self._place(one), np.clip(low, -32768, 32767).astype(np.int16))
+        self._echo.played(at + self._place(one), self._low.resample_chunk(one.sound))
 
     def _place(self, one: Sounded) -> int:
         measured = round((one.heard_s - self._started_s()) * RATE_HZ) - one.device_start // FACTOR

@@ -36,13 +36,13 @@ def resampler(from_hz: int, to_hz: int) -> Resampler:
 
 
 class Decimator:
-    """Keeps every `factor`th sample of what a linear-phase low pass leaves."""
+    """Keeps every `factor`th sample of what a linear-phase low pass leaves, the first one after `leave_out`."""
 
-    def __init__(self, factor: int) -> None:
+    def __init__(self, factor: int, *, leave_out: int = 0) -> None:
         self._factor = factor
         self._filter = _low_pass(factor)
         self._before = np.zeros(len(self._filter) - 1, np.float32)
-        self._phase = 0  # samples to leave out before the next one that is kept
+        self._phase = leave_out  # samples to leave out before the next one that is kept
 
     def resample_chunk(self, pcm: Pcm) -> Pcm:
         if self._factor == 1:
