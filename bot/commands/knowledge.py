@@ -48,19 +48,17 @@ async def _add(file: Path, character_name: str, settings: Settings) -> None:
 
 
 def read_document(file: Path) -> tuple[str, str]:
-    """(text, media type) of a file. Raises BadDocument."""
+    """(text, media type) of a file. Raises BadInput."""
     media_type = MEDIA_TYPES.get(file.suffix.lower())
     if media_type is None:
         raise BadDocument(f"{file.name}: a document must end in {', '.join(MEDIA_TYPES)}.")
-    from bot.conversation.passages import MAX_BYTES
+    from bot.conversation import passages
 
     try:
         if not file.is_file():  # a device or a pipe may never end
             raise BadDocument(f"{file} is no file" if file.exists() else f"{file} is not there")
         with file.open("rb") as opened:
-            data = opened.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise BadDocument(f"{file} is too large: a document has at most {MAX_BYTES} bytes")
-        return data.decode("utf-8"), media_type
-    except (OSError, UnicodeDecodeError) as error:
+            data = opened.read(passages.MAX_BYTES + 1)
+    except OSError as error:
         raise BadDocument(f"{file}: {error}") from error
+    return passages.read_document(file.name, data), media_type

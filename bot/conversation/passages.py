@@ -25,7 +25,7 @@ _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
 def read_document(name: str, data: bytes) -> str:
     """The document's text. Raises BadInput: not text (UTF-8), or too large."""
     if len(data) > MAX_BYTES:
-        raise BadInput(f"the document has {len(data)} bytes; the most is {MAX_BYTES}", document=name)
+        raise BadInput(f"the document is too large: the most is {MAX_BYTES} bytes", document=name)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

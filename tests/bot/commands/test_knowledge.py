@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.commands.knowledge import BadDocument, read_document
+from bot.commands.knowledge import read_document
 from bot.conversation.passages import MAX_BYTES
+from bot.errors import BadInput
 
 
 def test_a_text_file_is_read_with_its_type(tmp_path: Path) -> None:
@@ -30,8 +31,8 @@ def test_what_is_no_file_of_text_is_refused_without_being_read_to_its_end(tmp_pa
         "folder.md": "is no file",
         "nowhere.md": "is not there",
         "large.md": "too large",
-        "latin.md": "decode",
+        "latin.md": "not UTF-8",
         "picture.png": "must end in",
     }.items():
-        with pytest.raises(BadDocument, match=said):
+        with pytest.raises(BadInput, match=said):
             read_document(tmp_path / name)
