@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import ModuleType
 
 from bot import log
@@ -37,16 +37,6 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name: (module, one line for --help)
     "test": ("bot.commands.test", "run the tests"),
 }
 
-
-def leaves(group: BaseExceptionGroup[BotError]) -> Iterator[BotError]:
-    """The errors that tasks beside each other ended with."""
-    for one in group.exceptions:
-        if isinstance(one, BaseExceptionGroup):
-            yield from leaves(one)
-        else:
-            yield one
-
-
 HOMELESS = frozenset({"doctor", "bench", "test", "simulator"})  # these keep nothing
 
 
@@ -69,14 +59,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         log.configure(level=settings.log_level, as_json=settings.log_json, personal=settings.log_personal)
         return int(chosen.run(parsed, settings))
     except BotError as error:
-        print(f"understudy {parsed.command}: {error} ({error.code})", file=sys.stderr)
-        return 1
-    except BaseExceptionGroup as group:
-        known = group.subgroup(BotError)
-        if known is None or len(known.exceptions) < len(group.exceptions):
+        return _failed(parsed.command, error)
+    except BaseExceptionGroup as group:  # of tasks beside each other
+        known, other = group.split(BotError)
+        if known is None or other is not None:
             raise
-        first = next(leaves(known))
-        print(f"understudy {parsed.command}: {first} ({first.code})", file=sys.stderr)
-        return 1
+        return _failed(parsed.command, _first(known))
     except KeyboardInterrupt:
         return 130
+
+
+def _failed(command: str, error: BotError) -> int:
+    print(f"understudy {command}: {error} ({error.code})", file=sys.stderr)
+    return 1
+
+
+def _first(group: BaseExceptionGroup[BotError]) -> BotError:
+    one = group.exceptions[0]
+    return _first(one) if isinstance(one, BaseExceptionGroup) else one

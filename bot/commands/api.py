@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 
 from bot.config import Settings
 
@@ -21,7 +20,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from bot.api.metrics import access
     from bot.conversation.passages import split_document
     from bot.store.session import Database
-    from bot.supervision.installation import AddressInUse
+    from bot.supervision.installation import free_port
 
     async def build() -> web.Application:
         database = Database.open(settings)
@@ -34,14 +33,6 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         app.on_cleanup.append(close)
         return app
 
-    try:
-        web.run_app(
-            build(), host=settings.api_host, port=settings.api_port, access_log=None, print=None, shutdown_timeout=10
-        )
-    except OSError as error:
-        if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES):
-            raise
-        raise AddressInUse(
-            f"{settings.api_host}:{settings.api_port} cannot be listened on; set UNDERSTUDY_API_PORT to a free port"
-        ) from error
+    port = free_port(settings.api_host, settings.api_port)
+    web.run_app(build(), host=settings.api_host, port=port, access_log=None, print=None, shutdown_timeout=10)
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from contextlib import AsyncExitStack
 
 from bot.config import Settings
 
@@ -26,17 +25,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 async def _serve(args: argparse.Namespace) -> None:
     from bot.errors import BadInput
-    from bot.supervision.installation import AddressInUse
+    from bot.supervision.installation import free_port
     from connectors.simulator import SimulatorServer
     from connectors.simulator.server import policy_of
 
-    async with AsyncExitStack() as stack:
-        try:
-            simulator = await stack.enter_async_context(SimulatorServer(args.host, args.port))
-        except (OSError, OverflowError) as error:
-            raise AddressInUse(
-                f"{args.host}:{args.port} cannot be listened on ({error}); choose another with --host and --port"
-            ) from error
+    port = free_port(args.host, args.port, otherwise="choose another with --host and --port")
+    async with SimulatorServer(args.host, port) as simulator:
         try:
             policy = policy_of({"lobby": not args.no_lobby, "refuse": args.refuse})
             room = simulator.create_meeting(policy, code=args.code)

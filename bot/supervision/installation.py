@@ -72,7 +72,7 @@ def command(*words: str) -> tuple[str, ...]:
 def installation(settings: Settings) -> tuple[Settings, tuple[ChildSpec, ...]]:
     """The settings as the children get them (the private broker's URL when none is set, a free port for 0) and the
     children. Raises AddressInUse, NoBroker."""
-    settings = replace(settings, api_port=_port(settings.api_host, settings.api_port))
+    settings = replace(settings, api_port=free_port(settings.api_host, settings.api_port))
     broker: tuple[ChildSpec, ...] = ()
     if not settings.broker_url:
         where = broker_socket(settings.home)
@@ -146,19 +146,18 @@ def only_one(home: Path) -> Iterator[None]:
         yield
 
 
-def _port(host: str, port: int) -> int:
-    """`port` when nobody listens there, else whoever does would be taken for our API; a free one for 0.
+def free_port(host: str, port: int, *, otherwise: str = "set UNDERSTUDY_API_PORT to a free port") -> int:
+    """`port` when nobody listens there, else whoever does would be taken for us; a free one for 0.
 
-    Raises AddressInUse."""
+    Raises AddressInUse, which says what to do `otherwise`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind((host, port))
-        except OSError as error:
-            raise AddressInUse(
-                f"{host}:{port} cannot be listened on ({error.strerror}); set UNDERSTUDY_API_PORT to a free port"
-            ) from error
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise AddressInUse(f"{host}:{port} cannot be listened on ({reason}); {otherwise}") from error
         return int(trial.getsockname()[1])
 
 
