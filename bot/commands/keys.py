@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sys
 from datetime import UTC, datetime
 
 from bot.config import Settings
 
 HELP = "make API keys"
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # listened on, but nowhere to go
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +40,12 @@ async def _run(args: argparse.Namespace, settings: Settings) -> None:
             key, text = await keys.create(session, workspace_id=workspace.id, name=args.name)
             print(json.dumps({"id": key.id, "key": text}) if args.json else text)
         elif args.action == "sign-in":
-            print(await sign_ins.issue_token(session, workspace_id=workspace.id, now=datetime.now(UTC)))
+            token = await sign_ins.issue_token(session, workspace_id=workspace.id, now=datetime.now(UTC))
+            host = ANY_ADDRESS.get(settings.api_host, settings.api_host)
+            page = f"http://{host}:{settings.api_port}/dashboard/"
+            print(f"Paste this into {page}, or open {page}#token={token}", file=sys.stderr)
+            print("It signs in one browser, once, within an hour.", file=sys.stderr, flush=True)
+            print(token)  # alone on standard output, for scripts
         elif args.action == "revoke":
             await keys.revoke(session, args.key_id, workspace_id=workspace.id, now=datetime.now(UTC))
             print(f"revoked {args.key_id}")

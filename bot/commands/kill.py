@@ -12,6 +12,7 @@ import pwd
 from datetime import UTC, datetime
 
 from bot.config import Settings
+from bot.errors import BadInput
 
 HELP = "kill switch: a bot, or all of them, silent and gone at once"
 
@@ -24,6 +25,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
+    if args.scheduled and not args.all:
+        raise BadInput("--scheduled goes with --all: a bot that is named is cancelled also before its time")
     asyncio.run(_run(args, settings))
     return 0
 

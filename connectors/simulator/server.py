@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import math
 import re
 import secrets
 import string
@@ -265,9 +266,20 @@ def policy_of(body: Message) -> Policy:
     return Policy(
         lobby=bool(body.get("lobby", True)),
         refuse=None if refuse is None else stageable[refuse],
-        capacity=int(body.get("capacity", 50)),
-        lobby_timeout_s=float(body.get("lobby_timeout_s", 600.0)),
+        capacity=int(_number(body.get("capacity", 50))),
+        lobby_timeout_s=_number(body.get("lobby_timeout_s", 600.0)),
     )
+
+
+def _number(value: Any) -> float:
+    """Raises ValueError, TypeError."""
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError("capacity and lobby_timeout_s are finite numbers")
+    return number
 
 
 def act(room: Room, verb: str, who: str) -> bool:

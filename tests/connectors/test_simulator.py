@@ -51,7 +51,16 @@ async def test_a_meeting_can_be_run_through_the_control_api(
         assert (await page.receive_json())["type"] == "call"
 
 
-@pytest.mark.parametrize("body", [{"refuse": "no_such_refusal"}, {"code": "WRONG"}, {"capacity": "many"}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"refuse": "no_such_refusal"},
+        {"code": "WRONG"},
+        {"capacity": "many"},
+        {"capacity": 1e999},
+        {"capacity": 10**400},
+    ],
+)
 async def test_a_meeting_that_cannot_be_is_refused(
     simulator: SimulatorServer, client: aiohttp.ClientSession, body: dict[str, str]
 ) -> None:

@@ -31,6 +31,8 @@ def test_a_database_is_made_checked_and_keyed(understudy):
     assert made["key"].startswith(f"uk_{made['id']}_")
     assert understudy("keys", "revoke", made["id"]).returncode == 0
     assert "revoked" in understudy("keys", "list").stdout
+    token = understudy("keys", "sign-in")
+    assert token.stdout.count("\n") == 1 and f"/dashboard/#token={token.stdout.strip()}\n" in token.stderr
     unknown = understudy("keys", "revoke", "0" * 16)
     assert (unknown.returncode, "unknown_key" in unknown.stderr) == (1, True)
 

@@ -10,7 +10,7 @@ import pytest
 from bot.commands import kill
 from bot.config import Settings
 from bot.domain.lifecycle import BotState
-from bot.errors import NotFound
+from bot.errors import BadInput, NotFound
 from bot.store import bots
 from tests.bot.stores import Seeded
 
@@ -32,6 +32,11 @@ async def test_a_bot_on_its_way_is_cancelled_and_the_event_says_who_did_it(
         event = (await bots.events(session, bot.id))[-1]
     assert (event.state, event.code, event.data["by"]) == (BotState.CANCELLED, "killed", "command_line")
     assert event.data["user"] and capsys.readouterr().out.startswith(bot.id)
+
+
+def test_a_bot_that_is_named_and_a_word_about_all_do_not_go_together() -> None:
+    with pytest.raises(BadInput, match="--all"):
+        kill.run(told("some-bot", "--scheduled"), Settings())
 
 
 async def test_a_bot_that_does_not_exist_is_told(sqlite_store: Seeded) -> None:
