@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 
 from bot.config import Settings
 
@@ -11,6 +12,7 @@ HELP = "the HTTP API alone"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Listens on UNDERSTUDY_API_HOST and UNDERSTUDY_API_PORT; SIGTERM ends it after the open requests."
+    parser.add_argument("--check", action="store_true", help="start nothing: exit 0 when the one here is ready, else 1")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -21,6 +23,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from bot.conversation.passages import split_document
     from bot.store.session import Database
     from bot.supervision.installation import free_port
+    from bot.supervision.probes import http_status
+
+    if args.check:
+        return int(asyncio.run(http_status("127.0.0.1", settings.api_port, "/readyz")) != 200)
 
     async def build() -> web.Application:
         database = Database.open(settings)

@@ -12,9 +12,14 @@ HELP = "owns the bot processes of this host"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "SIGTERM or Ctrl-C: every bot says goodbye and leaves; after 28 s what is left is killed."
+    parser.add_argument("--check", action="store_true", help="start nothing: exit 0 when the one here answers, else 1")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
+    from bot.scheduling.launchers.subprocess import host_answers, host_socket
+
+    if args.check:
+        return int(not host_answers(host_socket(settings.home)))
     asyncio.run(_run(settings))
     return 0
 

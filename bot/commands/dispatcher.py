@@ -8,15 +8,30 @@ import asyncio
 from bot.config import Settings
 
 HELP = "claims due bots, relays the outbox, reaps the dead"
+OVERDUE_S = 30.0
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Runs until SIGTERM or Ctrl-C; another one may take over at any moment."
+    parser.add_argument("--check", action="store_true", help="start nothing: exit 0 when no bot waits to be claimed")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
+    if args.check:
+        return int(asyncio.run(_overdue(settings)))
     asyncio.run(_run(settings))
     return 0
+
+
+async def _overdue(settings: Settings) -> bool:
+    """Is a bot due that nobody has claimed for a while?"""
+    from datetime import UTC, datetime, timedelta
+
+    from bot.store import leases
+    from bot.store.session import Database
+
+    async with Database.open(settings) as database, database.read() as session:
+        return await leases.any_due(session, due_by=datetime.now(UTC) - timedelta(seconds=OVERDUE_S))
 
 
 async def _run(settings: Settings) -> None:

@@ -12,15 +12,16 @@ CONCURRENCY = 2
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Restarting a worker ends no meeting. SIGTERM lets it finish the tasks it has begun."
+    parser.add_argument("--check", action="store_true", help="start nothing: exit 0 when the one here answers, else 1")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    import platform
+    from bot.scheduling.celery_app import LAUNCH_QUEUE, make_celery, worker_answers, worker_name
 
-    from bot.scheduling.celery_app import LAUNCH_QUEUE, make_celery
-
+    if args.check:
+        return int(not worker_answers(make_celery(settings)))
     worker = make_celery(settings).Worker(
-        hostname=f"understudy@{platform.node()}",
+        hostname=worker_name(),
         queues=[LAUNCH_QUEUE],
         concurrency=CONCURRENCY,
         pool="prefork",

@@ -6,6 +6,7 @@ worker, so whatever a task does takes seconds and may be done twice.
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ LAUNCH_QUEUE = "launch"
 SOFT_TIME_LIMIT_S, TIME_LIMIT_S = 30, 45
 VISIBILITY_TIMEOUT_S = 300  # more than twice the time limit and any countdown
 CONNECT_TIMEOUT_S = 5
+CHECK_TIMEOUT_S = 5.0
 
 
 def broker_url(settings: Settings) -> str:
@@ -50,6 +52,19 @@ def make_celery(settings: Settings) -> Celery:
     )
     add_tasks(app, SubprocessLauncher(host_socket(settings.home)))
     return app
+
+
+def worker_name() -> str:
+    """Of the worker on this host."""
+    return f"understudy@{platform.node()}"
+
+
+def worker_answers(app: Celery, *, timeout_s: float = CHECK_TIMEOUT_S) -> bool:
+    """Does the worker on this host take orders? False without a broker."""
+    try:
+        return bool(app.control.ping(destination=[worker_name()], timeout=timeout_s))
+    except (kombu.exceptions.OperationalError, OSError):
+        return False
 
 
 def launch_routes(app: Celery) -> dict[str, Publish]:

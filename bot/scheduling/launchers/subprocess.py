@@ -44,15 +44,28 @@ class SubprocessLauncher:
         return Launched(pid=answer["pid"], new=answer["new"])
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-                connection.settimeout(TIMEOUT_S)
-                connection.connect(str(self._path))
-                connection.sendall(json.dumps(question).encode() + b"\n")
-                with connection.makefile("rb") as lines:
-                    answer = json.loads(lines.readline(MAX_LINE_BYTES))
-        except (OSError, ValueError) as error:
-            raise HostUnavailable from error
-        if not isinstance(answer, dict):
-            raise HostUnavailable
-        return answer
+        return _asked(self._path, question)
+
+
+def host_answers(path: Path) -> bool:
+    """Does a bot host listen there and answer?"""
+    try:
+        _asked(path, {})  # nothing it could start: it says so
+    except HostUnavailable:
+        return False
+    return True
+
+
+def _asked(path: Path, question: dict[str, Any]) -> dict[str, Any]:
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(TIMEOUT_S)
+            connection.connect(str(path))
+            connection.sendall(json.dumps(question).encode() + b"\n")
+            with connection.makefile("rb") as lines:
+                answer = json.loads(lines.readline(MAX_LINE_BYTES))
+    except (OSError, ValueError) as error:
+        raise HostUnavailable from error
+    if not isinstance(answer, dict):
+        raise HostUnavailable
+    return answer
