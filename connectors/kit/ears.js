@@ -89,7 +89,8 @@
       let decoder = null;
       let expected = null; // seconds
       function heard(audio) {
-        const { stamp, at } = decoding.shift();
+        const { stamp, at } = decoding.shift() ?? {};
+        if (stamp === undefined) return audio.close();
         const age = Math.max(0, performance.now() - at) / 1e3;
         const rate = audio.sampleRate;
         let samples = plane(audio);
@@ -111,15 +112,19 @@
         decoder.decode(new EncodedAudioChunk({ type: "key", timestamp: packet.stamp * 1e6, data: packet.data }));
       }
       const put = inOrder(decode);
-      for (let first = true; ; first = false) {
+      let known = ""; // the kind of the packet before
+      for (;;) {
         const { value: packet, done } = await reader.read().catch(() => ({ done: true }));
         if (done) break;
-        if (first) self.postMessage({ comes: stream });
         const { mimeType, rtpTimestamp, sequenceNumber, receiveTime } = packet.getMetadata();
         const kind = (mimeType ?? "audio/opus").toLowerCase();
+        const ours = kind === "audio/opus" || kind === "audio/red";
+        if (kind !== known && kind !== "audio/telephone-event") {
+          known = kind;
+          self.postMessage(ours ? { comes: stream } : { foreign: stream });
+        }
         const data = kind === "audio/red" ? newest(packet.data) : packet.data;
-        if (kind !== "audio/opus" && kind !== "audio/red") self.postMessage({ foreign: stream });
-        else if (data.byteLength) {
+        if (ours && data.byteLength) {
           const at = receiveTime ?? performance.now();
           put(sequenceNumber, { stamp: count(rtpTimestamp) / RATE_HZ, at, data: data.slice(0) }); // the page takes its own
         }
