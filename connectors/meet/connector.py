@@ -40,7 +40,9 @@ from connectors.kit.sound import MICROPHONE_SINK, SoundServer
 from connectors.meet import screens
 from connectors.meet.screens import Kind, Screen, Snapshot, screen_of, snapshot_of
 from connectors.meet.watch import Watcher
+from connectors.urls import find_meeting
 
+PLATFORMS = ("meet", "simulator")  # whose links it takes
 LOOK_S = 0.15  # between two looks at the page
 LOOK_TIMEOUT_S = 5.0
 HANGING_S = 20.0  # in a call: a page that is busy for some seconds is no reason to leave
@@ -135,11 +137,11 @@ class MeetConnector:
         await self._stack.aclose()
 
     async def join(self, request: JoinRequest) -> None:
-        url = urlsplit(request.meeting_url)
-        if url.scheme not in ("http", "https") or not screens.PATH.fullmatch(url.path):
+        link = find_meeting(request.meeting_url)
+        if link is None or link.platform not in PLATFORMS:
             raise JoinRefused(Refusal.INVALID_LINK, Evidence(url=request.meeting_url))
         try:
-            await self._open(f"{url.scheme}://{url.netloc}{url.path.rstrip('/')}", request)
+            await self._open(link.join_url, request)
             await self._knock(request)
             await self._wait_to_be_let_in(request)
         except _page_errors() as error:
