@@ -86,6 +86,31 @@ async def test_a_browser_that_was_killed_is_told(tmp_path: Path) -> None:
             _ = browser.page
 
 
+def driver() -> psutil.Process:
+    return next(one for one in psutil.Process().children() if "run-driver" in one.cmdline())
+
+
+async def test_the_death_of_the_program_that_drives_it_is_told_as_the_browsers(tmp_path: Path) -> None:
+    async with Browser(tmp_path) as browser:
+        family = browser.processes()
+        driver().kill()
+        with pytest.raises(BrowserDied), browser.driven():
+            await browser.page.goto(PAGE)
+        assert browser.died.is_set()
+    assert not alive(family)
+
+
+async def test_a_driver_that_is_killed_has_nothing_in_the_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    async with Browser(tmp_path / "evidence"):
+        driver().kill()
+    assert list(temporary.iterdir()) == []
+
+
 @pytest.mark.skipif(not shutil.which("Xvfb"), reason="no Xvfb is installed")
 async def test_a_headed_browser_gets_a_display_of_its_own(tmp_path: Path) -> None:
     async with Browser(tmp_path, headless=False) as browser:
