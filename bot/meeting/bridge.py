@@ -113,8 +113,8 @@ class Bridge:
         self._output = Output(session.video, VideoFormat(width=camera.width, height=camera.height, fps=camera.fps))
         self._loop = asyncio.get_running_loop()
         self._room = asyncio.Event()
-        sync = FrameSync(fps=camera.fps, device_offset_s=DEVICE_OFFSET_S)
-        self._devices = Devices(connector.microphone, camera, sync, on_room=self._signal_room, kill_fd=kill_fd)
+        self._sync = FrameSync(fps=camera.fps, device_offset_s=DEVICE_OFFSET_S)
+        self._devices = Devices(connector.microphone, camera, self._sync, on_room=self._signal_room, kill_fd=kill_fd)
         self._own_voice: OwnVoice | None = None
         if echo is not None:
             take = self._devices.take_sounded
@@ -130,6 +130,11 @@ class Bridge:
     @property
     def filled_ms(self) -> float:
         return self._devices.filled_ms
+
+    @property
+    def frames(self) -> dict[str, int]:
+        """How the engine's frames fared; those of what was interrupted are neither."""
+        return {"shown": self._sync.tally.shown, "dropped": self._sync.tally.dropped}
 
     @property
     def dropped_s(self) -> float:

@@ -195,7 +195,10 @@ async def move(
     if to not in RUNNING and to is not BotState.CLAIMED:
         for table in (tables.leases, tables.heartbeats):
             await session.execute(sa.delete(table).where(table.c.bot_id == bot_id))
-    await counters.add(session, figures.of_move(bot.code, came_from=BotState(row.state), to=to), shard_of=bot.id)
+    counted = figures.of_move(
+        bot.code, came_from=BotState(row.state), to=to, join_at=bot.join_at, joined_at=bot.joined_at, at=at
+    )
+    await counters.add(session, counted, shard_of=bot.id)
     return bot
 
 

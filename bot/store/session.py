@@ -152,6 +152,10 @@ class Database:
             raise  # whoever wrote knows which rule it met
         except sa.exc.DBAPIError as error:
             raise _told(error) from error
+        except sa.exc.StatementError as error:
+            if isinstance(error.orig, OverflowError):  # a time that UTC does not have
+                raise ValueRefused from error
+            raise
 
     async def close(self) -> None:
         await self.engine.dispose()
