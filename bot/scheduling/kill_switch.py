@@ -31,7 +31,7 @@ POLL_S = 0.25
 ASK_TIMEOUT_S = 5.0
 KILL_GRACE_S = 12.0  # its own parent ends the meeting process after 6 s and needs at most 5 for the rest
 OVER_GRACE_S = 40.0  # a bot whose end is written still closes its browser
-STALE_GRACE_S, STALE_KILL_GRACE_S = 4.0, 8.0  # with a lease of 15 s, it is gone 30 s after its last sign of life
+STALE_GRACE_S, STALE_KILL_GRACE_S = 3.0, 7.0  # with a lease of 15 s, it is gone 30 s after its last sign of life
 
 Key = tuple[str, int]  # bot, attempt
 

@@ -135,11 +135,17 @@ class WholeStage:
 
     def left(self, of: frozenset[int]) -> list[str]:
         """What stays of bots whose processes were `of`: processes, files, sockets, displays. All of them should go."""
+        kernel.bury(self.spared)  # the zombies of those we adopted, as init does
         processes = [f"process {one.pid} {_command(one)[:SHOWN]}" for one in self.bots_processes()]
-        files = [f"file {path}" for path in self.temporary.iterdir()]
+        files = [f"file {path}" for path in self.temporary.iterdir() if not self._a_worker_keeps(path)]
         shared = [f"file {path}" for place in PLACES for path in place.glob("understudy-*") if maker_of(path) in of]
         displays = [f"display {path}" for path in DISPLAYS.glob("X*") if path not in self.displays and is_dead(path)]
         return [*processes, *files, *shared, *displays]
+
+    def _a_worker_keeps(self, path: Path) -> bool:
+        """A living one; what a killed one kept is swept by the bot host, where there is one."""
+        is_its = path.name.startswith("understudy-worker-")
+        return is_its and (not self.owner.is_running() or psutil.pid_exists(maker_of(path) or 0))
 
     async def serving(self) -> None:
         """All parts run."""
