@@ -93,7 +93,7 @@ class TurnsQuery(TurnsExport):
 
 
 class NewBot(Strict):
-    meeting_url: str = Field(max_length=MAX_URL_CHARACTERS, description="the link people join by")
+    meeting_url: str = Field(max_length=MAX_URL_CHARACTERS, description="the link people join by; wrapped is fine")
     character_id: str = Field(max_length=64)
     bot_name: Line | None = Field(None, description='the name in the meeting; "(AI)" is added. None: the character\'s')
     join_at: AwareDatetime | None = Field(None, description="None: now")

@@ -16,10 +16,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
+    import shutil
+    import tempfile
+
     from bot.scheduling.celery_app import LAUNCH_QUEUE, make_celery, worker_answers, worker_name
+    from connectors.kit.folders import make_folder
 
     if args.check:
         return int(not worker_answers(make_celery(settings)))
+    folder = make_folder("worker")  # Celery's pool keeps files as long as it runs; swept where it is killed
+    tempfile.tempdir = str(folder)
     worker = make_celery(settings).Worker(
         hostname=worker_name(),
         queues=[LAUNCH_QUEUE],
@@ -30,5 +36,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         without_mingle=True,
         without_gossip=True,
     )
-    worker.start()
+    try:
+        worker.start()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     return int(worker.exitcode or 0)

@@ -47,6 +47,7 @@ log = get_log(__name__)
 LEAVE_GRACE_S = 28.0  # a bot's goodbye takes at most 25 s, its own parent sees to that
 REQUEST_TIMEOUT_S = 8.0  # less than the launcher waits
 SWEEP_S = 5.0
+ORPHAN_S = 3.0  # from being killed to being gone
 RUN_BOT = (sys.executable, "-m", "bot", "run", "{bot_id}", "--attempt", "{attempt}", "--task-id", "{task_id}")
 
 
@@ -299,12 +300,18 @@ class BotHost:
                 await asyncio.to_thread(running.look)
 
     async def _kill_orphans(self) -> None:
-        await asyncio.to_thread(sweep)  # folders of bots that were killed, parent and all
+        """What dead bots left: first their processes, each of which may hand us its children, then their folders."""
+        while orphans := await self._orphans():
+            _kill(orphans)
+            _, alive = await asyncio.to_thread(psutil.wait_procs, orphans, ORPHAN_S)
+            if alive:  # stuck in the kernel: met again by the next sweep
+                break
+        await asyncio.to_thread(sweep)
+
+    async def _orphans(self) -> list[psutil.Process]:
         async with self._launching:  # a process being started is a child that is not yet in the table
             owned = {running.process.pid for running in self._running.values()} | self._not_ours
-            orphans = [child for child in psutil.Process().children() if child.pid not in owned]
-            _kill(orphans)
-        _bury_zombies(orphans)
+            return [child for child in psutil.Process().children() if child.pid not in owned]
 
 
 def _tree(pid: int) -> list[psutil.Process]:
@@ -328,10 +335,3 @@ def _kill(processes: list[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-
-
-def _bury_zombies(orphans: list[psutil.Process]) -> None:
-    """Take the exit of adopted children, for which nobody waits; one not dead yet is met again by the next sweep."""
-    for orphan in orphans:
-        with suppress(ChildProcessError):
-            os.waitpid(orphan.pid, os.WNOHANG)

@@ -67,9 +67,14 @@ class Installation:
         broker = stack.enter_context(redis(home, by_url=by_url))
         self.settings = Settings(home=home, database_url=store.url, broker_url=broker.url)
         self.store, self._stack = store, stack
-        where = (store.url, str(host_socket(home)), str(home / "logs"), json.dumps(PLAYS_BOT))
-        self.host = stack.enter_context(child(sys.executable, "-c", HOST, *where))
+        self.queue = broker.client
         self.socket = host_socket(home)
+        self.start_host()
+
+    def start_host(self):
+        home = self.settings.home
+        where = (self.store.url, str(host_socket(home)), str(home / "logs"), json.dumps(PLAYS_BOT))
+        self.host = self._stack.enter_context(child(sys.executable, "-c", HOST, *where))
 
     def worker(self):
         return child(sys.executable, "-m", "bot", "worker", env=environment_of(self.settings))
@@ -139,3 +144,20 @@ async def test_bots_are_told_to_leave_when_their_host_is_killed(installation):
     process = psutil.Process((await installation.started(bot)).data["pid"])
     installation.host.kill()
     await until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+
+
+@pytest.mark.acceptance
+async def test_a_launch_that_a_killed_worker_took_along_is_made_again_within_30_s(installation):
+    bot = await installation.store.bot(at=RealClock().now())
+    installation.host.send_signal(signal.SIGSTOP)  # the worker waits for it, with the launch in its hands
+    dispatching = asyncio.create_task(installation.dispatcher().run())
+    with installation.worker() as killed:
+        await until(lambda: installation.queue.hlen("unacked"), timeout_s=60)
+        for process in [*psutil.Process(killed.pid).children(recursive=True), psutil.Process(killed.pid)]:
+            process.kill()
+    installation.host.kill()
+    installation.start_host()
+    with installation.worker():
+        await until(lambda: installation.started(bot), timeout_s=30)
+    dispatching.cancel()
+    assert (await installation.started(bot)).attempt == 2
