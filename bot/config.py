@@ -38,6 +38,7 @@ class Settings:
     chromium: str = ""  # empty: found on PATH
     headless: bool = True  # of the bot's browser; false needs a display or Xvfb
     camera_path: str = "auto"  # auto | v4l2loopback | file | page
+    secret_keys: str = ""  # the file of keys that seal secrets in the database; empty: `secret-keys` in `home`
     egress_allow: str = ""  # networks of ours that addresses given by users may lead to: "10.1.0.0/16, 127.0.0.1"
     llm_url: str = ""  # an OpenAI-compatible base URL, e.g. http://127.0.0.1:11434/v1; empty: quoted knowledge only
     llm_api_key: str = ""
