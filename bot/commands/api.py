@@ -19,13 +19,22 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from bot.api.app import make_app
     from bot.api.metrics import access
     from bot.conversation.passages import split_document
+    from bot.egress.addresses import parse_networks
     from bot.store.session import Database
     from bot.supervision.installation import free_port
+    from bot.vault import Vault
 
     async def build() -> web.Application:
         database = Database.open(settings)
         metrics = access(host=settings.api_host, token=settings.metrics_token)
-        app = make_app(database, home=settings.home, split=split_document, metrics=metrics)
+        app = make_app(
+            database,
+            home=settings.home,
+            split=split_document,
+            metrics=metrics,
+            vault=Vault.of(settings),
+            egress_allow=parse_networks(settings.egress_allow),
+        )
 
         async def close(_app: web.Application) -> None:
             await database.close()
