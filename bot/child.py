@@ -81,6 +81,11 @@ class Child:
         except ConnectionError as error:
             raise ChildDied("the process ended") from error
 
+    async def until_died(self) -> None:
+        """Returns when it ended, or broke its protocol, by itself; of no use after `aclose`."""
+        assert self._reader is not None
+        await asyncio.wait([self._reader])
+
     async def aclose(self) -> None:
         """End the process: its input closes, and it is killed when that does not end it. Safe twice."""
         process, self._process = self._process, None

@@ -129,6 +129,12 @@ def environment_with(variables: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, **variables}
 
 
+def report_to_no_maker() -> None:
+    """Call it before onnxruntime is imported: without it that library keeps an id of this machine in its user's cache
+    and sends to its maker when and how it is used."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+
 def _text(value: Any) -> str:
     return ("1" if value else "0") if isinstance(value, bool) else str(value)
 

@@ -1,37 +1,32 @@
-"""URL -> platform. A table; the platform's module is imported only when it is asked for."""
+"""Link -> connector. A table; the platform's module is imported only when it is asked for."""
 
 from __future__ import annotations
 
 import importlib
-import ipaddress
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
 
 from connectors.base import Connector, UnknownPlatform
-from connectors.meet import screens as meet
+from connectors.urls import find_meeting
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Platform:
-    """A row: links that `knows` are served by the class `connector` of `module`."""
+    """A row: meetings of platform `name`, as `connectors.urls` names it, are joined by `connector` of `module`."""
 
     name: str
-    knows: Callable[[SplitResult], bool]
     module: str
     connector: str
 
 
 def platform_of(url: str) -> Platform:
     """Raises UnknownPlatform."""
-    try:
-        parts = urlsplit(url.strip())
-        known = next((platform for platform in PLATFORMS if parts.hostname and platform.knows(parts)), None)
-    except ValueError as error:
-        raise UnknownPlatform("this is not a link") from error
+    link = find_meeting(url)
+    if link is None:
+        raise UnknownPlatform("this is not a link of a meeting")
+    known = next((platform for platform in PLATFORMS if platform.name == link.platform), None)
     if known is None:
-        raise UnknownPlatform("no connector knows this link")
+        raise UnknownPlatform(f"no connector joins meetings of {link.platform} yet")
     return known
 
 
@@ -55,25 +50,7 @@ def open_connector(
     return connector
 
 
-def _is_meet(parts: SplitResult) -> bool:
-    return parts.scheme == "https" and parts.hostname == meet.HOST
-
-
-def _is_simulator(parts: SplitResult) -> bool:
-    """A meeting of our simulator: the shape of a Meet link, on this machine. Elsewhere a link of this shape may lead
-    anywhere, and a bot gives the page its camera and microphone."""
-    here = parts.scheme in ("http", "https") and _is_this_machine(parts.hostname or "")
-    return here and meet.PATH.fullmatch(parts.path) is not None
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
 PLATFORMS: tuple[Platform, ...] = (
-    Platform(name="meet", knows=_is_meet, module="connectors.meet.connector", connector="MeetConnector"),
-    Platform(name="simulator", knows=_is_simulator, module="connectors.meet.connector", connector="MeetConnector"),
+    Platform(name="meet", module="connectors.meet.connector", connector="MeetConnector"),
+    Platform(name="simulator", module="connectors.meet.connector", connector="MeetConnector"),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 
 from bot.api.problems import FieldError, InvalidRequest
 
@@ -23,7 +23,8 @@ def decode(cursor: str) -> tuple[datetime, str]:
         at = datetime.fromisoformat(created_at)
         if at.tzinfo is None or not isinstance(object_id, str):
             raise ValueError
-    except (ValueError, TypeError, binascii.Error):
+        at = at.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError, binascii.Error):
         wrong = FieldError(pointer="query/cursor", message="not a cursor of this API")
         raise InvalidRequest([wrong]) from None
     return at, object_id

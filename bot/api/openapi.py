@@ -19,6 +19,13 @@ _SCHEMES = {
     "key": {"type": "http", "scheme": "bearer", "description": "uk_<id>_<secret>"},
     "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "of the dashboard"},
 }
+_RAW_SCHEMAS: dict[str, dict[str, Any]] = {  # of what is no JSON, by media type
+    "text/event-stream": {  # of each event
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
+        "required": ["id", "event", "data"],
+    }
+}
 _REF = "#/components/schemas/{model}"
 
 
@@ -98,7 +105,7 @@ def _received(schema: Any) -> dict[str, Any]:
 
 def _content(route: Route, refs: Any) -> dict[str, Any]:
     if route.raw is not None:
-        return {media_type: {"schema": {"type": "string"}} for media_type in route.raw_types}
+        return {kind: {"schema": _RAW_SCHEMAS.get(kind, {"type": "string"})} for kind in route.raw_types}
     return {route.media_type: {"schema": refs[route.answer, "serialization"]}}
 
 

@@ -122,7 +122,10 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             log.exception("a request failed", code=error.code, request_id=request[REQUEST_ID])
         return answer(request, error)
     except web.HTTPException as refused:
-        return answer(request, _from_http(refused))
+        told = answer(request, _from_http(refused))
+        if "Allow" in refused.headers:
+            told.headers["Allow"] = refused.headers["Allow"]
+        return told
     except Exception:  # the boundary: a client gets an answer whatever broke
         log.exception("a request failed unexpectedly", request_id=request[REQUEST_ID])
         return answer(request, BotError("Something unexpected went wrong; the log has it under the request id."))

@@ -34,8 +34,9 @@ from bot.egress.addresses import Network
 from bot.errors import BotError
 from bot.store import keys
 from bot.store.keys import ApiKey, BadKey
-from bot.store.session import Database
+from bot.store.session import Database, DatabaseNotReady, DatabaseUnavailable
 from bot.store.sign_ins import BrowserSession, SignedOut
+from bot.store.storable import is_storable
 from bot.vault import Vault
 
 JSON, JSON_LINES = "application/json", "application/jsonl"
@@ -132,7 +133,8 @@ class Route:
         """Those of the handler and those of this layer."""
         of_body = (MalformedJson, UnsupportedMediaType, BodyTooLarge) if self.takes_body else ()
         unsafe = () if self.method in sign_in.SAFE_METHODS else (CrossOrigin,)
-        return (*self.errors, BadKey, SignedOut, InsufficientScope, InvalidRequest, *unsafe, *of_body)
+        of_store = (DatabaseUnavailable, DatabaseNotReady)
+        return (*self.errors, BadKey, SignedOut, InsufficientScope, InvalidRequest, *unsafe, *of_body, *of_store)
 
 
 def endpoint(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -235,7 +237,7 @@ async def _body(request: web.Request, route: Route) -> Any:
         raise UnsupportedMediaType
     try:
         value = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
-        storable = _storable(value)
+        storable = is_storable(value)
     except (ValueError, RecursionError) as error:
         raise MalformedJson from error
     if not storable:
@@ -256,15 +258,6 @@ async def _read(request: web.Request, limit: int) -> bytes:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
-
-
-def _storable(value: Any) -> bool:
-    """Can the databases keep every text in it? PostgreSQL takes no NUL, UTF-8 no lone surrogate."""
-    if isinstance(value, str):
-        return not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)
-    if isinstance(value, dict):
-        return all(_storable(key) and _storable(one) for key, one in value.items())
-    return all(map(_storable, value)) if isinstance(value, list) else True
 
 
 def _parse(model: type[BaseModel], value: Any, place: str) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     Base64Bytes,
     BaseModel,
@@ -26,6 +28,15 @@ from bot.store.knowledge import Document
 from bot.store.transcripts import Segment
 from bot.store.turns import StoredTurn
 
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("this time does not exist in UTC") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MetadataValue = Annotated[str, StringConstraints(max_length=500)] | bool | int | FiniteFloat | None
@@ -82,7 +93,7 @@ class TurnsQuery(TurnsExport):
 
 
 class NewBot(Strict):
-    meeting_url: str = Field(max_length=MAX_URL_CHARACTERS, description="the link people join by")
+    meeting_url: str = Field(max_length=MAX_URL_CHARACTERS, description="the link people join by; wrapped is fine")
     character_id: str = Field(max_length=64)
     bot_name: Line | None = Field(None, description='the name in the meeting; "(AI)" is added. None: the character\'s')
     join_at: AwareDatetime | None = Field(None, description="None: now")
@@ -110,7 +121,7 @@ class NewCharacter(Strict):
     voice: str = Field("", max_length=100)
     likeness: str = Field("fictional", description="fictional | stock | self | consented")
     consent_proof: str | None = Field(None, max_length=2000)
-    consent_expires_at: AwareDatetime | None = None
+    consent_expires_at: Moment | None = None
 
 
 class NewDocument(Strict):

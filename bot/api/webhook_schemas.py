@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AwareDatetime, BaseModel, Field, JsonValue, StringConstraints, field_validator
 
 from bot.api.routes import Strict
+from bot.api.schemas import Moment
 from bot.domain.lifecycle import BotState
 from bot.domain.webhook_events import EVENT_TYPES, TEST
 from bot.egress.addresses import MAX_URL_CHARACTERS
@@ -63,7 +64,7 @@ class Test(Strict):
 
 
 class Replay(Strict):
-    since: AwareDatetime = Field(description="what happened since then")
+    since: Moment = Field(description="what happened since then")
     state: Literal["delivered", "failed", "waiting"] | None = Field(None, description="only what is in this state")
 
     @property

@@ -16,9 +16,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     import platform
+    import shutil
+    import tempfile
 
     from bot.scheduling.celery_app import LAUNCH_QUEUE, make_celery
+    from connectors.kit.folders import make_folder
 
+    folder = make_folder("worker")  # Celery's pool keeps files as long as it runs; swept where it is killed
+    tempfile.tempdir = str(folder)
     worker = make_celery(settings).Worker(
         hostname=f"understudy@{platform.node()}",
         queues=[LAUNCH_QUEUE],
@@ -29,5 +34,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         without_mingle=True,
         without_gossip=True,
     )
-    worker.start()
+    try:
+        worker.start()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     return int(worker.exitcode or 0)

@@ -7,6 +7,7 @@ import sys
 
 from bot.doctor import looking
 from bot.doctor.examine import Check
+from bot.doctor.sandbox import sandbox
 
 DIARIZATION = "pyannote/speaker-diarization-community-1"  # asks for terms to be accepted; weights CC-BY-4.0
 APT = "sudo apt-get install --no-remove --no-install-recommends "
@@ -30,6 +31,12 @@ CHECKS: tuple[Check, ...] = (
         what_for="being in a meeting",
         how_to_get=APT + "chromium   (Ubuntu: .venv/bin/python -m playwright install chromium, its own is a snap)",
         look=looking.chromium,
+    ),
+    Check(
+        name="browser sandbox",
+        what_for="keeping a meeting's page away from the rest of this machine",
+        how_to_get="allow user namespaces, as told above, or " + APT + "chromium-sandbox (Debian)",
+        look=sandbox,
     ),
     Check(
         name="PulseAudio",

@@ -58,11 +58,16 @@ def first_line(argv: Sequence[str]) -> str:
     return lines[0].strip()
 
 
-def chromium(settings: Settings) -> str:
+def chromium_path(settings: Settings) -> str:
     names = (settings.chromium,) if settings.chromium else CHROMIUM_NAMES
     path = next((found for name in names if (found := shutil.which(name))), None)
     if path is None:
         raise Missing(f"no {' or '.join(names)}")
+    return path
+
+
+def chromium(settings: Settings) -> str:
+    path = chromium_path(settings)
     return f"{first_line([path, '--version'])}, {path}"
 
 

@@ -1,7 +1,8 @@
-"""One key per meeting, whatever noise its link carries. Pure; knows no platform's rules beyond letter case.
+"""One key per meeting on a platform nobody knows, whatever noise its link carries. Pure.
 
-The key makes a live bot unique per meeting: `https://Meet.Google.com/ABC-defg-hij?authuser=1` and
-`https://meet.google.com/abc-defg-hij` are the same meeting. It is not a link: the bot joins by the link as given.
+The key makes a live bot unique per meeting: `http://Meetings.example:80/room/?from=mail` and
+`https://meetings.example/room` are the same meeting. Links of known platforms are read by `connectors.urls`, whose keys
+begin with the platform's name. It is not a link: the bot joins by the link as given.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from bot.errors import BadInput
 
 MAX_URL_CHARACTERS = 2048
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_CASELESS_PATHS = frozenset({"meet.google.com"})  # a Meet code is the same in any case
 
 
 class BadMeetingUrl(BadInput):
@@ -42,8 +42,6 @@ def meeting_key(url: str) -> str:
     path = parts.path.rstrip("/")
     if not path:
         raise BadMeetingUrl("The link names a site but no meeting.")
-    if host in _CASELESS_PATHS:
-        path = path.lower()
     shown_host = f"[{host}]" if ":" in host else host
     shown_port = "" if port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{port}"
     return f"{shown_host}{shown_port}{path}"

@@ -122,6 +122,15 @@ class EarlyWords(Protocol):
         ...
 
 
+@runtime_checkable
+class Mortal(Protocol):
+    """What a recogniser also is when it works in a process that can end by itself."""
+
+    async def until_died(self) -> None:
+        """Returns when it has; of no use once the recogniser is left."""
+        ...
+
+
 class EchoRemoval(Protocol):
     """Keeps our own voice out of what is heard. Positions are the meeting's; neither call waits."""
 

@@ -19,6 +19,7 @@ from bot.hearing.base import (
     EarlyWords,
     HearingError,
     HearingEvent,
+    Mortal,
     Pcm,
     Recogniser,
     SpeechEnded,
@@ -91,6 +92,7 @@ class RecognisingEars:
         self._events: asyncio.Queue[HearingEvent | None] = asyncio.Queue(MAX_EVENTS)
         self._finishing: dict[str, asyncio.Task[None]] = {}
         self._worker: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
         self._failure: HearingError | None = None
 
     def feed(self, stream: str, start_sample: int, pcm: Pcm) -> None:
@@ -114,10 +116,12 @@ class RecognisingEars:
         self._model = await asyncio.to_thread(load_model)
         await self._recogniser.__aenter__()
         self._worker = asyncio.create_task(self._work(), name="ears")
+        if isinstance(self._recogniser, Mortal):
+            self._watch = asyncio.create_task(self._fail_with(self._recogniser), name="recogniser's end")
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        tasks = [task for task in (self._worker, *self._finishing.values()) if task is not None]
+        tasks = [task for task in (self._watch, self._worker, *self._finishing.values()) if task is not None]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -268,6 +272,11 @@ class RecognisingEars:
                 alternatives=recognised.alternatives,
             )
         )
+
+    async def _fail_with(self, recogniser: Mortal) -> None:
+        """At once, and not with the next who speaks: until then the bot would be deaf and seem to listen."""
+        await recogniser.until_died()
+        self._fail(HearingError("the recogniser's process ended"))
 
     def _fail(self, error: HearingError) -> None:
         self._failure = error

@@ -116,6 +116,9 @@ class PocketsphinxRecogniser:
             raise
         return self
 
+    async def until_died(self) -> None:
+        await self._child.until_died()
+
     async def __aexit__(self, *exc: object) -> None:
         asking = list(self._asking.values())
         for task in asking:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.config import report_to_no_maker
 from bot.hearing.base import RATE_HZ, HearingError, Pcm
 
 WINDOW = 512
@@ -38,6 +39,7 @@ def load_model() -> Any:
     path = Path(spec.submodule_search_locations[0]) / "data" / MODEL_FILE
     if not path.is_file():
         raise DetectorMissing(f"the installed silero-vad has no {MODEL_FILE}")
+    report_to_no_maker()
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -80,6 +80,9 @@ class WhisperRecogniser:
             raise
         return self
 
+    async def until_died(self) -> None:
+        await self._child.until_died()
+
     async def __aexit__(self, *exc: object) -> None:
         await self._child.aclose()
 

@@ -83,9 +83,9 @@ FAILURES: dict[str, Outcome] = {
     outcome.code: outcome
     for outcome in (
         _failed("unknown_platform", "No connector knows this meeting link.", 30),
-        _failed("device_failed", "A virtual device could not be started; `understudy doctor` says why.", 31),
-        _failed("browser_died", "The browser ended while the meeting was going on.", 32, retryable=True),
-        _failed("engine_died", "The avatar engine ended while the meeting was going on.", 33, retryable=True),
+        _failed("device_failed", "A virtual device did not start, or failed; `understudy doctor` may say why.", 31),
+        _failed("browser_died", "The bot's browser ended before the bot did.", 32, retryable=True),
+        _failed("engine_died", "The avatar engine ended before the bot did.", 33, retryable=True),
         _failed("consent_missing", "The character has no valid consent record.", 34),
         _failed("bad_character", "The character's picture cannot be used.", 35),
         _failed("hearing_error", "The recogniser could not go on.", 36, retryable=True),

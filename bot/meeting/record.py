@@ -152,11 +152,12 @@ class Recorder:
 
         self._put(write)
 
-    def count(self, figure: str, value: float) -> None:
+    def count(self, figure: str, value: float, *labels: str) -> None:
         """Add to a counter of the installation, one of `bot.domain.figures`."""
+        seen = Observation(figure=figure, labels=labels, value=value)
 
         async def write(session: Session) -> None:
-            await counters.add(session, [Observation(figure=figure, value=value)], shard_of=self._bot_id)
+            await counters.add(session, [seen], shard_of=self._bot_id)
 
         if value > 0:
             self._put(write)

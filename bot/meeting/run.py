@@ -277,6 +277,8 @@ class Visit:
         self._recorder.note("media.summary", silence_filled_ms=round(bridge.filled_ms))
         self._recorder.count("silence_filled_seconds", bridge.filled_ms / 1000)
         self._recorder.count("audio_dropped_seconds", bridge.dropped_s)
+        for fate, frames in bridge.frames.items():
+            self._recorder.count("frames", frames, fate)
         if self._in_call:
             await self._move(BotState.POST_PROCESSING)
         outcome = REASONS[self._stay.reason or reason]
@@ -296,6 +298,7 @@ class Visit:
             data["heading"] = evidence.heading
             data["evidence"] = [self._keep(path) for path in (evidence.screenshot, evidence.html) if path]
         log.warning("the meeting refused the bot", code=outcome.code)
+        self._recorder.count("refusals", 1, outcome.code)
         await self._end(outcome, **data)
         return outcome
 

@@ -68,6 +68,9 @@ class Client:
     async def leave(self, bot_id: str) -> Json:
         return await self._ask("POST", f"/bots/{bot_id}/leave")
 
+    async def say(self, bot_id: str, text: str) -> Json:
+        return await self._ask("POST", f"/bots/{bot_id}/say", {"text": text})
+
     async def kill(self, bot_id: str) -> Json:
         return await self._ask("POST", f"/bots/{bot_id}/kill")
 

@@ -28,6 +28,7 @@ from typing import Any
 import psutil
 
 from bot.clock import Clock
+from bot.domain.figures import Observation
 from bot.domain.lifecycle import BotState
 from bot.errors import BotError, Conflict
 from bot.log import get_log
@@ -36,7 +37,7 @@ from bot.scheduling.launchers import HostFull, Launch, LaunchFailed, LaunchRefus
 from bot.scheduling.launchers.subprocess import MAX_LINE_BYTES
 from bot.scheduling.policy import DEFAULT, Policy
 from bot.scheduling.reaper import Cause, bury
-from bot.store import bots, leases
+from bot.store import bots, counters, leases
 from bot.store.session import Database
 from bot.supervision.kernel import adopting_orphans, dying_with_parent
 from connectors.kit.folders import sweep
@@ -46,6 +47,7 @@ log = get_log(__name__)
 LEAVE_GRACE_S = 28.0  # a bot's goodbye takes at most 25 s, its own parent sees to that
 REQUEST_TIMEOUT_S = 8.0  # less than the launcher waits
 SWEEP_S = 5.0
+ORPHAN_S = 3.0  # from being killed to being gone
 RUN_BOT = (sys.executable, "-m", "bot", "run", "{bot_id}", "--attempt", "{attempt}", "--task-id", "{task_id}")
 
 
@@ -61,6 +63,7 @@ class _Running:
     process: asyncio.subprocess.Process
     watch: asyncio.Task[None] | None = field(default=None)
     killed: bool = False
+    cpu_s: float = 0.0  # of all its processes, ended ones too, when last looked
 
     @property
     def pid(self) -> int:
@@ -68,6 +71,9 @@ class _Running:
 
     def force(self) -> None:
         _kill(_tree(self.process.pid))
+
+    def look(self) -> None:
+        self.cpu_s = max(self.cpu_s, sum(map(_cpu_s, _tree(self.process.pid))))
 
 
 class BotHost:
@@ -85,9 +91,11 @@ class BotHost:
         argv: Sequence[str] = RUN_BOT,
         leave_grace_s: float = LEAVE_GRACE_S,
         kill_grace_s: float = KILL_GRACE_S,
+        sweep_s: float = SWEEP_S,
     ) -> None:
         self._database, self._socket, self._logs, self._clock, self._policy = database, socket, logs, clock, policy
         self._max_bots, self._argv, self._leave_grace_s = max_bots, tuple(argv), leave_grace_s
+        self._sweep_s = sweep_s
         self._running: dict[tuple[str, int], _Running] = {}
         self._kill_switch = KillSwitch(database, clock, lambda: dict(self._running), grace_s=kill_grace_s)
         self._launching = asyncio.Lock()
@@ -217,8 +225,11 @@ class BotHost:
         await self._tell_started(launch, process.pid)
         exit_code = await process.wait()
         del self._running[launch.bot_id, launch.attempt]
-        log.info("bot ended", bot_id=launch.bot_id, attempt=launch.attempt, exit_code=exit_code)
+        log.info(
+            "bot ended", bot_id=launch.bot_id, attempt=launch.attempt, exit_code=exit_code, cpu_s=round(running.cpu_s)
+        )
         await self._kill_orphans()
+        await self._count(running)
         ended = {"exit_code": exit_code, "bot_host_pid": os.getpid()}
         if running.killed:
             await self._end_as_killed(launch, exit_code, ended)
@@ -239,6 +250,13 @@ class BotHost:
                     data=told,
                     at=self._clock.now(),
                 )
+
+    async def _count(self, running: _Running) -> None:
+        """What the bot has cost, up to the last look at it."""
+        with suppress(BotError):  # the database is away: a figure is a convenience
+            async with self._database.write() as session:
+                seen = Observation(figure="bot_cpu", value=running.cpu_s)
+                await counters.add(session, [seen], shard_of=running.launch.bot_id)
 
     async def _bury(self, launch: Launch, cause: Cause, data: dict[str, Any]) -> None:
         try:
@@ -276,16 +294,24 @@ class BotHost:
 
     async def _sweep(self) -> None:
         while True:
-            await asyncio.sleep(SWEEP_S)
+            await asyncio.sleep(self._sweep_s)
             await self._kill_orphans()
+            for running in list(self._running.values()):
+                await asyncio.to_thread(running.look)
 
     async def _kill_orphans(self) -> None:
-        await asyncio.to_thread(sweep)  # folders of bots that were killed, parent and all
+        """What dead bots left: first their processes, each of which may hand us its children, then their folders."""
+        while orphans := await self._orphans():
+            _kill(orphans)
+            _, alive = await asyncio.to_thread(psutil.wait_procs, orphans, ORPHAN_S)
+            if alive:  # stuck in the kernel: met again by the next sweep
+                break
+        await asyncio.to_thread(sweep)
+
+    async def _orphans(self) -> list[psutil.Process]:
         async with self._launching:  # a process being started is a child that is not yet in the table
             owned = {running.process.pid for running in self._running.values()} | self._not_ours
-            orphans = [child for child in psutil.Process().children() if child.pid not in owned]
-            _kill(orphans)
-        _bury_zombies(orphans)
+            return [child for child in psutil.Process().children() if child.pid not in owned]
 
 
 def _tree(pid: int) -> list[psutil.Process]:
@@ -296,14 +322,16 @@ def _tree(pid: int) -> list[psutil.Process]:
         return []
 
 
+def _cpu_s(process: psutil.Process) -> float:
+    """Its own time and that of its children it has seen the end of: those that live count for themselves."""
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system + times.children_user + times.children_system)
+
+
 def _kill(processes: list[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-
-
-def _bury_zombies(orphans: list[psutil.Process]) -> None:
-    """Take the exit of adopted children, for which nobody waits; one not dead yet is met again by the next sweep."""
-    for orphan in orphans:
-        with suppress(ChildProcessError):
-            os.waitpid(orphan.pid, os.WNOHANG)

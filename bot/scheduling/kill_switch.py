@@ -3,7 +3,8 @@
 Four times a second the bot host asks the database, in one query by primary key, how its own bots stand. One that is to
 be killed has its parent told at once (SIGUSR1: a byte on the device thread's own pipe, so silence and the neutral
 picture do not wait for anything of the bot). What has not left in time after that is ended by force. The same becomes
-of a process whose bot is over in the database: it should have ended by itself, so it hangs.
+of a process whose bot is over in the database: it should have ended by itself, so it hangs. One that was given up for
+lost, or overtaken by another attempt, is still in its meeting: it has little time to find that out by itself.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ POLL_S = 0.25
 ASK_TIMEOUT_S = 5.0
 KILL_GRACE_S = 12.0  # its own parent ends the meeting process after 6 s and needs at most 5 for the rest
 OVER_GRACE_S = 40.0  # a bot whose end is written still closes its browser
+STALE_GRACE_S, STALE_KILL_GRACE_S = 3.0, 7.0  # with a lease of 15 s, it is gone 30 s after its last sign of life
 
 Key = tuple[str, int]  # bot, attempt
 
@@ -56,9 +58,10 @@ class KillSwitch:
         *,
         grace_s: float = KILL_GRACE_S,
         over_grace_s: float = OVER_GRACE_S,
+        stale_grace_s: float = STALE_GRACE_S,
     ) -> None:
         self._database, self._clock, self._targets = database, clock, targets
-        self._grace_s, self._over_grace_s = grace_s, over_grace_s
+        self._grace_s, self._over_grace_s, self._stale_grace_s = grace_s, over_grace_s, stale_grace_s
         self._force_at_s: dict[Key, float] = {}
         self._over_since_s: dict[Key, float] = {}
         self._away = False
@@ -92,19 +95,22 @@ class KillSwitch:
         """Tells a process to fall silent and end where that is its lot; True when someone asked for it just now."""
         if key in self._force_at_s:
             return False
-        current = standing.attempt == key[1] and standing.state not in TERMINAL
-        if current and standing.command is Command.KILL:
+        stale = standing.attempt != key[1] or standing.state is BotState.LOST
+        if not stale and standing.state not in TERMINAL:
+            if standing.command is not Command.KILL:
+                return False
             target.killed = True
-            self._signal(key, target)
+            self._signal(key, target, self._grace_s)
             return True
-        if not current and self._now_s() - self._over_since_s.setdefault(key, self._now_s()) >= self._over_grace_s:
+        since_s = self._over_since_s.setdefault(key, self._now_s())
+        if self._now_s() - since_s >= (self._stale_grace_s if stale else self._over_grace_s):
             log.warning("a process outlived its bot", bot_id=key[0], attempt=key[1], pid=target.pid)
-            self._signal(key, target)
+            self._signal(key, target, min(self._grace_s, STALE_KILL_GRACE_S) if stale else self._grace_s)
         return False
 
-    def _signal(self, key: Key, target: Target) -> None:
+    def _signal(self, key: Key, target: Target, grace_s: float) -> None:
         log.warning("killing a bot", bot_id=key[0], attempt=key[1], pid=target.pid)
-        self._force_at_s[key] = self._now_s() + self._grace_s
+        self._force_at_s[key] = self._now_s() + grace_s
         with suppress(ProcessLookupError):
             os.kill(target.pid, signal.SIGUSR1)
 

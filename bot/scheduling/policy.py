@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Policy:
     poll_s: float = 0.5  # between two looks for due bots, waiting messages, expired leases
     claim_limit: int = 1000  # bots in one claim
-    launch_ttl_s: float = 60.0  # from a claim until a bot host must have started the process
-    start_ttl_s: float = 30.0  # from the start of the process until its first heartbeat
+    launch_ttl_s: float = 20.0  # from a claim until a bot host must have started the process
+    start_ttl_s: float = 20.0  # from the start of the process until its first heartbeat
     attempts: int = 3  # starts that came to nothing before the bot is given up
     relay_limit: int = 1000  # messages in one delivery
     relay_hide_s: float = 10.0  # a message taken and not marked sent comes back after so long

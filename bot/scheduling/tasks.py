@@ -15,7 +15,7 @@ log = get_log(__name__)
 
 LAUNCH_BOT = "launch_bot"
 RETRY_S = 2
-RETRIES = 15  # then the lease's launch deadline is near, and the reaper schedules the bot again
+RETRIES = 8  # then the lease's launch deadline is near, and the reaper schedules the bot again
 
 
 def add_tasks(app: Celery, launcher: Launcher) -> None:

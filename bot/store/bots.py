@@ -74,14 +74,15 @@ async def create(
     workspace_id: str,
     character_id: str,
     meeting_url: str,
+    key: str | None = None,
     bot_name: str,
     join_at: datetime | None = None,
     metadata: Mapping[str, Any] | None = None,
     at: datetime,
 ) -> Bot:
-    """A scheduled bot; `join_at` None means now; its name gets "(AI)". Raises BadMeetingUrl, BadBotName,
-    MeetingTaken."""
-    key = meeting_key(meeting_url)
+    """A scheduled bot; `key` names the meeting where its platform is known, None has the link name it; `join_at` None
+    means now; its name gets "(AI)". Raises BadMeetingUrl, BadBotName, MeetingTaken."""
+    key = key or meeting_key(meeting_url)
     row = {
         "id": tables.new_id(),
         "workspace_id": workspace_id,
@@ -194,7 +195,10 @@ async def move(
     if to not in RUNNING and to is not BotState.CLAIMED:
         for table in (tables.leases, tables.heartbeats):
             await session.execute(sa.delete(table).where(table.c.bot_id == bot_id))
-    await counters.add(session, figures.of_move(bot.code, came_from=BotState(row.state), to=to), shard_of=bot.id)
+    counted = figures.of_move(
+        bot.code, came_from=BotState(row.state), to=to, join_at=bot.join_at, joined_at=bot.joined_at, at=at
+    )
+    await counters.add(session, counted, shard_of=bot.id)
     return bot
 
 

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from bot.config import Settings
 from bot.errors import BadInput, BadSettings, BotError, Conflict, Unavailable
+from bot.store import storable
 
 Session = AsyncConnection
 
@@ -62,6 +63,22 @@ class ValueRefused(BadInput):
     code = "value_refused"
 
 
+# PostgreSQL's SQLSTATE, by how it begins, and what it means to us; the first that fits. Appendix A of its manual.
+_SQLSTATES: tuple[tuple[str, type[BotError]], ...] = (
+    ("08", DatabaseUnavailable),  # the connection broke
+    ("25006", DatabaseUnavailable),  # it has become a standby
+    ("40", DatabaseUnavailable),  # a deadlock, or a rival was first: undone, and worth another try
+    ("53", DatabaseUnavailable),  # no connection is free, or no disk
+    ("55P03", DatabaseUnavailable),  # a lock was not had in time: something changes the schema
+    ("57", DatabaseUnavailable),  # it shuts down, starts, or an administrator ended the connection
+    ("28", BadSettings),  # it does not know this user or password
+    ("3D", BadSettings),  # there is no such database
+    ("42P01", DatabaseNotReady),
+    ("22", ValueRefused),
+    ("XX", DatabaseBroken),
+)
+
+
 def database_url(settings: Settings) -> str:
     """The URL of this installation's database: as set, else a SQLite file in its home."""
     return settings.database_url or f"sqlite+aiosqlite:///{settings.home / 'understudy.sqlite3'}"
@@ -80,8 +97,16 @@ class Database:
         if url.get_backend_name() == "sqlite":
             return cls(_sqlite_engine(url))
         return cls(
-            create_async_engine(
-                url, hide_parameters=True, pool_pre_ping=True, pool_size=10, max_overflow=10, pool_timeout=30
+            _keeping_any_text(
+                create_async_engine(
+                    url,
+                    hide_parameters=True,
+                    pool_pre_ping=True,
+                    pool_size=10,
+                    max_overflow=10,
+                    pool_timeout=30,
+                    json_serializer=storable.to_json,
+                )
             )
         )
 
@@ -109,30 +134,28 @@ class Database:
         session = self.engine.connect()
         try:
             await session.start()
-        except (OSError, sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+        except (OSError, sa.exc.TimeoutError) as error:
             raise DatabaseUnavailable from error
         except TypeError as error:  # how the driver says that it knows no such option
             raise BadSettings(f"The database URL has an option that is not known: {error}") from error
-        except (sqlite3.DatabaseError, sa.exc.DatabaseError) as error:
-            raise DatabaseBroken(f"the database cannot be used: {getattr(error, 'orig', error)}") from error
+        except sqlite3.DatabaseError as error:
+            raise DatabaseBroken(f"the database cannot be used: {error}") from error
+        except sa.exc.DBAPIError as error:
+            raise _told(error) from error
         try:
             async with AsyncExitStack() as stack:
                 stack.push_async_exit(session)
                 yield session
-        except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
-            if "no such table" in str(error.orig):
-                raise DatabaseNotReady from error
+        except ConnectionError as error:
             raise DatabaseUnavailable from error
-        except sa.exc.ProgrammingError as error:
-            if "UndefinedTable" in str(error.orig):
-                raise DatabaseNotReady from error
-            raise
         except sa.exc.IntegrityError:
             raise  # whoever wrote knows which rule it met
-        except sa.exc.DataError as error:
-            raise ValueRefused from error
-        except sa.exc.DatabaseError as error:
-            raise DatabaseBroken(f"the database cannot be used: {error.orig}") from error
+        except sa.exc.DBAPIError as error:
+            raise _told(error) from error
+        except sa.exc.StatementError as error:
+            if isinstance(error.orig, OverflowError):  # a time that UTC does not have
+                raise ValueRefused from error
+            raise
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -142,6 +165,35 @@ class Database:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
+
+
+def _told(error: sa.exc.DBAPIError) -> Exception:
+    """What a driver's error means to us; the error itself where it is a fault of ours."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        known = next((kind for beginning, kind in _SQLSTATES if state.startswith(beginning)), None)
+        if known is None or known in (DatabaseNotReady, ValueRefused):  # these say themselves what is to be done
+            return error if known is None else known()
+        return known(f"The database cannot do this now: {_words(error)}")
+    if isinstance(error, sa.exc.DataError) or isinstance(getattr(error.orig, "__cause__", None), ValueError):
+        return ValueRefused()
+    if "no such table" in str(error.orig):
+        return DatabaseNotReady()
+    if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or _is_asyncpg(error):
+        return DatabaseUnavailable()
+    if isinstance(error, sa.exc.ProgrammingError):
+        return error
+    return DatabaseBroken(f"the database cannot be used: {_words(error)}")
+
+
+def _is_asyncpg(error: sa.exc.DBAPIError) -> bool:
+    """Without a SQLSTATE it speaks of the connection: closed, or closing in the middle of an answer."""
+    return type(getattr(error.orig, "__cause__", None)).__module__.startswith("asyncpg")
+
+
+def _words(error: sa.exc.DBAPIError) -> str:
+    """The driver's own, without the name of its class."""
+    return str(error.orig).rpartition(">: ")[2]
 
 
 def insert(session: Session, table: sa.Table) -> Any:
@@ -175,10 +227,23 @@ def _sqlite_engine(url: URL) -> AsyncEngine:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)  # what people said is kept here
     except OSError as error:
         raise BadSettings(f"The database's folder {file.parent} cannot be made ({error.strerror})") from error
-    engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S})
+    engine = create_async_engine(
+        url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S}, json_serializer=storable.to_json
+    )
     sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return _keeping_any_text(engine)
+
+
+def _keeping_any_text(engine: AsyncEngine) -> AsyncEngine:
+    sa.event.listen(engine.sync_engine, "before_cursor_execute", _clean, retval=True)
     return engine
+
+
+def _clean(
+    _connection: sa.Connection, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
+) -> tuple[str, Any]:
+    return statement, storable.parameters(parameters)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -103,8 +103,13 @@ async def end_descendants(spared: frozenset[psutil.Process], *, grace_s: float) 
             tell(left, signal.SIGKILL)
             killed.update(left)
         await asyncio.sleep(POLL_S)
-    _bury(_zombies(spared))
+    bury(spared)
     return len(killed)
+
+
+def bury(spared: frozenset[psutil.Process]) -> None:
+    """Collect the exit status of every child that has ended, also where somebody waits for it."""
+    _bury(_zombies(spared))
 
 
 async def bury_orphans(ours: Callable[[], set[int]], spared: frozenset[psutil.Process]) -> None:

@@ -12,8 +12,8 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -113,6 +113,22 @@ class Browser:
         """Every process of this browser."""
         return _family(self._home / "profile")
 
+    @contextmanager
+    def driven(self) -> Iterator[None]:
+        """What is done inside tells as BrowserDied that the browser, its page or the program that drives it is gone."""
+        try:
+            yield
+        except Exception as error:
+            if self.is_gone(error):
+                raise BrowserDied() from error
+            raise
+
+    def is_gone(self, error: Exception) -> bool:
+        """Whether this error means that. Playwright raises Exception itself when its driver ends; nobody else does."""
+        if type(error) is Exception or type(error).__name__ == "TargetClosedError":
+            self.died.set()
+        return self.died.is_set()
+
     async def evidence(self, name: str) -> Evidence:
         """What is on the screen: a screenshot, the HTML and the first heading, in the browser's folder. What cannot
         be had in time is left out."""
@@ -152,22 +168,24 @@ class Browser:
         headless = ("--headless=new",) if self._headless else ()
         sandboxed = os.geteuid() != 0  # Chromium refuses its sandbox to root
         sound = self._sound.environment() if self._sound is not None else {}
-        try:
-            self._context = await playwright.chromium.launch_persistent_context(
-                self._home / "profile",
-                executable_path=self._program or find_chromium(),
-                headless=False,  # Playwright's own headless mode is another browser; the flag below is Chromium's
-                args=[*FLAGS, *headless, *self._flags],
-                chromium_sandbox=sandboxed,
-                env={**clean_environment(self._home), **sound, **self._environment},
-                ignore_default_args=["--mute-audio", "--hide-scrollbars"],
-                viewport={"width": self._size[0], "height": self._size[1]},
-                bypass_csp=True,  # our page parts talk to this process on the loopback interface
-                locale="en-US",
-                timeout=START_S * 1000,
-            )
-        except Error as error:
-            raise DeviceFailed(f"the browser did not start: {error.message[:ERROR_LIMIT]}") from error
+        with self.driven():
+            try:
+                self._context = await playwright.chromium.launch_persistent_context(
+                    self._home / "profile",
+                    artifacts_dir=self._home / "artifacts",  # Playwright's own folder outlives a killed driver
+                    executable_path=self._program or find_chromium(),
+                    headless=False,  # Playwright's own headless mode is another browser; the flag below is Chromium's
+                    args=[*FLAGS, *headless, *self._flags],
+                    chromium_sandbox=sandboxed,
+                    env={**clean_environment(self._home), **sound, **self._environment},
+                    ignore_default_args=["--mute-audio", "--hide-scrollbars"],
+                    viewport={"width": self._size[0], "height": self._size[1]},
+                    bypass_csp=True,  # our page parts talk to this process on the loopback interface
+                    locale="en-US",
+                    timeout=START_S * 1000,
+                )
+            except Error as error:
+                raise DeviceFailed(f"the browser did not start: {error.message[:ERROR_LIMIT]}") from error
         if self._headless:
             await self._context.add_init_script(script=_UNPAINTED_JS)
         self._context.on("close", lambda _: self.died.set())
@@ -177,11 +195,9 @@ class Browser:
 
     async def _close(self) -> None:
         assert self._context is not None
-        try:
+        with suppress(TimeoutError, BrowserDied), self.driven():  # its processes are ended next
             async with asyncio.timeout(CLOSE_S):
                 await self._context.close()
-        except TimeoutError:
-            pass  # its processes are ended next
 
     async def _end_family(self) -> None:
         await end_processes(await asyncio.to_thread(self.processes))

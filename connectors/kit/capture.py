@@ -1,8 +1,9 @@
 """Ears: each participant's sound from the page, the mix from the sound server, all on the meeting's one timeline.
 
-The page part (`ears.js`) sends 20 ms pieces as the header `u32 stream, u32 rate_hz, f64 stamp_s` (little-endian) and
-s16 mono samples. JSON text says which participant a stream belongs to, `{"owners": {"3": "ada"}}`, and which ones are
-over, `{"ended": [2]}`; a number is never used twice. Sound of a stream nobody claims goes no further.
+The page part (`ears.js`) sends pieces of about 20 ms as the header `u32 stream, u32 rate_hz, f64 stamp_s, f64 age_s`
+(little-endian; stamped by the sender's clock, `age_s` after they came from the network) and s16 mono samples. JSON text
+says which participant a stream belongs to, `{"owners": {"3": "ada"}}`, and which ones are over, `{"ended": [2]}`; a
+number is never used twice. Sound of a stream nobody claims goes no further.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from connectors.kit.pulse import Record
 from connectors.kit.timeline import Lane
 
 HELD_SAMPLES = 2 * HEARING_RATE_HZ
-HEADER = struct.Struct("<IId")
+HEADER = struct.Struct("<IIdd")
 STREAM_LIMIT = 64  # at once
 PARTICIPANTS_KEPT = 256  # whose last sample is remembered
 RATES_HZ = range(8_000, 96_001)
 STAMP_LIMIT_S = 1e9
+AGE_LIMIT_S = 10.0
 PIECE = 960  # 20 ms at 48 kHz
 MIX_RATE_HZ = 48_000
 STOP_S = 2.0
@@ -115,9 +117,10 @@ class PageEars:
     def take(self, message: bytes, arrived_s: float) -> None:
         if len(message) <= HEADER.size or (len(message) - HEADER.size) % 2:
             return
-        stream, rate_hz, stamp_s = HEADER.unpack_from(message)
-        if rate_hz not in RATES_HZ or not abs(stamp_s) < STAMP_LIMIT_S:
+        stream, rate_hz, stamp_s, age_s = HEADER.unpack_from(message)
+        if rate_hz not in RATES_HZ or not abs(stamp_s) < STAMP_LIMIT_S or not 0.0 <= age_s < AGE_LIMIT_S:
             return
+        arrived_s -= age_s
         pcm = np.frombuffer(message, "<i2", offset=HEADER.size)
         owner = self._owners.get(stream)
         self.unclaimed += owner is None

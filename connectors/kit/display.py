@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
+
+import psutil
 
 from connectors.base import DeviceFailed
 from connectors.kit.processes import Child, clean_environment, find_program
 
 START_S = 10.0
 STEP_S = 0.02
+SOCKET = "/tmp/.X11-unix/X{number}"  # where every X server has it; with -displayfd it has no lock beside it
 
 
 class Display:
@@ -32,19 +37,22 @@ class Display:
         self._child = await Child.start("sh", ["-c", shell, str(number), self._size], clean_environment(self._folder))
         try:
             async with asyncio.timeout(START_S):
-                self.name = await self._number(number)
+                found = await self._number(number)
         except TimeoutError as error:
             await self._child.stop()
             raise DeviceFailed(f"the display did not start: {self._child.said}") from error
         finally:
             number.unlink()
+        self.name = f":{found}"
+        (self._folder / f"display-{found}-{self._child.pid}").touch()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         if self._child is not None:
             await self._child.stop()
+        clear_display(self._folder)
 
-    async def _number(self, fifo: Path) -> str:
+    async def _number(self, fifo: Path) -> int:
         reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
         try:
             said = b""
@@ -54,6 +62,35 @@ class Display:
                 except BlockingIOError:
                     pass
                 await asyncio.sleep(STEP_S)
-            return f":{int(said)}"
+            return int(said)
         finally:
             os.close(reader)
+
+
+def clear_display(folder: Path) -> bool:
+    """Remove the socket of a display that was started in this folder and was killed: only one that ends by itself does
+    that. False: it still runs."""
+    for mark in folder.glob("display-*-*"):
+        number, pid = (int(word) for word in mark.name.split("-")[1:])
+        if _runs(pid):
+            return False
+        path = Path(SOCKET.format(number=number))
+        if is_dead(path):  # else the number is another's by now
+            path.unlink(missing_ok=True)
+    return True
+
+
+def is_dead(path: Path) -> bool:
+    """A socket of this user on which nobody listens."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(str(path))
+        except ConnectionRefusedError:
+            return path.stat().st_uid == os.geteuid()
+    return False
+
+
+def _runs(pid: int) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    return False

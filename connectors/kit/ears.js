@@ -1,15 +1,141 @@
-// Each remote participant's sound, out of the page: a worker reads every remote audio track and sends it to our process.
+// Each remote participant's sound, out of the page: a worker takes the packets of every remote audio track as they come
+// from the network, decodes them and sends the samples to our process. The page gets its packets all the same. What
+// comes in no packet we can decode is read as the page hears it.
 (settings) => {
   if (window.top !== window || !window.RTCPeerConnection || !window.MediaStreamTrackProcessor) return;
 
   const worker = () => {
-    const PIECE_S = 0.02;
+    const RATE_HZ = 48000; // of every Opus clock, RFC 7587
+    const LATE_MS = 60; // a packet that is missing is waited for so long
+    const LATE_PACKETS = 4; // or for so many after it
+    const RESTART_PACKETS = 500; // further ahead is another numbering
+    const FILLED_S = 0.2; // a shorter hole is filled with silence, a longer one is a pause
     let socket = null;
     let owners = {};
     const ended = []; // not yet told
     const open = () => socket?.readyState === 1;
 
+    // `age` is how long ago the sound came from the network, in seconds.
+    function send(stream, rate, stamp, age, samples) {
+      if (!open() || socket.bufferedAmount > 1e6) return;
+      const message = new ArrayBuffer(24 + 2 * samples.length);
+      const head = new DataView(message);
+      head.setUint32(0, stream, true);
+      head.setUint32(4, rate, true);
+      head.setFloat64(8, stamp, true);
+      head.setFloat64(16, age, true);
+      const pcm = new Int16Array(message, 24);
+      for (let at = 0; at < pcm.length; at += 1) pcm[at] = Math.max(-1, Math.min(1, samples[at])) * 32767;
+      socket.send(message);
+    }
+
+    function plane(audio) {
+      const samples = new Float32Array(audio.numberOfFrames);
+      audio.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
+      audio.close();
+      return samples;
+    }
+
+    // Packets in the order they were sent. One that comes after its turn is over is left out.
+    function inOrder(release) {
+      const held = new Map(); // number -> packet
+      let next = null;
+      let timer; // runs while something is held
+      const ahead = (number) => (number - next) & 0xffff;
+      function follow() {
+        for (let packet; (packet = held.get(next)); next = (next + 1) & 0xffff) {
+          held.delete(next);
+          release(packet);
+        }
+        if (held.size) timer ||= setTimeout(skip, LATE_MS);
+        else timer = clearTimeout(timer);
+      }
+      function skip() {
+        timer = clearTimeout(timer);
+        next = [...held.keys()].reduce((one, other) => (ahead(other) < ahead(one) ? other : one));
+        follow();
+      }
+      return (number, packet) => {
+        if (number === undefined) return release(packet);
+        if (next === null) next = number;
+        const away = Math.min(ahead(number), 0x10000 - ahead(number));
+        if (away > RESTART_PACKETS) { held.clear(); next = number; }
+        if (ahead(number) >= 0x8000) return;
+        held.set(number, packet);
+        if (ahead(number) && held.size > LATE_PACKETS) skip();
+        else follow();
+      };
+    }
+
+    // The sender's clock without its 32-bit wrap, in samples; `count` may go back a little.
+    function unwrapped() {
+      let last = null;
+      return (count) => (last = last === null ? count : last + ((count - last) | 0));
+    }
+
+    // What redundancy wraps (RFC 2198): the block of four-byte headers' lengths comes before the newest one.
+    function newest(data) {
+      const bytes = new Uint8Array(data);
+      let at = 0;
+      let before = 0;
+      for (; at + 3 < bytes.length && bytes[at] & 0x80; at += 4) before += ((bytes[at + 2] & 3) << 8) | bytes[at + 3];
+      return bytes.subarray(at + 1 + before);
+    }
+
+    async function listen(stream, { readable, writable }) {
+      const [reader, writer] = [readable.getReader(), writable.getWriter()];
+      const count = unwrapped();
+      const decoding = []; // packets, in order; the decoder's own stamps know nothing of holes
+      let decoder = null;
+      let expected = null; // seconds
+      function heard(audio) {
+        const { stamp, at } = decoding.shift() ?? {};
+        if (stamp === undefined) return audio.close();
+        const age = Math.max(0, performance.now() - at) / 1e3;
+        const rate = audio.sampleRate;
+        let samples = plane(audio);
+        const missing = expected === null ? 0 : Math.round((stamp - expected) * rate);
+        expected = stamp + samples.length / rate;
+        if (missing > 0 && missing < FILLED_S * rate) {
+          const longer = new Float32Array(missing + samples.length);
+          longer.set(samples, missing);
+          samples = longer;
+        }
+        send(stream, rate, expected - samples.length / rate, age, samples);
+      }
+      function decode(packet) {
+        if (decoder?.state !== "configured") {
+          decoder = new AudioDecoder({ output: heard, error: () => decoding.splice(0) }); // the next packet makes another
+          decoder.configure({ codec: "opus", sampleRate: RATE_HZ, numberOfChannels: 1 });
+        }
+        decoding.push(packet);
+        decoder.decode(new EncodedAudioChunk({ type: "key", timestamp: packet.stamp * 1e6, data: packet.data }));
+      }
+      const put = inOrder(decode);
+      let known = ""; // the kind of the packet before
+      for (;;) {
+        const { value: packet, done } = await reader.read().catch(() => ({ done: true }));
+        if (done) break;
+        const { mimeType, rtpTimestamp, sequenceNumber, receiveTime } = packet.getMetadata();
+        const kind = (mimeType ?? "audio/opus").toLowerCase();
+        const ours = kind === "audio/opus" || kind === "audio/red";
+        if (kind !== known && kind !== "audio/telephone-event") {
+          known = kind;
+          self.postMessage(ours ? { comes: stream } : { foreign: stream });
+        }
+        const data = kind === "audio/red" ? newest(packet.data) : packet.data;
+        if (ours && data.byteLength) {
+          const at = receiveTime ?? performance.now();
+          put(sequenceNumber, { stamp: count(rtpTimestamp) / RATE_HZ, at, data: data.slice(0) }); // the page takes its own
+        }
+        writer.write(packet).catch(() => {});
+      }
+      if (decoder && decoder.state !== "closed") decoder.close();
+      self.postMessage({ foreign: stream }); // the page has put another in our place, or the track is over
+    }
+
     async function read(stream, readable) {
+      const PIECE_S = 0.02;
       const reader = readable.getReader();
       let piece = null;
       let filled = 0;
@@ -17,58 +143,45 @@
       let rate = 0;
       for (;;) {
         const { value: audio, done } = await reader.read().catch(() => ({ done: true }));
-        if (done) return end(stream);
-        const samples = new Float32Array(audio.numberOfFrames);
-        audio.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
+        if (done) return self.postMessage({ over: stream });
+        const began = audio.timestamp / 1e6;
         if (rate !== audio.sampleRate) {
           rate = audio.sampleRate;
-          piece = new Int16Array(Math.round(rate * PIECE_S));
+          piece = new Float32Array(Math.round(rate * PIECE_S));
           filled = 0;
         }
+        const samples = plane(audio);
         for (let from = 0; from < samples.length; from += 1) {
-          if (filled === 0) stamp = audio.timestamp / 1e6 + from / rate;
-          piece[filled] = Math.max(-1, Math.min(1, samples[from])) * 32767;
+          if (filled === 0) stamp = began + from / rate;
+          piece[filled] = samples[from];
           filled += 1;
-          if (filled === piece.length) { send(stream, rate, stamp, piece); filled = 0; }
+          if (filled === piece.length) { send(stream, rate, stamp, 0, piece); filled = 0; }
         }
-        audio.close();
       }
-    }
-
-    function send(stream, rate, stamp, piece) {
-      if (!open() || socket.bufferedAmount > 1e6) return;
-      const message = new ArrayBuffer(16 + piece.byteLength);
-      const head = new DataView(message);
-      head.setUint32(0, stream, true);
-      head.setUint32(4, rate, true);
-      head.setFloat64(8, stamp, true);
-      new Int16Array(message, 16).set(piece);
-      socket.send(message);
     }
 
     function tell() {
       if (open()) socket.send(JSON.stringify({ owners, ended: ended.splice(0) }));
     }
 
-    // The track is over, by whichever end: its number is free for nobody, its place for another.
-    function end(stream) {
-      ended.push(stream);
-      self.postMessage({ ended: stream });
-      tell();
-    }
-
+    self.onrtctransform = ({ transformer }) => listen(transformer.options.stream, transformer);
     self.onmessage = ({ data }) => {
       if (data.url) {
         socket = new WebSocket(data.url);
         socket.onopen = tell;
       }
-      if (data.owners) { owners = data.owners; tell(); }
+      if (data.owners) owners = data.owners;
+      if (data.ended) ended.push(...data.ended);
+      if (data.owners || data.ended) tell();
       if (data.readable) read(data.stream, data.readable);
     };
   };
 
+  const WAITED = 20; // looks: sound is heard, but no packet came to us
   let reader = null;
-  const streams = new Map(); // track id -> stream number, of the tracks that are not over
+  const tracks = new Map(); // track id -> { track, receiver, stream }, of those that are not over
+  const prepared = new WeakMap(); // receiver -> stream
+  const coming = new Set(); // streams whose packets come to us
   let numbered = 0; // a number is never used twice
   let told = "";
 
@@ -76,18 +189,30 @@
     if (reader) return;
     reader = new Worker(URL.createObjectURL(new Blob([`(${worker})()`], { type: "text/javascript" })));
     reader.onmessage = ({ data }) => {
-      for (const [track, stream] of streams) if (stream === data.ended) streams.delete(track);
+      if ("comes" in data) coming.add(data.comes);
+      for (const one of [...tracks.values()]) {
+        if (one.stream === data.foreign) asHeard(one);
+        if (one.stream === data.over) over(one);
+      }
     };
     reader.postMessage({ url: settings.url });
-    setInterval(claim, 100);
+    setInterval(look, 100);
   }
 
-  function claim() {
+  function look() {
+    for (const one of [...tracks.values()]) {
+      if (one.track.readyState === "ended") over(one);
+      else if (!one.asHeard && !coming.has(one.stream) && one.receiver.getSynchronizationSources().length) {
+        one.waited += 1;
+        if (one.waited > WAITED) asHeard(one);
+      }
+    }
     const owners = {};
     for (const tile of document.querySelectorAll(settings.tiles)) {
       for (const media of tile.querySelectorAll("audio, video")) {
         for (const track of media.srcObject?.getAudioTracks?.() ?? []) {
-          if (streams.has(track.id)) owners[streams.get(track.id)] = tile.getAttribute(settings.attribute);
+          const one = tracks.get(track.id);
+          if (one) owners[one.stream] = tile.getAttribute(settings.attribute);
         }
       }
     }
@@ -95,20 +220,61 @@
     if (now !== told) { told = now; reader.postMessage({ owners }); }
   }
 
-  function take(track) {
-    if (track.kind !== "audio" || streams.has(track.id)) return;
-    start();
-    const stream = numbered;
-    numbered += 1;
-    streams.set(track.id, stream);
-    const { readable } = new MediaStreamTrackProcessor({ track: track.clone() });
-    reader.postMessage({ stream, readable }, [readable]);
+  // The track is over, by whichever end: its number is free for nobody, its place for another.
+  function over({ track, stream }) {
+    tracks.delete(track.id);
+    coming.delete(stream);
+    reader.postMessage({ ended: [stream] });
   }
 
+  // Chromium hands out the packets of a receiver only to who asks before it has begun to receive.
+  function prepare(receiver) {
+    if (receiver.track.kind !== "audio" || receiver.transform || prepared.has(receiver)) return;
+    start();
+    try {
+      receiver.transform = new RTCRtpScriptTransform(reader, { stream: numbered });
+      prepared.set(receiver, numbered);
+      numbered += 1;
+    } catch {
+      // What it plays is heard all the same.
+    }
+  }
+
+  function take(track, receiver) {
+    if (track.kind !== "audio" || tracks.has(track.id)) return;
+    start();
+    const one = { track, receiver, stream: prepared.get(receiver), waited: 0, asHeard: false };
+    tracks.set(track.id, one);
+    if (one.stream === undefined) asHeard(one);
+  }
+
+  // As the page plays it, stretched where its buffers are: what the page unwraps itself, or what is no Opus.
+  function asHeard(one) {
+    if (one.asHeard || one.track.readyState === "ended") return;
+    one.asHeard = true;
+    if (one.stream !== undefined) reader.postMessage({ ended: [one.stream] });
+    one.stream = numbered;
+    numbered += 1;
+    const { readable } = new MediaStreamTrackProcessor({ track: one.track.clone() });
+    reader.postMessage({ stream: one.stream, readable }, [readable]);
+  }
+
+  const ours = new WeakSet(); // connections whose packets the page does not take itself
+  const prepareAll = (link) => { if (ours.has(link)) for (const one of link.getReceivers()) prepare(one); };
+  for (const name of ["addTrack", "addTransceiver"]) {
+    const native = RTCPeerConnection.prototype[name];
+    RTCPeerConnection.prototype[name] = function (...given) {
+      const made = native.apply(this, given);
+      prepareAll(this);
+      return made;
+    };
+  }
   window.RTCPeerConnection = new Proxy(window.RTCPeerConnection, {
     construct(target, given, self) {
       const link = Reflect.construct(target, given, self);
-      link.addEventListener("track", ({ track }) => take(track));
+      const theirs = given[0]?.encodedInsertableStreams === true;
+      if (!theirs && window.RTCRtpScriptTransform && window.AudioDecoder) ours.add(link);
+      link.addEventListener("track", ({ track, receiver }) => { prepareAll(link); take(track, receiver); });
       return link;
     },
   });

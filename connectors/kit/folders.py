@@ -32,10 +32,18 @@ def sweep(places: Sequence[Path] = PLACES) -> list[Path]:
         with suppress(OSError):
             for folder in place.iterdir():
                 maker = maker_of(folder)
-                if maker is not None and not _lives(maker):
+                if maker is not None and not _lives(maker) and _display_is_cleared(folder):
                     shutil.rmtree(folder, ignore_errors=True)
                     swept += [] if folder.exists() else [folder]
     return swept
+
+
+def _display_is_cleared(folder: Path) -> bool:
+    if not any(folder.glob("display-*")):
+        return True
+    from connectors.kit.display import clear_display  # not before: whoever sweeps is to stay small
+
+    return clear_display(folder)
 
 
 def _lives(pid: int) -> bool:

@@ -40,7 +40,9 @@ from connectors.kit.sound import MICROPHONE_SINK, SoundServer
 from connectors.meet import screens
 from connectors.meet.screens import Kind, Screen, Snapshot, screen_of, snapshot_of
 from connectors.meet.watch import Watcher
+from connectors.urls import find_meeting
 
+PLATFORMS = ("meet", "simulator")  # whose links it takes
 LOOK_S = 0.15  # between two looks at the page
 LOOK_TIMEOUT_S = 5.0
 HANGING_S = 20.0  # in a call: a page that is busy for some seconds is no reason to leave
@@ -125,8 +127,9 @@ class MeetConnector:
                     flags=self._camera.flags,
                 )
             )
-            await self._camera.settle(self._browser)
-            await self._prepare_page()
+            with self._browser.driven():
+                await self._camera.settle(self._browser)
+                await self._prepare_page()
             stack.push_async_callback(self._stop_listening)
             self._stack = stack.pop_all()
         return self
@@ -135,22 +138,20 @@ class MeetConnector:
         await self._stack.aclose()
 
     async def join(self, request: JoinRequest) -> None:
-        url = urlsplit(request.meeting_url)
-        if url.scheme not in ("http", "https") or not screens.PATH.fullmatch(url.path):
+        link = find_meeting(request.meeting_url)
+        if link is None or link.platform not in PLATFORMS:
             raise JoinRefused(Refusal.INVALID_LINK, Evidence(url=request.meeting_url))
         try:
-            await self._open(f"{url.scheme}://{url.netloc}{url.path.rstrip('/')}", request)
-            await self._knock(request)
-            await self._wait_to_be_let_in(request)
+            with self._browser.driven():
+                await self._knock_and_wait(link.join_url, request)
         except _page_errors() as error:
-            if self._browser.died.is_set():
-                raise BrowserDied() from error
             raise await self._refusal(Refusal.PAGE_NOT_UNDERSTOOD) from error
         except TimeoutError as error:
             raise BrowserDied("the meeting's page does not answer") from error
         self._tell(Admitted(at_s=self._now_s()))
         self._mix = MixEars(await asyncio.to_thread(self._sound.listen), self._outlet, self._start_s)
-        await self._settle_in()
+        with self._browser.driven():
+            await self._settle_in()
         self._watching = asyncio.create_task(self._watch())
 
     async def events(self) -> AsyncIterator[Event]:
@@ -164,25 +165,27 @@ class MeetConnector:
 
     async def say_in_chat(self, text: str) -> None:
         try:
-            await self._open_chat()
-            box = self._browser.page.locator(screens.SELECTORS["chat_box"])
-            await box.fill(text, timeout=CLICK_MS)
-            await box.press("Enter", timeout=CLICK_MS)
+            with self._browser.driven():
+                await self._open_chat()
+                box = self._browser.page.locator(screens.SELECTORS["chat_box"])
+                await box.fill(text, timeout=CLICK_MS)
+                await box.press("Enter", timeout=CLICK_MS)
         except _page_errors() as error:
             raise BrowserDied("the meeting's page took no chat message") from error
 
     async def raise_hand(self, up: bool) -> None:
         control = self._browser.page.locator(screens.SELECTORS["hand_up" if up else "hand_down"])
         try:
-            if await control.count():
-                await control.first.click(timeout=CLICK_MS)
+            with self._browser.driven():
+                if await control.count():
+                    await control.first.click(timeout=CLICK_MS)
         except _page_errors() as error:
             raise BrowserDied("the meeting's page took no raised hand") from error
 
     async def leave(self) -> None:
         if not self._over:
             self._over = True
-            with suppress(TimeoutError, BrowserDied, *_page_errors()):
+            with suppress(TimeoutError, BrowserDied, *_page_errors()), self._browser.driven():
                 async with asyncio.timeout(LEAVE_S):
                     await self._press_leave()
         await self._stop_listening()
@@ -203,6 +206,11 @@ class MeetConnector:
         stack.push_async_callback(asyncio.to_thread, microphone.close)
         return microphone
 
+    async def _knock_and_wait(self, url: str, request: JoinRequest) -> None:
+        await self._open(url, request)
+        await self._knock(request)
+        await self._wait_to_be_let_in(request)
+
     async def _open(self, url: str, request: JoinRequest) -> None:
         from playwright.async_api import Error
 
@@ -212,7 +220,7 @@ class MeetConnector:
         try:
             await page.goto(url, timeout=request.page_timeout_s * 1000, wait_until="domcontentloaded")
         except Error as error:
-            if self._browser.died.is_set():
+            if self._browser.is_gone(error):
                 raise
             raise JoinRefused(Refusal.UNREACHABLE, Evidence(url=url, heading=error.message[:200])) from error
 
@@ -291,20 +299,24 @@ class MeetConnector:
 
     async def _watch(self) -> None:
         try:
-            while True:
-                snapshot = await self._look(first_message=self._watcher.messages_told, timeout_s=HANGING_S)
-                if snapshot.in_call:
-                    for event in self._watcher.look(snapshot, self._now_s()):
-                        self._tell(event)
-                elif (screen := screen_of(snapshot)) is not None and await self._told_the_end(screen):
-                    return
-                await asyncio.sleep(LOOK_S)
+            with self._browser.driven():
+                await self._look_until_the_end()
         except TimeoutError:
             self._page_is_gone(f"the meeting's page has not answered for {HANGING_S:.0f} s")
         except BrowserDied:
             self._page_is_gone("the browser ended while the meeting was going on")
         except _page_errors() as error:
             self._page_is_gone(f"the meeting's page is gone: {type(error).__name__}")
+
+    async def _look_until_the_end(self) -> None:
+        while True:
+            snapshot = await self._look(first_message=self._watcher.messages_told, timeout_s=HANGING_S)
+            if snapshot.in_call:
+                for event in self._watcher.look(snapshot, self._now_s()):
+                    self._tell(event)
+            elif (screen := screen_of(snapshot)) is not None and await self._told_the_end(screen):
+                return
+            await asyncio.sleep(LOOK_S)
 
     def _page_is_gone(self, why: str) -> None:
         if not self._over:

@@ -16,8 +16,6 @@ from connectors.base import Refusal
 from connectors.kit.words import NAME_CHARACTERS, plain
 
 READ_ON = "2026-11-21"
-HOST = "meet.google.com"
-PATH = re.compile(r"/[a-z]{3}-[a-z]{4}-[a-z]{3}/?")
 
 SELECTORS: dict[str, str] = {
     "name": 'input[aria-label="Your name"]',

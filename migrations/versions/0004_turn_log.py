@@ -33,7 +33,10 @@ def _turn_records(*key: sa.schema.SchemaItem, epoch_optional: bool) -> None:
 
 
 def upgrade() -> None:
-    # Made anew, because SQLite cannot change a primary key. The version before writes and reads it as it did.
+    # Made anew, because SQLite cannot change a primary key. The version before writes and reads it as it did: what it
+    # writes between the copy and the drop would be gone, so nobody writes (SQLite has one writer anyway).
+    if op.get_context().dialect.name == "postgresql":
+        op.execute("LOCK TABLE turn_records IN ACCESS EXCLUSIVE MODE")
     op.execute(f"CREATE TABLE kept_records AS SELECT {KEPT} FROM turn_records")
     op.drop_table("turn_records")
     _turn_records(

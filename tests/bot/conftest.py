@@ -1,3 +1,3 @@
-from tests.bot.stores import database_url, postgres_template, sqlite_store, sqlite_template, store
+from tests.bot.stores import database_url, empty_url, postgres_template, sqlite_store, sqlite_template, store
 
-__all__ = ["database_url", "postgres_template", "sqlite_store", "sqlite_template", "store"]
+__all__ = ["database_url", "empty_url", "postgres_template", "sqlite_store", "sqlite_template", "store"]

@@ -143,6 +143,15 @@ async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+async def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'folder' / 'new.sqlite3'}"
+    url: str = await request.getfixturevalue("postgres_template").empty()
+    return url
+
+
 @asynccontextmanager
 async def seeded(url: str) -> AsyncIterator[Seeded]:
     async with Database.open(url) as database:

@@ -135,7 +135,7 @@ class Meeting:
             self._streams[piece.name] = piece.again
             ears.begin()
             ears.note(json.dumps({"owners": {0: piece.name}}))
-        ears.take(struct.pack("<IId", 0, RATE_HZ, piece.stamp_s) + pcm.tobytes(), piece.arrived_s)
+        ears.take(struct.pack("<IIdd", 0, RATE_HZ, piece.stamp_s, 0.0) + pcm.tobytes(), piece.arrived_s)
 
     def errors_ms(self, name: str) -> tuple[list[float], int]:
         """How far each mark stands from its true time, and how many marks were not heard at all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -18,6 +19,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not any(map(shutil.which, PROGRAMS)), reason="no Chromium is installed"),
 ]
+SPACES = ("pid", "net", "user")
 PAGE = "data:text/html,<h1>Check your meeting code</h1><p>no"
 
 VIDEO = """data:text/html,<body style="background:black"><video autoplay muted></video><script>
@@ -43,6 +45,12 @@ def home_of(family: list[psutil.Process]) -> Path:
 
 def exists(path: Path) -> bool:
     return path.exists()
+
+
+def in_a_sandbox(process: Path) -> bool:
+    """Processes, network and users of its own, and a filter on what it may ask of the kernel."""
+    apart = all((process / "ns" / name).readlink() != Path("/proc/self/ns", name).readlink() for name in SPACES)
+    return apart and "Seccomp:\t2\n" in (process / "status").read_text()
 
 
 async def test_evidence_is_a_picture_the_page_and_its_heading(tmp_path: Path) -> None:
@@ -78,12 +86,47 @@ async def test_no_process_and_no_profile_is_left(tmp_path: Path) -> None:
         _ = browser.page
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="Chromium refuses its sandbox to root")
+async def test_an_ordinary_users_browser_keeps_its_pages_in_a_sandbox(tmp_path: Path) -> None:
+    async with Browser(tmp_path) as browser:
+        await browser.page.goto(PAGE)
+        family = browser.processes()
+        assert not [one for one in family if "--no-sandbox" in one.cmdline()]
+        pages = [Path("/proc") / str(one.pid) for one in family if "--type=renderer" in one.cmdline()]
+        assert pages and all(in_a_sandbox(page) for page in pages)
+
+
 async def test_a_browser_that_was_killed_is_told(tmp_path: Path) -> None:
     async with Browser(tmp_path) as browser:
         browser.processes()[0].kill()
         await until(browser.died.is_set)
         with pytest.raises(BrowserDied):
             _ = browser.page
+
+
+def driver() -> psutil.Process:
+    return next(one for one in psutil.Process().children() if "run-driver" in one.cmdline())
+
+
+async def test_the_death_of_the_program_that_drives_it_is_told_as_the_browsers(tmp_path: Path) -> None:
+    async with Browser(tmp_path) as browser:
+        family = browser.processes()
+        driver().kill()
+        with pytest.raises(BrowserDied), browser.driven():
+            await browser.page.goto(PAGE)
+        assert browser.died.is_set()
+    assert not alive(family)
+
+
+async def test_a_driver_that_is_killed_has_nothing_in_the_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    async with Browser(tmp_path / "evidence"):
+        driver().kill()
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.skipif(not shutil.which("Xvfb"), reason="no Xvfb is installed")

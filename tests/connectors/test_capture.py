@@ -12,9 +12,9 @@ from connectors.base import CHUNK_SAMPLES, HEARING_RATE_HZ, AudioChunk
 from connectors.kit.capture import STREAM_LIMIT, AudioOutlet, PageEars
 
 
-def message(stream: int, index: int, *, rate_hz: int = 48_000, level: int = 1000) -> bytes:
+def message(stream: int, index: int, *, rate_hz: int = 48_000, level: int = 1000, age_s: float = 0.0) -> bytes:
     pcm = np.full(960, level, "<i2")
-    return struct.pack("<IId", stream, rate_hz, index * 0.02) + pcm.tobytes()
+    return struct.pack("<IIdd", stream, rate_hz, index * 0.02, age_s) + pcm.tobytes()
 
 
 def owners(of: dict[int, str]) -> str:
@@ -60,6 +60,9 @@ async def test_nonsense_from_the_page_is_left_out() -> None:
         message(0, 0, rate_hz=7),
         message(0, 1 << 60),
         message(0, -1 << 60),
+        message(0, 0, age_s=float("nan")),
+        message(0, 0, age_s=-1.0),
+        message(0, 0, age_s=1e9),
     ):
         ears.take(body, 1.0)
     assert ears.unclaimed == 0 and not await taken(outlet)
@@ -91,6 +94,17 @@ async def test_a_page_loaded_anew_goes_on_where_its_people_were() -> None:
     starts = [chunk.start_sample for chunk in await taken(outlet)]
     assert (np.diff(starts) >= CHUNK_SAMPLES).all()
     assert abs(starts[-1] / HEARING_RATE_HZ - (0.7 + 39 * 0.02)) < 0.045
+
+
+async def test_sound_stands_where_it_came_from_the_network_however_late_the_page_hands_it_over() -> None:
+    outlet = AudioOutlet()
+    ears = PageEars(outlet, start_s=0.0)
+    ears.note(owners({0: "ada"}))
+    for index in range(50):  # held up from the beginning on, by 300 ms
+        came_s = (index + 1) * 0.02
+        ears.take(message(0, index, age_s=0.3), came_s + 0.3)
+    first, *_ = await taken(outlet)
+    assert first.start_sample == 0
 
 
 async def test_a_slow_consumer_loses_the_oldest_beyond_two_seconds() -> None:

@@ -16,6 +16,7 @@ from connectors.registry import PLATFORMS, open_connector, platform_of
     [
         ("https://meet.google.com/abc-defg-hij", "meet"),
         ("https://meet.google.com/abc-defg-hij?authuser=1", "meet"),
+        ("abc-defg-hij", "meet"),
         (" http://127.0.0.1:8480/abc-defg-hij\n", "simulator"),
         ("http://localhost:8480/abc-defg-hij/", "simulator"),
         ("https://[::1]:8480/abc-defg-hij", "simulator"),
@@ -29,7 +30,7 @@ def test_a_link_is_known_by_its_host_and_shape(url: str, name: str) -> None:
     "url",
     [
         "",
-        "abc-defg-hij",
+        "https://zoom.us/j/123456789",
         "https://example.org/abc-defg-hij",
         "https://10.0.0.7/abc-defg-hij",
         "http://169.254.169.254/abc-defg-hij",

@@ -54,11 +54,11 @@ class Kill:
 async def kill_while_blocked(stage: SmallStage) -> Kill:
     bot, launched, room = await stage.send_bot()
     async with stage.guest(room, "Ada"):
-        await eventually(lambda: _listens(_sound_server(launched.pid)), JOIN_S)
-        with listening(_sound_server(launched.pid)) as recording:
+        await eventually(lambda: listens(sound_server_of(launched.pid)), JOIN_S)
+        with listening(sound_server_of(launched.pid)) as recording:
             await eventually(lambda: BLOCKED in stage.log_of(bot["id"]), JOIN_S)
-            await eventually(lambda: _sounds(recording), 5.0)
-            path = _camera_file(launched.pid)
+            await eventually(lambda: sounds(recording), 5.0)
+            path = camera_file_of(launched.pid)
             camera = Picture(path)
             asked_s = time.monotonic()
             await stage.client.kill(bot["id"])
@@ -112,7 +112,7 @@ def _monitor(address: str) -> Record:
     return Record(address, f"{MICROPHONE_SINK}.monitor", rate_hz=RATE_HZ, piece_s=0.01)
 
 
-def _listens(address: str) -> bool:
+def listens(address: str) -> bool:
     """The server's socket is there a moment before the server."""
     with suppress(DeviceFailed):
         if address:
@@ -146,7 +146,7 @@ def _last_sound_s(recording: Recording, since_s: float) -> float:
     return found[-1].end_s if found else since_s
 
 
-def _sounds(recording: Recording) -> bool:
+def sounds(recording: Recording) -> bool:
     now_s = time.monotonic()
     return bool(spans(recording.sound(now_s - 0.3, now_s)))
 
@@ -161,7 +161,9 @@ def _of_bot(pid: int | None, wanted: Callable[[psutil.Process], str]) -> str:
     return ""
 
 
-def _sound_server(pid: int | None) -> str:
+def sound_server_of(pid: int | None) -> str:
+    """The address of the sound server of the bot whose parent is `pid`; empty while there is none."""
+
     def address(process: psutil.Process) -> str:
         words = process.cmdline() if process.name() == "pulseaudio" else []
         socket = Path(words[words.index("-F") + 1]).parent / "pulse.sock" if "-F" in words else Path("/none")
@@ -170,7 +172,9 @@ def _sound_server(pid: int | None) -> str:
     return _of_bot(pid, address)
 
 
-def _camera_file(pid: int | None) -> Path:
+def camera_file_of(pid: int | None) -> Path:
+    """The file that the browser of the bot whose parent is `pid` reads as its camera."""
+
     def file(process: psutil.Process) -> str:
         return next((str(path) for path in Path("/dev/shm").glob(f"understudy-camera-{process.pid}-*/Camera.y4m")), "")
 

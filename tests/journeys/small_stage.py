@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -60,24 +60,32 @@ class SmallStage:
         launch = Launch(bot_id=bot_id, attempt=1, task_id="test", worker_pid=os.getpid())
         return await asyncio.to_thread(self.launcher.start, launch)
 
-    @asynccontextmanager
-    async def guest(self, room: Room, name: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    def guest(self, room: Room, name: str) -> AbstractAsyncContextManager[aiohttp.ClientWebSocketResponse]:
         """Someone who is in the meeting, silent and unseen."""
-        url = f"{self.simulator.base_url}/ws/{room.code}"
-        async with aiohttp.ClientSession() as session, session.ws_connect(url) as page:
-            await page.send_json({"type": "knock", "name": name})
-            async with asyncio.timeout(KNOCK_S):
-                while json.loads((await page.receive()).data)["type"] != "call":
-                    continue
-            reading = asyncio.create_task(_read(page), name=f"guest {name}")
-            try:
-                yield page
-            finally:
-                reading.cancel()
+        return enter_as_guest(self.simulator, room, name)
 
     def log_of(self, bot_id: str) -> str:
         path = self.settings.home / "logs" / f"{bot_id}-1.log"
         return path.read_text(errors="replace") if path.exists() else ""
+
+
+@asynccontextmanager
+async def enter_as_guest(
+    simulator: SimulatorServer, room: Room, name: str
+) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    """Someone who is in that meeting, silent and unseen; where it has a lobby, when they are let in."""
+    url = f"{simulator.base_url}/ws/{room.code}"
+    async with aiohttp.ClientSession() as session, session.ws_connect(url) as page:
+        await page.send_json({"type": "knock", "name": name})
+        async with asyncio.timeout(KNOCK_S):
+            while (told := json.loads((await page.receive()).data)["type"]) != "call":
+                if told == "lobby":
+                    room.admit(name)
+        reading = asyncio.create_task(_read(page), name=f"guest {name}")
+        try:
+            yield page
+        finally:
+            reading.cancel()
 
 
 async def _read(page: aiohttp.ClientWebSocketResponse) -> None:
@@ -95,7 +103,7 @@ async def small_stage(
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database.open(settings))
         await schema.upgrade(database)
-        character_id, key = await _seeded(database, engine)
+        character_id, key = await seeded(database, engine)
         app = make_app(database, home=settings.home, split=lambda name, text: [])
         server = await stack.enter_async_context(TestServer(app))
         client = await stack.enter_async_context(Client(str(server.make_url("")), key))
@@ -127,7 +135,7 @@ async def small_stage(
             await serving
 
 
-async def _seeded(database: Database, engine: str) -> tuple[str, str]:
+async def seeded(database: Database, engine: str) -> tuple[str, str]:
     """A character with Iris's face, and an API key."""
     async with database.write() as session:
         workspace = await workspaces.ensure(session)

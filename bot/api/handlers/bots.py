@@ -41,6 +41,7 @@ from bot.store.bots import MeetingTaken, UnknownBot
 from bot.store.characters import UnknownCharacter
 from bot.store.lines import NotInCall, TooManyLines
 from bot.store.session import Database
+from connectors.urls import find_meeting
 
 log = get_log(__name__)
 
@@ -50,13 +51,15 @@ EXPORT_PAGE = 500
 async def create(call: Call[NoPath, NoQuery, NewBot]) -> BotView:
     wanted = call.body
     join_at = join_time(wanted.join_at, call.now)
+    link = find_meeting(wanted.meeting_url)
     async with call.services.database.write() as session:
         character = await characters.get(session, wanted.character_id, workspace_id=call.workspace_id)
         bot = await bots.create(
             session,
             workspace_id=call.workspace_id,
             character_id=character.id,
-            meeting_url=wanted.meeting_url,
+            meeting_url=link.join_url if link else wanted.meeting_url,
+            key=link.meeting if link else None,
             bot_name=wanted.bot_name or character.name,
             join_at=join_at,
             metadata=wanted.metadata,

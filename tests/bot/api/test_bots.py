@@ -30,6 +30,14 @@ async def test_a_second_live_bot_for_the_meeting_is_a_conflict_that_names_the_fi
     assert (status, problem["code"], problem["bot_id"]) == (409, "meeting_taken", first["id"])
 
 
+async def test_a_meeting_is_the_same_however_its_link_is_spelled(api):
+    wrapped = "https://nam02.safelinks.protection.outlook.com/?url=https%3A%2F%2Fmeet.google.com%2FAbc-defg-hij&data=x"
+    _, first = await api.ask("POST", "/bots", json=api.new_bot(meeting_url=wrapped))
+    status, problem = await api.ask("POST", "/bots", json=api.new_bot(meeting_url="Meet: abc-defg-hij"))
+    assert first["meeting_url"] == "https://meet.google.com/abc-defg-hij"
+    assert (status, problem["code"], problem["bot_id"]) == (409, "meeting_taken", first["id"])
+
+
 async def test_of_many_at_once_for_one_meeting_one_is_made_and_all_are_told_its_id(api):
     answers = await asyncio.gather(*(api.ask("POST", "/bots", json=api.new_bot()) for _ in range(20)))
     made = [answer["id"] for status, answer in answers if status == 201]

@@ -12,10 +12,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot.api.app import make_app
 from bot.api.metrics import Access, access
-from bot.domain.figures import FIGURES
-from bot.store import turns
+from bot.domain.figures import FIGURES, Observation
+from bot.domain.lifecycle import BotState
+from bot.store import counters, turns
 from tests.bot.api.conftest import FixedClock
-from tests.bot.store.test_bots import claimed
+from tests.bot.store.test_bots import claimed, walk
 from tests.bot.stores import Seeded
 
 RECORD = {
@@ -26,6 +27,10 @@ RECORD = {
     "stages_ms": {"vad": 520.0, "recogniser": 90.0},
     "overhead_ms": 31.0,
     "av_offset_device_ms": -12.0,
+    "interrupted": True,
+    "kind": "answer",
+    "generated_characters": 120,
+    "heard_characters": 40,
     "interruption": {"decided_to_silence_ms": 90.0, "onset_to_silence_ms": 640.0},
 }
 
@@ -70,7 +75,21 @@ async def test_a_turn_shows_in_every_histogram_it_has_a_time_for(store: Seeded, 
     assert seen["understudy_turn_stage_seconds_count", ("vad",)] == 1
     assert seen["understudy_silence_seconds_bucket", ("0.1", "decided")] == 1
     assert seen["understudy_av_offset_seconds_bucket", ("0.0",)] == 1
+    assert seen["understudy_interruptions_total", ("answer",)] == 1
+    assert seen["understudy_characters_total", ("heard",)] == 40
     assert seen["understudy_bots", ("claimed",)] == 1
+
+
+async def test_joins_refusals_and_what_a_bot_costs_are_there(store: Seeded, scrape: Scraper) -> None:
+    bot = await walk(store, await claimed(store), BotState.STARTING, BotState.JOINING, BotState.IN_CALL)
+    refused, cost = Observation(figure="refusals", labels=("meeting_full",)), Observation(figure="bot_cpu", value=90.0)
+    async with store.database.write() as session:
+        await counters.add(session, [refused, cost], shard_of=bot.id)
+    await walk(store, bot, BotState.POST_PROCESSING, BotState.ENDED)
+    seen = await scrape.samples()
+    assert seen["understudy_joins_total", ()] == seen["understudy_join_delay_seconds_count", ()] == 1
+    assert seen["understudy_refusals_total", ("meeting_full",)] == 1
+    assert seen["understudy_bot_cpu_seconds_sum", ()] == 90.0 and seen["understudy_bot_stay_seconds_count", ()] == 1
 
 
 async def test_histograms_only_grow_with_their_bounds(store: Seeded, scrape: Scraper) -> None:

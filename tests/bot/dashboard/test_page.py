@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from bot.store import bots, lines
+from bot.store import bots, characters, lines
 from tests.bot.clocks import until
 from tests.bot.dashboard.looks import CONTRAST_JS, RUNS_FOREIGN_JS, UNNAMED_JS
 from tests.bot.dashboard.stage import Shown, chromium, shown_in
@@ -37,7 +37,15 @@ async def test_markup_control_and_turning_characters_stay_text(shown: Shown) -> 
     bot = await shown.live_bot(bot_name="Iris <b>bold</b>")
     await shown.say(bot, HOSTILE + "\x07\u202eabc", speaker_name=f"{HOSTILE}\u202e\n")
     async with shown.dashboard.store.database.write() as session:
-        data = {"pii_text": HOSTILE, "heading": HOSTILE, "evidence": [HOSTILE, "../../x.png"], "<i>": HOSTILE}
+        new = characters.NewCharacter(name=f"Milo {HOSTILE}\u202e", image_path="/nowhere")
+        await characters.create(session, workspace_id=bot.workspace_id, new=new)
+        data = {
+            "pii_name": HOSTILE,
+            "pii_text": HOSTILE,
+            "heading": HOSTILE,
+            "evidence": [HOSTILE, "../../x.png"],
+            "<i>": HOSTILE,
+        }
         await bots.note(session, bot.id, attempt=1, kind="<b>kind</b>", data=data, at=NOW)
     await shown.enter()
     await shown.page.goto(f"{shown.address}#/bots/{bot.id}")
@@ -45,6 +53,8 @@ async def test_markup_control_and_turning_characters_stay_text(shown: Shown) -> 
     await line.wait_for()
     await shown.page.locator(".event", has_text="<b>kind</b>").wait_for()
     words = await line.inner_text()
+    choice = await shown.page.locator("#character").inner_text()
+    assert "Milo <img src=x" in choice and "\u202e" not in choice
     assert HOSTILE in words and "\ufffdabc" in words and "\u202e" not in words
     assert await shown.page.evaluate("window.hacked === undefined && !document.querySelector('#app script, #app b')")
     assert await shown.page.locator("#app img:not(.picture):not([src='icon.svg']):not(.evidence img)").count() == 0

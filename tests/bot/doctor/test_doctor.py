@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from bot.commands import doctor
 from bot.config import Settings
-from bot.doctor import looking
+from bot.doctor import looking, sandbox
 from bot.doctor.checks import CHECKS
 from bot.doctor.examine import Check, Missing, State, examine
 from tests.bot.hearing.pyannote_parts import needs_pyannote
@@ -73,6 +74,22 @@ def test_a_program_is_asked_for_its_version(tmp_path: Path) -> None:
     assert looking.program(sys.executable, "--version")(Settings()).startswith("Python 3.")
     with pytest.raises(Missing, match="exit code 3"):
         looking.first_line([sys.executable, "-c", "raise SystemExit(3)"])
+
+
+def test_a_kernel_that_forbids_the_sandbox_is_told_by_its_switch_and_the_way_out(tmp_path: Path) -> None:
+    off, on = tmp_path / "off", tmp_path / "on"
+    off.write_text("0\n")
+    on.write_text("1\n")
+    rows = ((str(tmp_path / "none"), "0", "a"), (str(on), "0", "b"), (str(off), "0", "c"))
+    assert sandbox.what_allows(rows) == "c"
+    assert sandbox.what_allows(rows[:2]) == sandbox.OTHERWISE
+
+
+def test_root_is_told_that_it_has_no_sandbox_and_an_ordinary_user_whether_it_works() -> None:
+    if os.geteuid() == 0:
+        assert "refuses it to root" in sandbox.sandbox(Settings())
+    else:
+        assert sandbox.sandbox(Settings()) == "works for this user"
 
 
 def test_a_home_nobody_made_yet_is_fine_and_a_small_disk_is_not(tmp_path: Path) -> None:

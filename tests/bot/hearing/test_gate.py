@@ -1,8 +1,14 @@
-"""The pure gate: probabilities in, stretches out."""
+"""The pure gate: probabilities in, stretches out; and the network's library, which tells nobody of its work."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,3 +70,12 @@ def test_stretches_alternate_and_never_overlap(probabilities: list[float], posit
         if isinstance(verdict, Finished):
             assert edge <= verdict.start_sample < verdict.end_sample <= verdict.decided_sample
             edge = verdict.end_sample
+
+
+@pytest.mark.slow
+def test_the_networks_library_keeps_no_id_of_the_machine_and_writes_nothing_about_its_work(tmp_path: Path):
+    places = {name: str(tmp_path) for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME")}
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"} | places
+    run_it = "from bot.hearing.vad import *; SpeechProbability(load_model()).of(np.zeros(WINDOW, np.int16))"
+    subprocess.run([sys.executable, "-c", run_it], env=environment, check=True, timeout=60)
+    assert list(tmp_path.rglob("*")) == []

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
 from bot.hearing.base import RATE_HZ, HearingError
+from bot.hearing.ears import RecognisingEars
 from bot.hearing.language_model import SPHINX_LOG, build, folder_name, unknown_words
 from bot.hearing.phones import cmu_phones
 from bot.hearing.pocketsphinx_recogniser import PocketsphinxRecogniser
@@ -85,9 +88,6 @@ async def test_a_spoken_question_is_recognised_soon_after_its_end(tmp_path: Path
 
 @pytest.mark.slow
 async def test_a_dead_recogniser_is_a_hearing_error(tmp_path: Path):
-    import os
-    import signal
-
     async with PocketsphinxRecogniser(texts=TEXTS, names=["Iris"], cache=tmp_path) as recogniser:
         await recogniser.start("ann", 0)
         assert recogniser.pid is not None
@@ -96,6 +96,16 @@ async def test_a_dead_recogniser_is_a_hearing_error(tmp_path: Path):
         with pytest.raises(HearingError):
             await recogniser.finish("ann")
         assert time.monotonic() - began_s < 5
+
+
+@pytest.mark.slow
+async def test_ears_whose_recogniser_died_say_so_before_anyone_speaks(tmp_path: Path):
+    recogniser = PocketsphinxRecogniser(texts=TEXTS, names=["Iris"], cache=tmp_path)
+    async with RecognisingEars(recogniser) as ears:
+        assert recogniser.pid is not None
+        os.kill(recogniser.pid, signal.SIGKILL)
+        with pytest.raises(HearingError, match="ended"):
+            _ = [event async for event in ears.events()]
 
 
 async def test_whisper_without_weights_says_so(tmp_path: Path):

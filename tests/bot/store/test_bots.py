@@ -41,7 +41,14 @@ async def test_a_bot_created_without_disclosure_in_its_name_carries_it(store):
 async def test_a_second_live_bot_for_one_meeting_is_refused_with_the_id_of_the_first(store):
     first = await store.bot("abc-defg-hij")
     with pytest.raises(bots.MeetingTaken) as refused:
-        await store.bot("ABC-defg-hij?authuser=2")
+        await store.bot("abc-defg-hij/?authuser=2")
+    assert refused.value.fields["bot_id"] == str(first.id)
+
+
+async def test_a_key_that_is_given_names_the_meeting_whatever_its_link(store):
+    first = await store.bot("abc-defg-hij", key="meet:abc-defg-hij")
+    with pytest.raises(bots.MeetingTaken) as refused:
+        await store.bot("xyz-xyzx-xyz", key="meet:abc-defg-hij")
     assert refused.value.fields["bot_id"] == str(first.id)
 
 

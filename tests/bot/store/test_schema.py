@@ -11,13 +11,6 @@ from bot.store import schema
 from bot.store.session import Database, DatabaseUnavailable
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-async def empty_url(request, tmp_path):
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'folder' / 'new.sqlite3'}"
-    return await request.getfixturevalue("postgres_template").empty()
-
-
 async def test_two_upgrades_at_once_from_any_folder_make_one_schema_without_differences(
     empty_url, tmp_path, monkeypatch
 ):

@@ -1,0 +1,197 @@
+"""Where in a text links may stand: plain text, HTML, iCalendar. Finds places, judges none.
+
+Every step walks the text once. A place is where a known host or scheme is written; what stands before it in the same
+word decides whether it begins a link there or is part of somebody else's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import entities
+from urllib.parse import unquote
+
+from connectors.links.address import ADDRESS_CHARACTERS
+from connectors.links.platforms import JITSI_HOSTS, MEET_HOST, WEBEX_DOMAIN, ZOOM_DOMAINS
+from connectors.links.teams import TEAMS_HOSTS, at_app
+from connectors.links.wrappers import WRAPPERS
+
+TEXT_CHARACTERS = 200_000
+MOST_PLACES, PLACES_CHARACTERS = 400, 50_000  # that are read, and how much of them in all
+MOST_MARKS = 2000  # that are looked at
+_BEFORE_CHARACTERS = 400
+
+_LOOPBACK = ("localhost", "127.", "[::1]")
+_APPS = ("zoommtg:", "zoomus:", "msteams:")
+_HOSTS = {*ZOOM_DOMAINS, MEET_HOST, WEBEX_DOMAIN, *JITSI_HOSTS, *TEAMS_HOSTS, *(h for w in WRAPPERS for h in w.hosts)}
+_KNOWN = re.compile("|".join(re.escape(name) for name in sorted((*_HOSTS, *_LOOPBACK, *_APPS), key=len, reverse=True)))
+_AFTER_HOST = re.compile(r"\.?[:/?#]|%2f|%3f|%3a")
+# Read backwards from the known name: labels before it, a scheme before those, the word before all.
+_LABELS_BACKWARDS = re.compile(r"(?:\.[a-z0-9-]{1,63}){0,6}")
+_SCHEME_BACKWARDS = re.compile(_LABELS_BACKWARDS.pattern + r"(?://|f2%f2%)(?::|a3%)s?ptth(?![a-z0-9])")
+_WORD_BACKWARDS = re.compile(r"[!#$%&*+,\-./0-9:;=?@A-Z\\_a-z~]*")
+_LINKS_OWN = re.compile(r"//|[@\\]|%[0-9a-f]{2}|(?:https?|zoommtg|zoomus|msteams):", re.IGNORECASE | re.ASCII)
+_REST = re.compile(r"(?:[\w!#$%&*+\-./:=?@~]|[,;](?!(?i:https?:|zoommtg:|zoomus:|msteams:)))*")
+_RAW_CONTEXT = re.compile(r"\{[^{}<>]{0,1000}\}")
+_WEB = re.compile(r"https?(?::|%3a)", re.IGNORECASE | re.ASCII)
+_LABELLED_CODE = re.compile(
+    r"(?:meet(?:ing)?(?:[ \t]{1,3}(?:code|id|link))?[ \t]{0,3}[:=#]|google[ \t]{1,3}meet|meet(?:ing)?[ \t]{1,3}code)"
+    r"[ \t]{0,3}\(?([a-z]{3}-[a-z]{4}-[a-z]{3})(?![\w@/-]|\.\w)"
+)
+_CODE = re.compile(r"[a-z]{3}-[a-z]{4}-[a-z]{3}")
+
+_CALENDAR_LINE = re.compile(
+    r"^(?:BEGIN:V|(?:X-GOOGLE-CONFERENCE|X-ALT-DESC|CONFERENCE|DESCRIPTION|LOCATION|SUMMARY|URL)[;:])", re.MULTILINE
+)
+_CALENDAR_FOLDS = ("\r\n ", "\r\n\t", "\n ", "\n\t")
+_ESCAPED_SPACES = ("\\n", "\\N", "\\r", "\\t")
+_PERHAPS_SPACE = "\x1e"  # a space as any other, but no link without a scheme begins behind it: browsers read `\` as `/`
+_ESCAPES = {"\\,": ",", "\\;": ";", "\\/": "/", "\\u0026": "&"}
+_ENTITY = re.compile(r"&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_ENTITY_DEPTH = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    begin: int
+    end: int
+    readings: tuple[str, ...]  # what the link may be, the longest first
+
+
+def prepared(text: str) -> str:
+    """The text as its reader sees it: unfolded, unescaped, without what HTML hides."""
+    text = text[:TEXT_CHARACTERS]
+    is_calendar = _CALENDAR_LINE.search(text) is not None
+    if is_calendar:
+        for fold in _CALENDAR_FOLDS:
+            text = text.replace(fold, "")
+    text = _without_comments(text)
+    if "\\" in text:
+        space = "\n" if is_calendar else _PERHAPS_SPACE
+        for escape, meant in {**dict.fromkeys(_ESCAPED_SPACES, space), **_ESCAPES}.items():
+            text = text.replace(escape, meant)
+    for _ in range(_ENTITY_DEPTH):
+        if "&" not in text:
+            break
+        text = _ENTITY.sub(_meant, text)
+    return text
+
+
+def places(text: str) -> Iterator[Place]:
+    """In the order of the text. The text is a prepared one."""
+    folded = text.encode("ascii", "replace").decode("ascii").lower()  # as long as the text
+    stripped = folded.strip()
+    if _CODE.fullmatch(stripped):
+        begin = folded.index(stripped)
+        yield _code(begin, stripped)
+        return
+    marks = sorted((*_KNOWN.finditer(folded), *_LABELLED_CODE.finditer(folded)), key=re.Match.start)
+    count, characters, read_until = 0, 0, 0
+    for mark in marks[:MOST_MARKS]:
+        if mark.start() < read_until:
+            continue
+        place = _place(text, folded, mark) if mark.re is _KNOWN else _labelled(text, mark)
+        if place is not None:
+            count, characters, read_until = count + 1, characters + place.end - place.begin, place.end
+            if count > MOST_PLACES or characters > PLACES_CHARACTERS:
+                return
+            yield place
+
+
+def _code(begin: int, code: str) -> Place:
+    return Place(begin=begin, end=begin + len(code), readings=(f"https://{MEET_HOST}/{code}",))
+
+
+def _labelled(text: str, label: re.Match[str]) -> Place | None:
+    return _code(label.start(1), label[1]) if _begins(text, label.start(), has_scheme=True) else None
+
+
+def _place(text: str, folded: str, known: re.Match[str]) -> Place | None:
+    is_app = known[0] in _APPS
+    if not is_app and known[0] != "127." and not _AFTER_HOST.match(folded, known.end()):
+        return None
+    begin, has_scheme = (known.start(), True) if is_app else _beginning(folded, known.start())
+    if not _begins(text, begin, has_scheme) or (known[0] in _LOOPBACK and not has_scheme):
+        return None
+    end = _ending(text, known.end())
+    readings = _readings(text[begin:end]) if end - begin <= ADDRESS_CHARACTERS else ()
+    return Place(begin=begin, end=end, readings=tuple(dict.fromkeys(readings)))
+
+
+def _beginning(folded: str, host_at: int) -> tuple[int, bool]:
+    """Where the link begins whose known host stands here, and whether it has a scheme."""
+    backwards = folded[max(0, host_at - _BEFORE_CHARACTERS) : host_at][::-1]
+    if whole := _SCHEME_BACKWARDS.match(backwards):
+        return host_at - whole.end(), True
+    labels = _LABELS_BACKWARDS.match(backwards)
+    return host_at - (labels.end() if labels else 0), False
+
+
+def _begins(text: str, begin: int, has_scheme: bool) -> bool:
+    """Nothing before it in the same word makes it part of something else."""
+    before = text[max(0, begin - _BEFORE_CHARACTERS) : begin]
+    found = _WORD_BACKWARDS.match(before[::-1])
+    word = found[0][::-1] if found else ""
+    if len(word) == _BEFORE_CHARACTERS:
+        return False
+    if has_scheme:
+        return word[-1:] in (",", ";") or not (word[-1:].isalnum() or _is_a_link(word))
+    last = before[-1:]
+    return not (last.isalnum() or last in (*"-._~@/\\%&?#+$", _PERHAPS_SPACE) or _is_a_link(word))
+
+
+def _is_a_link(word: str) -> bool:
+    """It reads like the beginning of a link, so what follows in the same word belongs to that one."""
+    _, question, query = word.partition("?")
+    _, dot, after = word.partition(".")
+    return bool(_LINKS_OWN.search(word) or (question and "=" in query) or (dot and re.search("[/?#]", after)))
+
+
+def _ending(text: str, begin: int) -> int:
+    rest = _REST.match(text, begin)
+    end = rest.end() if rest else begin
+    if text[max(begin, end - 8) : end].lower() == "context=" and (raw := _RAW_CONTEXT.match(text, end)):
+        rest = _REST.match(text, raw.end())
+        end = rest.end() if rest else raw.end()
+    return end
+
+
+def _readings(written: str) -> Iterator[str]:
+    """Whole; without what closes a sentence; up to a comma; each also up to its first letter beyond ASCII."""
+    trimmed = written.rstrip(".,;:!?*~")
+    for one in (trimmed, trimmed.rstrip("_"), re.split("[,;*]", trimmed, maxsplit=1)[0]):
+        yield spelled(one)
+        if not one.isascii():
+            yield spelled(re.split(r"[^\x00-\x7f]", one, maxsplit=1)[0])
+
+
+def spelled(written: str) -> str:
+    """As a link with the scheme of the web, or Zoom's."""
+    scheme, _, rest = written.partition(":")
+    if scheme.lower() == "msteams":
+        return at_app(rest)
+    if scheme.lower() in ("zoommtg", "zoomus"):
+        return f"zoommtg:{rest}" if rest.startswith("//") else f"zoommtg://zoom.us/{rest.removeprefix('/')}"
+    if not _WEB.match(written):
+        return f"https://{written}"
+    return written if "://" in written[:9] else unquote(written)
+
+
+def _without_comments(text: str) -> str:
+    kept, at = [], 0
+    while (begin := text.find("<!--", at)) >= 0:
+        end = text.find("-->", begin + 4)
+        if end < 0:  # never closed: then it is no comment
+            break
+        kept.append(text[at:begin])
+        at = end + 3
+    return " ".join((*kept, text[at:]))
+
+
+def _meant(entity: re.Match[str]) -> str:
+    name = entity[1]
+    if name[0] != "#":
+        return entities.html5.get(f"{name};", entity[0])
+    number = int(name[2:], 16) if name[1] in "xX" else int(name[1:])
+    return chr(number) if 0 < number < 0x110000 else "\ufffd"

@@ -1,0 +1,63 @@
+"""Which meeting a text leads to: the first link in it that can be joined. The one place that knows meeting links.
+
+    find_meeting("Join: https://us02web.zoom.us/j/123456789?pwd=x").key == "123456789"
+
+The text may be a link, an invitation, HTML or a piece of a calendar. It is not trusted: a link counts by its exact
+host, wrappers are opened only where they are known, and every loop has an end. Asks no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from connectors.links.address import address_of
+from connectors.links.link import MeetingLink, told_beside
+from connectors.links.passcode import AFTER_CHARACTERS, passcode_near
+from connectors.links.platforms import meeting_at
+from connectors.links.text import Place, places, prepared, spelled
+from connectors.links.wrappers import unwrapped
+
+__all__ = ["MeetingLink", "find_meeting"]
+
+MOST_WRAPPERS = 8
+_TELLS_A_PASSCODE = frozenset({"zoom", "teams", "webex"})  # in their invitations
+
+
+def find_meeting(text: str) -> MeetingLink | None:
+    """The first meeting of the text, or None; raises nothing. `join_url`, read in turn, gives the same meeting."""
+    text = prepared(text)
+    following = places(text)
+    for place in following:
+        if (link := _read(place)) is not None:
+            return _with_passcode(text, place, link, following)
+    return None
+
+
+def _with_passcode(text: str, place: Place, link: MeetingLink, following: Iterator[Place]) -> MeetingLink:
+    if link.passcode is not None or link.platform not in _TELLS_A_PASSCODE:
+        return link
+    until = place.end + AFTER_CHARACTERS
+    for other in following:
+        if other.begin >= until:
+            break
+        if (its := _read(other)) is not None and its.meeting != link.meeting:
+            until = other.begin  # what stands behind another meeting's link is that one's
+            break
+    passcode = passcode_near(text, place.begin, place.end, until=until)
+    return link if passcode is None else told_beside(link, passcode)
+
+
+def _read(place: Place) -> MeetingLink | None:
+    return next((link for reading in place.readings if (link := _meeting(reading)) is not None), None)
+
+
+def _meeting(reading: str) -> MeetingLink | None:
+    for _ in range(MOST_WRAPPERS):
+        address = address_of(reading)
+        if address is None:
+            return None
+        inside = unwrapped(address)
+        if inside is None:
+            return meeting_at(address)
+        reading = spelled(inside)
+    return None

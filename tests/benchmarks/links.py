@@ -1,0 +1,159 @@
+"""How long the longest look for a meeting's link takes: texts of 100 KB made to be slow, and invitations as they come.
+
+`./understudy bench links`; `over_limit` names the texts that took longer than 50 ms in the best of their runs.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable
+from functools import reduce
+from html import escape
+from urllib.parse import quote
+
+from connectors.urls import find_meeting
+from tests.benchmarks._report import percentiles, report
+from tests.connectors.link_spellings import PLAIN, TEXTS, safe_link
+
+SIZE = 100_000
+LIMIT_MS = 50.0
+RUNS = 7
+WRAPPER = "https://nam02.safelinks.protection.outlook.com/?url="
+COORDINATES = "https://teams.microsoft.com/light-meetings/launch?coords="
+
+# A text is its piece over and over. First what links are made of, then what a walk over them could stumble on.
+REPEATED = (
+    *("a", "a ", "a.", "a.a.a. ", "-", "/", "\0", "\ud800", "日", "İ", "&", "=", "?", "?=", "<", "{", "(", "\r\n "),
+    *("https:", "https: ", "https://", "https://a.", "http://127.", "127.", "[::1]", "[::1]/", "localhost/", "zoom.us"),
+    *(
+        "zoom.us/",
+        "zoom.us/ ",
+        "zoom.us/,",
+        "https://zoom.us/ ",
+        ",https://zoom.us/x",
+        ";https://zoom.us/j/1",
+        "日zoom.us/j/",
+    ),
+    *(
+        "https://zoom.us/rec ",
+        "https://a.b.c.d.zoom.us/j/1 ",
+        "https://meet.google.com/new\n",
+        "https://meet.jit.si/static/ ",
+    ),
+    *("zoommtg:", "zoommtg: ", "zoommtg://zoom.us/join?confno=1 ", "msteams:", "msteams:/ ", ",msteams:"),
+    *("%", "%25", "%2525", "%25252F", "https%3A%2F%2Fzoom.us%2F", "https%3A%2F%2Fzoom.us%2F ", "\\", "\\n", "\\u0026"),
+    *(
+        "&amp;",
+        "&amp;amp;amp;",
+        "&#38;",
+        "&#x26;#38;",
+        "&lt;",
+        "&;",
+        "&a",
+        "<!--",
+        "<!-- ",
+        "<!---->",
+        "-->",
+        '<a href="',
+    ),
+    *("<a href=https://zoom.us/", "<div><p>", "BEGIN:V\n ", "DESCRIPTION:\r\n ", "X-GOOGLE-CONFERENCE:\n"),
+    *(
+        "meet",
+        "meet: ",
+        "google meet ",
+        "meeting code abc-defg-hi ",
+        "abc-defg-",
+        "abc-defg-hij ",
+        "Passcode: ",
+        "パスコード:",
+    ),
+    *(
+        WRAPPER,
+        f"{WRAPPER} ",
+        f"{WRAPPER}%25",
+        "https://www.google.com/url?q=https%3A%2F%2F",
+        "https://urldefense.com/v3/__",
+    ),
+    *(
+        "https://urldefense.com/v3/__ ",
+        "https://urldefense.com/v3/__**A__;AAAA!! ",
+        "https://urldefense.com/v2/url?u=-25 ",
+    ),
+    *(
+        "https://teams.microsoft.com/l/meetup-join/19:a@thread.v2/0?context={",
+        "context={",
+        f"{COORDINATES}eyJ9 ",
+        "coords=",
+    ),
+)
+
+
+def nested(depth: int, url: str) -> str:
+    return reduce(lambda inner, _: safe_link(inner), range(depth), url)
+
+
+def single() -> dict[str, str]:
+    """Links that are long themselves; each then over and over."""
+    deep = base64.b64encode(b'{"a":' * 800).decode()
+    return {
+        "wrapped 5 times": nested(5, "https://evil.com/") + " ",
+        "wrapped 5 times in HTML": escape(nested(5, "https://evil.com/")) + "<br>",
+        "8 KB of escapes": f"{WRAPPER}{'%41' * 2600} ",
+        "8 KB of escaped escapes": f"{WRAPPER}{'%2525' * 1500} ",
+        "8 KB of fields": f"https://zoom.us/j/1?{'a=b&' * 2000} ",
+        "8 KB of stars": f"https://urldefense.com/v3/__{'**_' * 2600}__;AAAA!! ",
+        "8 KB of braces in coordinates": f"{COORDINATES}{deep} ",
+        "9 KB": f"https://zoom.us/j/123456789{'0' * 9000} ",
+        "one word": f"https://zoom.us/rec/{'a' * SIZE}",
+        "one wrapper": f"{WRAPPER}{'%25' * (SIZE // 3)}",
+    }
+
+
+def whole() -> dict[str, str]:
+    """Texts in which a meeting is found, and what follows it is long."""
+    link = "https://zoom.us/j/123456789 "
+    return {
+        "passcodes behind": link + "Passcode: " * (SIZE // 10),
+        "labels behind": link + "Passcode" * (SIZE // 8),
+        "links behind": link + "https://zoom.us/rec " * (SIZE // 20),
+        "tags behind": link + "<" * SIZE,
+        "link at the end": "lunch " * ((SIZE - len(link)) // 6) + link,
+        "every link that is none": "".join(f"https://evil.com/?u={quote(url)} " for url in PLAIN) * (SIZE // 10_000),
+        "every text of the table": "\n".join(text for text in TEXTS if find_meeting(text) is None),
+    }
+
+
+def texts() -> dict[str, str]:
+    pieces = {repr(piece): piece for piece in REPEATED} | single()
+    made = {name: piece * (SIZE // len(piece) + 1) for name, piece in pieces.items()} | whole()
+    return {name: text[:SIZE] for name, text in made.items()}
+
+
+def took_ms(run: Callable[[], object]) -> float:
+    began_s = time.perf_counter()
+    run()
+    return 1000 * (time.perf_counter() - began_s)
+
+
+def best_ms(text: str) -> float:
+    """Of several runs, for only the text is to be slow, not the machine."""
+    return min(took_ms(lambda: find_meeting(text)) for _ in range(RUNS))
+
+
+def main() -> int:
+    slow = {name: best_ms(text) for name, text in texts().items()}
+    over = sorted(name for name, best in slow.items() if best > LIMIT_MS)
+    slowest = dict(sorted(slow.items(), key=lambda one: -one[1])[:10])
+    figures = {
+        "adversarial_ms": percentiles(list(slow.values())),
+        "slowest_ms": {name: round(best, 1) for name, best in slowest.items()},
+        "table_ms": percentiles([best_ms(text) for text in TEXTS]),
+        "over_limit": over,
+    }
+    report("links", {"characters": SIZE, "texts": len(slow), "runs": RUNS, "limit_ms": LIMIT_MS}, figures)
+    return 1 if over else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,196 @@
+"""A bot in one meeting for a long time, at its own devices: sound against picture, frames, gaps, memory, open files.
+
+`./understudy bench soak --minutes 40`: a bot on real parts (browser, sound server, portrait, ears) beside a person in a
+second browser. Every quarter of a minute it says a line; what its microphone and its camera gave is read where the
+browser takes it and laid over the same line rendered off-line. The person asks something now and then, so that ears and
+mind work too. Series go to `soak.json`, the picture to `soak.svg`; the last line is JSON. 0 when the bot stayed to the
+end and nothing drifted or grew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from bot.config import Settings
+from bot.library import SHIPPED
+from bot.rehearsal.asker import BrowserAsker
+from bot.rehearsal.measure import spans
+from bot.rehearsal.recording import Recording
+from bot.rehearsal.reference import Reference, Renderer, mouth_box
+from tests.benchmarks._curves import Panel, svg
+from tests.benchmarks._report import ROOT, commit, report
+from tests.benchmarks._soak_devices import Pictures, sample_of
+from tests.benchmarks._soak_measure import SKEW_MS, Line, Sample, figures_of, line_of, total
+from tests.journeys.killing import camera_file_of, listening, listens, sound_server_of
+from tests.journeys.small_stage import SmallStage, small_stage
+from tests.polling import eventually
+
+RESULTS = ROOT / "tests" / "benchmarks" / "results"
+SAID = (
+    "Water the tomatoes in the morning, at the root, and keep the leaves dry while the sun is low.",
+    "Plant garlic in the autumn, a hand apart, and cover the whole bed with a little straw.",
+    "Roses are pruned when the forsythia blooms, just above a bud that looks to the outside.",
+)
+ASKED = "Iris, when should I water the tomatoes?"
+EVERY_S, ASK_EVERY, SAMPLE_EVERY_S = 15.0, 4, 5.0
+SETTLE_S, JOIN_S, SPEAK_S, SAY_LIMIT_S, QUIET_S = 10.0, 120.0, 10.0, 30.0, 1.2
+MARGIN_S = 0.5
+
+
+class Soak:
+    """What was measured so far. `began_s` is when the time began to count."""
+
+    def __init__(self, stage: SmallStage, bot_id: str, pid: int, references: Sequence[Reference]) -> None:
+        self._stage, self._bot_id, self._pid, self._references = stage, bot_id, pid, references
+        self.lines: list[Line] = []
+        self.samples: list[Sample] = []
+        self.missed = 0
+        self.began_s = time.monotonic()
+
+    def minute(self) -> float:
+        return (time.monotonic() - self.began_s) / 60
+
+    async def run(self, minutes: float, sound: Recording, pictures: Pictures, asker: BrowserAsker) -> None:
+        """Raises TookTooLong and whatever else the API says when the bot is gone."""
+        turn = 0
+        while self.minute() < minutes:
+            ends_s = time.monotonic() + EVERY_S
+            await self._say(turn % len(SAID), sound, pictures)
+            turn += 1
+            if turn % ASK_EVERY == 0:
+                await asker.say(ASKED)
+                await _until_quiet(sound, time.monotonic())
+            print(f"{self.minute():5.1f} min, {len(self.lines)} lines, {self.missed} missed", file=sys.stderr)
+            await asyncio.sleep(max(0.0, ends_s - time.monotonic()))
+
+    async def watch(self) -> None:
+        """For ever: what its processes hold."""
+        while True:
+            self.samples.append(await asyncio.to_thread(sample_of, self._pid, self.minute()))
+            await asyncio.sleep(SAMPLE_EVERY_S)
+
+    async def _say(self, which: int, sound: Recording, pictures: Pictures) -> None:
+        at_min, asked_s = self.minute(), time.monotonic()
+        await self._stage.client.say(self._bot_id, SAID[which])
+        try:
+            await eventually(lambda: _last_end_s(sound, asked_s) is not None, SPEAK_S)
+            end_s = await _until_quiet(sound, asked_s)
+            whole = sound.sound(asked_s, end_s + MARGIN_S)
+            times_s, crops = pictures.between(asked_s, end_s + MARGIN_S)
+            reference = self._references[which]
+            self.lines.append(await asyncio.to_thread(line_of, at_min, whole, times_s, crops, reference))
+        except (TimeoutError, ValueError):
+            self.missed += 1
+
+
+async def soak(minutes: float, home: Path, settings: Settings) -> tuple[Soak, dict[str, Any]]:
+    async with AsyncExitStack() as stack:
+        # Whatever is a child of this process and not of the bot host is started before that: the host ends orphans.
+        async with Renderer(SHIPPED, settings.video) as renderer:
+            references = [await renderer.render(text) for text in SAID]
+        asker = await stack.enter_async_context(BrowserAsker(home / "asker", voice="rms"))
+        stage = await stack.enter_async_context(small_stage(replace(settings, home=home, camera_path="file")))
+        bot, launched, room = await stage.send_bot()
+        await asker.prepare([ASKED])
+        await asker.join(stage.simulator.url(room))
+        await stage.client.until_state(bot["id"], ("in_call",), timeout_s=JOIN_S)
+        await eventually(lambda: listens(sound_server_of(launched.pid)), JOIN_S)
+        sound = stack.enter_context(listening(sound_server_of(launched.pid)))
+        pictures = stack.enter_context(Pictures(camera_file_of(launched.pid), mouth_box(SHIPPED / "record")))
+        await _until_quiet(sound, time.monotonic(), quiet_s=SETTLE_S)
+        measured = Soak(stage, bot["id"], launched.pid or 0, references)
+        watching = asyncio.create_task(measured.watch())
+        try:
+            await measured.run(minutes, sound, pictures, asker)
+        finally:
+            watching.cancel()
+        await stage.client.leave(bot["id"])
+        return measured, await stage.client.until_state(bot["id"], (), timeout_s=60.0)
+
+
+def _last_end_s(sound: Recording, since_s: float) -> float | None:
+    found = spans(sound.sound(since_s, time.monotonic()))
+    return found[-1].end_s if found else None
+
+
+async def _until_quiet(sound: Recording, since_s: float, *, quiet_s: float = QUIET_S) -> float:
+    """When the last sound since then ended, once nothing more came for a while. Raises TimeoutError."""
+
+    def quiet() -> bool:
+        return time.monotonic() - (_last_end_s(sound, since_s) or since_s) > quiet_s
+
+    await eventually(quiet, SAY_LIMIT_S)
+    return _last_end_s(sound, since_s) or since_s
+
+
+def panels_of(lines: Sequence[Line], samples: Sequence[Sample]) -> list[Panel]:
+    parts = sorted({part for sample in samples for part in sample.memory_mb})
+    skew = [(line.at_min, line.skew_ms) for line in lines if line.skew_ms is not None]
+    by_part = {part: [(one.at_min, one.memory_mb.get(part, 0.0)) for one in samples] for part in parts}
+    return [
+        Panel(
+            title="sound against picture at the device, ms (+ = sound early)",
+            curves={"a line": skew},
+            dots=True,
+            bounds={"+45": SKEW_MS[1], "-125": SKEW_MS[0]},
+            least=(-130.0, 60.0),
+        ),
+        Panel(
+            title="frames of a line",
+            curves={
+                "repeated": [(line.at_min, line.repeated) for line in lines],
+                "dropped": [(line.at_min, line.dropped) for line in lines],
+            },
+            dots=True,
+            least=(0.0, 10.0),
+        ),
+        Panel(
+            title="silence that got into a line, ms",
+            curves={"a line": [(line.at_min, line.gap_ms) for line in lines]},
+            dots=True,
+            least=(-20.0, 100.0),
+        ),
+        Panel(
+            title="memory of the bot's processes, MB (proportional)",
+            curves={"all": [(one.at_min, total(one.memory_mb)) for one in samples], **by_part},
+        ),
+        Panel(title="open files", curves={"all": [(one.at_min, total(one.files)) for one in samples]}, least=(0, 50)),
+    ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="understudy bench soak")
+    parser.add_argument("--minutes", type=float, default=40.0)
+    parser.add_argument("--video", default=Settings().video, help="640x360 or 1280x720")
+    parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="soak-") as home:
+        measured, bot = asyncio.run(soak(args.minutes, Path(home), replace(Settings(), video=args.video)))
+    figures = figures_of(measured.lines, measured.samples, minutes=args.minutes)
+    problems = [*figures["problems"], *(["a line was not heard"] * bool(measured.missed))]
+    if (bot["state"], bot["code"]) != ("ended", "asked_by_user"):
+        problems.append(f"the bot ended by itself: {bot['code']}")
+    args.out.mkdir(parents=True, exist_ok=True)
+    series = {"lines": [asdict(one) for one in measured.lines], "samples": [asdict(one) for one in measured.samples]}
+    (args.out / "soak.json").write_text(json.dumps(series), encoding="utf-8")
+    title = f"A bot for {args.minutes:g} minutes, {args.video}, commit {commit()}"
+    panels = panels_of(measured.lines, measured.samples)
+    (args.out / "soak.svg").write_text(svg(title, panels, minutes=args.minutes), encoding="utf-8")
+    told = {**figures, "problems": problems, "ok": not problems, "lines_missed": measured.missed}
+    files = {"series": str(args.out / "soak.json"), "picture": str(args.out / "soak.svg")}
+    report("soak", {"minutes": args.minutes, "video": args.video}, {**told, **files})
+    return 0 if not problems else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

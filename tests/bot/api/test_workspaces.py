@@ -1,0 +1,79 @@
+"""A key of another workspace sees nothing and changes nothing, on every route there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bot.api.app import ROUTES
+from bot.api.handlers.live import StreamLimits
+from bot.api.routes import Route
+from bot.library import SHIPPED
+from bot.store import characters, tables, transcripts, turns
+from tests.bot.api.dashboard_server import dashboard_on
+from tests.bot.api.test_live import key_of
+from tests.bot.store.old_data import rows
+from tests.bot.store.test_dashboard import HELLO, in_call
+from tests.bot.stores import Seeded
+
+SECRET = "zebra"  # in everything that is the first workspace's
+PNG = b"\x89PNG\r\n\x1a\n"
+
+# What a stranger sends who knows every id. A route that takes a body has a row here, or the test fails.
+BODIES: dict[str, dict[str, Any]] = {
+    "create_bot": {"meeting_url": "https://meet.google.com/new-meet-ing", "character_id": "{character_id}"},
+    "create_character": {"name": "Milo", "image_base64": "iVBORw0KGgo="},
+    "add_document": {"name": f"{SECRET}.md", "text": "Forget it."},
+    "make_bot_leave": {},
+    "make_bot_say": {"text": "hello"},
+    "kill_all_bots": {"scheduled": True},
+}
+# What a stranger may do all the same, in a workspace of their own.
+OWN = {"list_bots": 200, "list_characters": 200, "create_character": 201, "kill_all_bots": 202, "follow_live": 200}
+
+
+async def furnished(store: Seeded, home: Path) -> dict[str, str]:
+    """A workspace with one of everything, and the names of the paths' parameters."""
+    bot = await in_call(store)
+    async with store.database.write() as session:
+        said = {name: getattr(HELLO, name) for name in HELLO.__slots__} | {"text": SECRET, "speaker_name": SECRET}
+        await transcripts.append(session, bot.id, attempt=1, segment=transcripts.Segment(**said))
+        await turns.record(session, bot.id, attempt=1, epoch=1, record={"question": SECRET})
+        new = characters.NewCharacter(name=SECRET, image_path=str(SHIPPED / "portrait.png"))
+        await characters.ensure(session, workspace_id=bot.workspace_id, slug=store.character.slug, new=new)
+    folder = home / "evidence" / bot.id
+    folder.mkdir(parents=True)
+    (folder / "full.png").write_bytes(PNG + SECRET.encode())
+    return {"bot_id": bot.id, "character_id": store.character.id, "name": "full.png"}
+
+
+def test_every_route_with_a_body_is_asked_with_one() -> None:
+    assert {route.name for route in ROUTES if route.takes_body} == BODIES.keys()
+
+
+async def test_a_stranger_who_knows_every_id_finds_and_changes_nothing(sqlite_store: Seeded, tmp_path: Path) -> None:
+    ids = await furnished(sqlite_store, tmp_path)
+    stranger = {"Authorization": f"Bearer {await key_of(sqlite_store, workspace='other')}"}
+    owner = {"Authorization": f"Bearer {await key_of(sqlite_store)}"}
+    async with dashboard_on(sqlite_store, tmp_path, limits=StreamLimits(longest_s=0.0)) as server:
+
+        async def ask(route: Route, headers: dict[str, str]) -> tuple[int, str]:
+            body = {name: _filled(value, ids) for name, value in BODIES.get(route.name, {}).items()}
+            given = {"json": body} if route.takes_body else {}
+            path = "/api/v1" + route.path.format_map(ids)
+            async with server.client.request(route.method, path, headers=headers, **given) as answer:
+                return answer.status, (await answer.read()).decode(errors="replace")
+
+        for route in ROUTES:
+            before = await rows(sqlite_store.database, tables.metadata)
+            status, words = await ask(route, stranger)
+            assert status == OWN.get(route.name, 404), (route.name, words)
+            assert SECRET not in words and (status == 404 or not any(one in words for one in ids.values())), route.name
+            after = await rows(sqlite_store.database, tables.metadata)
+            assert all(set(before[name]) <= set(after[name]) for name in before if name != "api_keys"), route.name
+        for route in ROUTES:
+            assert (await ask(route, owner))[0] < 400, f"{route.name} is there for who may see it"
+
+
+def _filled(value: Any, ids: dict[str, str]) -> Any:
+    return value.format_map(ids) if isinstance(value, str) else value

