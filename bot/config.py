@@ -5,6 +5,7 @@ Each field is an environment variable: UNDERSTUDY_ and the field's name in capit
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -37,6 +38,8 @@ class Settings:
     chromium: str = ""  # empty: found on PATH
     headless: bool = True  # of the bot's browser; false needs a display or Xvfb
     camera_path: str = "auto"  # auto | v4l2loopback | file | page
+    secret_keys: str = ""  # the file of keys that seal secrets in the database; empty: `secret-keys` in `home`
+    egress_allow: str = ""  # networks of ours that addresses given by users may lead to: "10.1.0.0/16, 127.0.0.1"
     llm_url: str = ""  # an OpenAI-compatible base URL, e.g. http://127.0.0.1:11434/v1; empty: quoted knowledge only
     llm_api_key: str = ""
     llm_model: str = ""
@@ -56,6 +59,13 @@ class Settings:
         return f"Settings({', '.join(shown)})"
 
 
+def _are_networks(text: str) -> bool:
+    try:
+        return all(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError:
+        return False
+
+
 RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (  # field, what fits, what is needed in words
     ("api_port", lambda port: 0 <= port <= 65535, "a port is 0 to 65535, and 0 takes a free one"),
     ("log_level", lambda level: level in LOG_LEVELS, f"it can be {', '.join(LOG_LEVELS)}"),
@@ -63,6 +73,7 @@ RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (  # field, what fit
     ("hearing_streams", lambda streams: streams in HEARING_STREAMS, f"it can be {', '.join(HEARING_STREAMS)}"),
     ("video", lambda size: size in VIDEO_SIZES, f"it can be {', '.join(VIDEO_SIZES)}"),
     ("broker_url", lambda url: not url or url.startswith(BROKERS), f"it begins with {', '.join(BROKERS)}, or is empty"),
+    ("egress_allow", _are_networks, "it is networks such as 10.1.0.0/16, separated by commas, or empty"),
     ("max_bots", lambda count: count >= 1, "at least one bot must be allowed"),
     ("lobby_timeout_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),
     ("alone_timeout_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),

@@ -3,7 +3,9 @@
 import sqlalchemy as sa
 from alembic import context
 
-from bot.store import fulltext, tables
+from bot.store import fulltext, tables, webhook_tables
+
+_TABLES = (tables, webhook_tables)  # what defines tables must be imported, or the metadata does not hold them
 
 
 def _include(thing, name, kind, reflected, compare_to):
@@ -27,7 +29,7 @@ def _run() -> None:
     connection = context.config.attributes["connection"]
     context.configure(
         connection=connection,
-        target_metadata=tables.metadata,
+        target_metadata=_TABLES[0].metadata,
         include_object=_include,
         render_as_batch=connection.dialect.name == "sqlite",
         transactional_ddl=True,

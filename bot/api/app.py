@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -12,19 +13,22 @@ from aiohttp import web
 
 from bot.api import openapi
 from bot.api.feed import Feed
-from bot.api.handlers import bots, characters, live
+from bot.api.handlers import bots, characters, live, webhooks
 from bot.api.handlers.live import FEED, LIMITS, StreamLimits
 from bot.api.metrics import Access, expose
 from bot.api.pages import Pages
 from bot.api.problems import REQUEST_ID, Handler, NotReady, problems
 from bot.api.routes import SERVICES, Route, Services, Splitter, endpoint
 from bot.api.sign_in import SignIn
+from bot.api.webhook_schemas import Message
 from bot.clock import Clock, RealClock
+from bot.egress.addresses import Network
 from bot.store import schema
 from bot.store.session import Database
+from bot.vault import KEY_FILE, Vault
 
 PREFIX = "/api/v1"
-ROUTES: tuple[Route, ...] = (*bots.ROUTES, *characters.ROUTES, *live.ROUTES)
+ROUTES: tuple[Route, ...] = (*bots.ROUTES, *characters.ROUTES, *live.ROUTES, *webhooks.ROUTES)
 READY_TIMEOUT_S = 5.0
 
 
@@ -37,13 +41,22 @@ def make_app(
     feed: Feed | None = None,
     stream_limits: StreamLimits | None = None,
     metrics: Access | None = None,
+    vault: Vault | None = None,
+    egress_allow: Sequence[Network] = (),
 ) -> web.Application:
-    """`split` makes passages of a document; `home` keeps pictures; `metrics` None: there are none. The caller closes
-    the database."""
+    """`split` makes passages of a document; `home` keeps pictures, and without a `vault` given the keys of secrets;
+    `metrics` None: there are none. The caller closes the database."""
     app = web.Application(middlewares=[_identify, problems])
     app.on_response_prepare.append(_mark)
     clock = clock or RealClock()
-    app[SERVICES] = Services(database=database, clock=clock, home=home, split=split)
+    app[SERVICES] = Services(
+        database=database,
+        clock=clock,
+        home=home,
+        split=split,
+        vault=vault or Vault(home / KEY_FILE),
+        egress_allow=egress_allow,
+    )
     app[FEED], app[LIMITS] = feed or Feed(database), stream_limits or StreamLimits()
     app.on_shutdown.append(_end_streams)
     for route in ROUTES:
@@ -94,7 +107,7 @@ async def _ready(request: web.Request) -> web.Response:
 
 
 async def _describe(_request: web.Request) -> web.Response:
-    return web.json_response(openapi.describe(ROUTES, prefix=PREFIX, version=product_version()))
+    return web.json_response(openapi.describe(ROUTES, prefix=PREFIX, version=product_version(), message=Message))
 
 
 def product_version() -> str:

@@ -29,11 +29,14 @@ _RAW_SCHEMAS: dict[str, dict[str, Any]] = {  # of what is no JSON, by media type
 _REF = "#/components/schemas/{model}"
 
 
-def describe(routes: Sequence[Route], *, prefix: str, version: str) -> dict[str, Any]:
-    """The document for `routes`, mounted below `prefix`."""
+def describe(
+    routes: Sequence[Route], *, prefix: str, version: str, message: type[BaseModel] | None = None
+) -> dict[str, Any]:
+    """The document for `routes`, mounted below `prefix`; `message`: what webhooks bring."""
     models: list[tuple[type[BaseModel], Any]] = [(problems.Problem, "serialization")]
     models += [(route.answer, "serialization") for route in routes if route.raw is None]
     models += [(route.body, "validation") for route in routes if route.takes_body]
+    models += [(message, "serialization")] if message else []
     refs, definitions = models_json_schema(models, ref_template=_REF)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for route in routes:
@@ -44,6 +47,7 @@ def describe(routes: Sequence[Route], *, prefix: str, version: str) -> dict[str,
         "servers": [{"url": "/"}],
         "security": [{"key": []}, {"session": []}],
         "paths": dict(paths),
+        "webhooks": {"event": {"post": _received(refs[message, "serialization"])}} if message else {},
         "components": {
             "schemas": definitions.get("$defs", {}),
             "securitySchemes": _SCHEMES,
@@ -75,6 +79,28 @@ def _operation(route: Route, refs: Any) -> dict[str, Any]:
         lines = "\n".join(f"- `{error.code}`: {problems.title(error)}" for error in errors)
         operation["responses"][status] = {"description": lines, "content": {problems.MEDIA_TYPE: problem}}
     return operation
+
+
+def _received(schema: Any) -> dict[str, Any]:
+    named = {"webhook-id": "the same at every attempt", "webhook-timestamp": "Unix seconds of this attempt"}
+    named["webhook-signature"] = "v1,BASE64 of HMAC-SHA256 over id.timestamp.body; one for each secret, with a space"
+    headers = [
+        {"name": name, "in": "header", "required": True, "description": line, "schema": {"type": "string"}}
+        for name, line in named.items()
+    ]
+    return {
+        "operationId": "receive_event",
+        "summary": "What a webhook endpoint of yours is sent, by Standard Webhooks",
+        "tags": ["webhooks"],
+        "security": [],
+        "parameters": headers,
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "responses": {
+            "2XX": {"description": "Taken; it is not sent again"},
+            "410": {"description": "Nothing more is wanted: the endpoint is disabled"},
+            "default": {"description": "Sent again, ten times in 75 hours; `Retry-After` is heeded"},
+        },
+    }
 
 
 def _content(route: Route, refs: Any) -> dict[str, Any]:

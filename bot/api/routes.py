@@ -30,12 +30,14 @@ from bot.api.problems import (
     UnsupportedMediaType,
 )
 from bot.clock import Clock
+from bot.egress.addresses import Network
 from bot.errors import BotError
 from bot.store import keys
 from bot.store.keys import ApiKey, BadKey
 from bot.store.session import Database, DatabaseNotReady, DatabaseUnavailable
 from bot.store.sign_ins import BrowserSession, SignedOut
 from bot.store.storable import is_storable
+from bot.vault import Vault
 
 JSON, JSON_LINES = "application/json", "application/jsonl"
 LINES_AT_ONCE = 64 * 1024  # characters
@@ -69,6 +71,8 @@ class Services:
     clock: Clock
     home: Path
     split: Splitter
+    vault: Vault
+    egress_allow: Sequence[Network] = ()  # of the operator's networks, those that users' addresses may lead to
 
 
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)

@@ -21,9 +21,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from bot.api.app import make_app
     from bot.api.metrics import access
     from bot.conversation.passages import split_document
+    from bot.egress.addresses import parse_networks
     from bot.store.session import Database
     from bot.supervision.installation import free_port
     from bot.supervision.probes import http_status
+    from bot.vault import Vault
 
     if args.check:
         return int(asyncio.run(http_status("127.0.0.1", settings.api_port, "/readyz")) != 200)
@@ -31,7 +33,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     async def build() -> web.Application:
         database = Database.open(settings)
         metrics = access(host=settings.api_host, token=settings.metrics_token)
-        app = make_app(database, home=settings.home, split=split_document, metrics=metrics)
+        app = make_app(
+            database,
+            home=settings.home,
+            split=split_document,
+            metrics=metrics,
+            vault=Vault.of(settings),
+            egress_allow=parse_networks(settings.egress_allow),
+        )
 
         async def close(_app: web.Application) -> None:
             await database.close()

@@ -253,7 +253,8 @@ async def _announce(session: Session, bot: Bot, data: Mapping[str, Any], at: dat
 
 def announcement(bot: Bot, data: Mapping[str, Any], at: datetime) -> dict[str, Any]:
     """The outbox row that tells of the state a bot has come to: topic `bot.<state>`."""
-    payload = {"bot_id": bot.id, "attempt": bot.attempt, "state": bot.state, "code": bot.code, "data": dict(data)}
+    payload = {"bot_id": bot.id, "attempt": bot.attempt, "state": bot.state, "code": bot.code}
+    payload |= {"sub_code": bot.sub_code, "data": dict(data)}
     return {
         "workspace_id": bot.workspace_id,
         "bot_id": bot.id,

@@ -25,6 +25,8 @@ ALL_SCOPES = (
     "knowledge:read",
     "knowledge:write",
     "transcripts:read",
+    "webhooks:read",
+    "webhooks:write",
 )
 _SECRET_BYTES = 32  # 256 bits
 _SHAPE = re.compile(r"uk_([0-9a-f]{16})_([0-9A-Za-z_-]{20,128})")

@@ -293,6 +293,14 @@ outbox = sa.Table(
     _time("available_at"),  # taken by a relay: hidden from the others until then
     sa.Column("tries", sa.Integer, nullable=False),
     _time("sent_at", nullable=True),
+    _time("told_at", nullable=True),  # webhooks were made of it, or there are none
+)
+sa.Index(
+    "ix_outbox_untold",
+    outbox.c.bot_id,
+    outbox.c.id,
+    sqlite_where=sa.text("told_at IS NULL"),
+    postgresql_where=sa.text("told_at IS NULL"),
 )
 sa.Index(
     "ix_outbox_unsent",

@@ -1,4 +1,4 @@
-"""The processes of one installation, as a table: private broker, API, worker, dispatcher, bot host.
+"""The processes of one installation, as a table: private broker, API, worker, dispatcher, courier, bot host.
 
 Knows their command lines and how to tell that they are ready; `tree.py` knows how to keep them. The order of the table
 is the order of starting; stopping goes the other way, so bots say goodbye while everything they need still runs.
@@ -84,6 +84,7 @@ def installation(settings: Settings) -> tuple[Settings, tuple[ChildSpec, ...]]:
         replace(_ours(settings, "api"), ready=api_ready),
         replace(_ours(settings, "worker"), stop_timeout_s=WORKER_STOP_TIMEOUT_S),
         _ours(settings, "dispatcher"),
+        _ours(settings, "courier"),
         # SIGTERM: bots say goodbye even when the owner of all this is killed
         replace(_ours(settings, "bot-host"), stop_timeout_s=GOODBYE_TIMEOUT_S, death_signal=signal.SIGTERM),
     )

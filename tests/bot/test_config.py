@@ -22,6 +22,8 @@ from bot.errors import BadSettings
         ("UNDERSTUDY_LOG_LEVEL", "LOUD"),
         ("UNDERSTUDY_LOBBY_TIMEOUT_S", "nan"),
         ("UNDERSTUDY_ALONE_TIMEOUT_S", "0"),
+        ("UNDERSTUDY_EGRESS_ALLOW", "10.0.0.1/8"),
+        ("UNDERSTUDY_EGRESS_ALLOW", "intranet"),
         ("UNDERSTUDY_BROKER_URL", "amqp://me:pw@host"),
     ],
 )

@@ -35,7 +35,7 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 SERVICES: dict[str, Any] = compose()["services"]
-PARTS = ("api", "worker", "dispatcher", "bot-host")
+PARTS = ("api", "worker", "dispatcher", "courier", "bot-host")
 HEALTHY_S = 60.0
 
 

@@ -18,6 +18,7 @@ from bot.api.routes import LINES_AT_ONCE, SERVICES, Call, Route, Services, endpo
 from bot.clock import RealClock
 from bot.store import tables, turns
 from bot.store.session import DatabaseUnavailable
+from bot.vault import Vault
 from tests.bot.store.test_bots import claimed
 
 
@@ -85,7 +86,8 @@ async def test_an_export_that_breaks_is_not_taken_for_a_whole_one(api):
     route = Route(method="GET", path="", name="b", summary="", tag="", scope="bots:read", answer=Word, lines=_broken)
     app = web.Application(middlewares=[_numbered, problems])
     database = api.store.database
-    app[SERVICES] = Services(database=database, clock=RealClock(), home=Path(), split=lambda name, text: [])
+    services = {"home": Path(), "split": lambda name, text: [], "vault": Vault(Path("nowhere"))}
+    app[SERVICES] = Services(database=database, clock=RealClock(), **services)
     app.router.add_get("/", endpoint(route))
     async with TestClient(TestServer(app)) as client:
         with pytest.raises(ClientError):

@@ -38,7 +38,7 @@ def test_a_database_is_made_checked_and_keyed(understudy):
 
 
 def test_asking_for_help_loads_nothing_heavy():
-    ours = ("api", "worker", "dispatcher", "bot-host", "db", "keys", "knowledge", "character")
+    ours = ("api", "worker", "dispatcher", "courier", "bot-host", "db", "keys", "webhooks", "knowledge", "character")
     code = (
         "import argparse, importlib, sys; from bot.cli import COMMANDS\n"
         f"for name in {ours!r}: importlib.import_module(COMMANDS[name][0]).arguments(argparse.ArgumentParser())\n"

@@ -79,7 +79,7 @@ def signs_in(said: str) -> list[int]:
 
 def test_all_of_it_starts_and_an_interrupt_leaves_nothing(installation: Installation) -> None:
     names = " ".join(" ".join(process.cmdline()) for process in installation.family)
-    assert all(f"-m bot {name}" in names for name in ("api", "worker", "dispatcher", "bot-host"))
+    assert all(f"-m bot {name}" in names for name in ("api", "worker", "dispatcher", "courier", "bot-host"))
     assert "redis-server" in names
     assert signs_in(installation.said()) == [200, 401], "the page's link is good once"
     key = installation.home / LOCAL_KEY

@@ -1,0 +1,1 @@
+"""Telling users' own servers what happens to their bots: Standard Webhooks, until they arrive."""
