@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from bot.api.handlers.live import StreamLimits
+from bot.store import tables, webhook_deliveries, webhook_endpoints
 from tests.bot.api.dashboard_server import dashboard_on
 from tests.bot.api.test_live import key_of
 from tests.bot.store.test_dashboard import in_call
-from tests.bot.stores import Seeded
+from tests.bot.stores import NOW, Seeded
 from tests.house.sources import ROOT
 
 BRIEF = StreamLimits(heartbeat_s=0.05, longest_s=0.1)
@@ -35,6 +36,11 @@ async def fuzz(store: Seeded, folder: Path, *words: str) -> tuple[int, str]:
     """How schemathesis ends, and what it says."""
     bot = await in_call(store)
     ids = {"bot_id": bot.id, "character_id": store.character.id, "name": "joining.png"}
+    async with store.database.write() as session:
+        mine = {"workspace_id": bot.workspace_id, "endpoint_id": tables.new_id(), "now": NOW}
+        hook = await webhook_endpoints.create(session, url="https://hooks.example/", sealed_secret="-", **mine)
+        told = await webhook_deliveries.add(session, hook, event_type="webhook.test", data={}, now=NOW)
+    ids |= {"endpoint_id": hook.id, "delivery_id": told}
     key = await key_of(store)
     async with dashboard_on(store, folder, limits=BRIEF) as server:
         argv = ("run", f"{server.origin}/openapi.json", "--header", f"Authorization: Bearer {key}", "--seed", "1")

@@ -9,6 +9,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from bot.api import openapi
 from bot.api.app import PREFIX, ROUTES
+from bot.api.webhook_schemas import Message
 from bot.store import keys
 from tests.bot.stores import NOW
 
@@ -16,7 +17,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
 
 
 def test_the_description_is_valid_openapi_and_names_every_route():
-    document = openapi.describe(ROUTES, prefix=PREFIX, version="1")
+    document = openapi.describe(ROUTES, prefix=PREFIX, version="1", message=Message)
     OpenAPIV31SpecValidator(document).validate()
     assert {route.name for route in ROUTES} == {
         operation["operationId"] for path in document["paths"].values() for operation in path.values()

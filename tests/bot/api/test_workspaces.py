@@ -9,12 +9,12 @@ from bot.api.app import ROUTES
 from bot.api.handlers.live import StreamLimits
 from bot.api.routes import Route
 from bot.library import SHIPPED
-from bot.store import characters, tables, transcripts, turns
+from bot.store import characters, tables, transcripts, turns, webhook_deliveries, webhook_endpoints
 from tests.bot.api.dashboard_server import dashboard_on
 from tests.bot.api.test_live import key_of
 from tests.bot.store.old_data import rows
 from tests.bot.store.test_dashboard import HELLO, in_call
-from tests.bot.stores import Seeded
+from tests.bot.stores import NOW, Seeded
 
 SECRET = "zebra"  # in everything that is the first workspace's
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -27,9 +27,15 @@ BODIES: dict[str, dict[str, Any]] = {
     "make_bot_leave": {},
     "make_bot_say": {"text": "hello"},
     "kill_all_bots": {"scheduled": True},
+    "create_webhook": {"url": "https://hooks.example.com/"},
+    "change_webhook": {"description": "Forget it."},
+    "rotate_webhook_secret": {},
+    "test_webhook": {},
+    "replay_webhooks": {"since": "2026-11-21T00:00:00Z"},
 }
 # What a stranger may do all the same, in a workspace of their own.
 OWN = {"list_bots": 200, "list_characters": 200, "create_character": 201, "kill_all_bots": 202, "follow_live": 200}
+OWN |= {"list_webhooks": 200, "create_webhook": 201}
 
 
 async def furnished(store: Seeded, home: Path) -> dict[str, str]:
@@ -41,10 +47,14 @@ async def furnished(store: Seeded, home: Path) -> dict[str, str]:
         await turns.record(session, bot.id, attempt=1, epoch=1, record={"question": SECRET})
         new = characters.NewCharacter(name=SECRET, image_path=str(SHIPPED / "portrait.png"))
         await characters.ensure(session, workspace_id=bot.workspace_id, slug=store.character.slug, new=new)
+        mine = {"workspace_id": bot.workspace_id, "endpoint_id": tables.new_id(), "now": NOW}
+        hook = await webhook_endpoints.create(session, url=f"https://{SECRET}.example/", sealed_secret="-", **mine)
+        told = await webhook_deliveries.add(session, hook, event_type="webhook.test", data={"x": SECRET}, now=NOW)
     folder = home / "evidence" / bot.id
     folder.mkdir(parents=True)
     (folder / "full.png").write_bytes(PNG + SECRET.encode())
-    return {"bot_id": bot.id, "character_id": store.character.id, "name": "full.png"}
+    ids = {"bot_id": bot.id, "character_id": store.character.id, "name": "full.png"}
+    return {**ids, "endpoint_id": hook.id, "delivery_id": told}
 
 
 def test_every_route_with_a_body_is_asked_with_one() -> None:
