@@ -37,6 +37,11 @@ GOOD: dict[str, dict[str, Any]] = {
     "make_bot_leave": {},
     "make_bot_say": {"text": "Hello."},
     "kill_all_bots": {},
+    "create_webhook": {"url": "https://hooks.example.com/", "description": "CRM", "events": ["bot.ended"]},
+    "change_webhook": {"url": "https://hooks.example.com/", "description": "CRM", "events": ["bot.ended"]},
+    "rotate_webhook_secret": {},
+    "test_webhook": {},
+    "replay_webhooks": {"since": "2026-11-21T11:00:00Z", "state": "failed"},
 }
 
 
@@ -79,7 +84,9 @@ def test_every_body_has_its_good_example() -> None:
 async def test_hostile_values_are_refused_by_name_or_kept(api: Any, name: str) -> None:
     bot_id = await in_a_meeting(api, "hostile")
     route = next(route for route in ROUTES if route.name == name)
-    path = route.path.format(bot_id=bot_id, character_id=api.store.character.id)
+    status, hook = await api.ask("POST", "/webhooks", json=GOOD["create_webhook"])
+    assert status == 201, hook
+    path = route.path.format(bot_id=bot_id, character_id=api.store.character.id, endpoint_id=hook["id"])
     for value in (*HOSTILE.values(), *FAR.values(), *HUGE.values()):
         for body in variants(fresh(api, name), value):
             status, answer = await api.ask(route.method, path, data=_json(body), headers=JSON)
