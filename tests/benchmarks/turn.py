@@ -42,7 +42,8 @@ def main() -> int:
     figures = figures_of(whole)
     turns = [turn for turn in whole["turns"] if turn["latency_device_ms"] is not None]
     if turns:
-        figures["waterfall"] = str(drawn(turns, args.out, figures))
+        waterfall = drawn(turns, args.out, figures).resolve()
+        figures["waterfall"] = str(waterfall.relative_to(ROOT) if waterfall.is_relative_to(ROOT) else waterfall)
     report("turn", {"questions": len(asked), "settle_s": args.settle, "options": options}, figures)
     return status
 
