@@ -112,6 +112,10 @@ _DISMISSAL = re.compile(
     r"( now| please)*$"
     r"|^(leave|go away)( now| please)*$|\bleave (the|this) (meeting|call)( now| please)*$"
 )
+# A question of when or how, or about somebody else's leaving; "we ask you to leave" is about ours.
+_OTHERS_LEAVE = re.compile(
+    r"^(how|what|when|where|which|who|why)\b|\b(i|we|they|he|she|it|let|lets)\b(?!.*\byou\b).*\bleave\b"
+)
 _STOP = re.compile(
     r"^(please )?(stop|wait|hold on|quiet|be quiet|shut up|enough|that's enough|one moment|wait a (moment|minute))"
     r"( please| it| talking| there)*$"
@@ -136,7 +140,9 @@ def says_goodbye(text: str, names: Sequence[str]) -> bool:
 
 def asks_to_leave(text: str, names: Sequence[str]) -> bool:
     said = _without_names(text, names)
-    return len(said.split()) <= MAX_FAREWELL_WORDS and bool(_DISMISSAL.search(said))
+    if len(said.split()) > MAX_FAREWELL_WORDS or _OTHERS_LEAVE.search(said):
+        return False
+    return bool(_DISMISSAL.search(said))
 
 
 def says_stop(text: str, names: Sequence[str]) -> bool:

@@ -182,9 +182,8 @@ def _heard(state: State, event: Heard) -> Step:
             return _go_on(state, event)
     if not said:
         return _resume(state, event, "no_words")
-    if says_stop(said, state.names) and (state.busy or _held(state)) and not state.notice:
-        state = _interrupted(state, event.at_s, hold=False)
-        return state, (Interrupt(epoch=state.epoch, by=event.speaker), Ignore(reason="stop", speaker=event.speaker))
+    if says_stop(said, state.names):
+        return _told_to_stop(state, event)
     because = why(_remark(state, event))
     if because is Because.NOT_ADDRESSED:
         return _resume(state, event, because.value)
@@ -200,9 +199,22 @@ def _chat_written(state: State, event: ChatWritten) -> Step:
     because = why(_remark(state, event)) if said else Because.NOT_ADDRESSED
     if because is Because.NOT_ADDRESSED:
         return state, (Ignore(reason=because.value, speaker=event.speaker),)
+    if says_stop(said, state.names):
+        return _told_to_stop(state, event)
     if says_goodbye(said, state.names):
         return _leaving(state, event)
     return _ask(state, Question(speaker=event.speaker, text=said, because=because, written=True), event.at_s)
+
+
+def _told_to_stop(state: State, event: Heard | ChatWritten) -> Step:
+    """Never a question, also where the voice that said it has cut us before its words were known."""
+    state = replace(state, waiting=tuple(one for one in state.waiting if one.speaker != event.speaker))
+    if state.notice:  # is said to its end
+        return state, (Ignore(reason="stop", speaker=event.speaker),)
+    if state.busy or _held(state):
+        state = _interrupted(state, event.at_s, hold=False)
+        return state, (Interrupt(epoch=state.epoch, by=event.speaker), Ignore(reason="stop", speaker=event.speaker))
+    return _resume(state, event, "stop")
 
 
 def _leaving(state: State, event: Heard | ChatWritten) -> Step:
@@ -251,7 +263,7 @@ def _tick(state: State, event: Tick) -> Step:
         return state, (over, *effects)
     if state.phase is Phase.DECIDE and waited_s >= WORDS_LIMIT_S:
         return _resume_held(state, event.at_s)
-    if state.phase is Phase.LISTEN and state.notices:
+    if state.phase is Phase.LISTEN and (state.notices or state.waiting):
         return _next_waiting(state, event.at_s)
     return state, ()
 
@@ -296,7 +308,7 @@ def _think(state: State, question: Question, at_s: float) -> Step:
     return state, (Interrupt(epoch=state.epoch, by=question.speaker), think) if was_busy else (think,)
 
 
-def _resume(state: State, event: Heard, reason: str) -> Step:
+def _resume(state: State, event: Heard | ChatWritten, reason: str) -> Step:
     """What was heard changes nothing: go on with what was held, or listen."""
     state, effects = _resume_held(state, event.at_s)
     return state, (Ignore(reason=reason, speaker=event.speaker), *effects)

@@ -102,6 +102,12 @@ def test_farewells_are_understood(text: str):
         "should i leave the roots in",
         "can i leave tomatoes outside",
         "please leave a gap",
+        "when can i leave",
+        "should we leave now",
+        "which plants can i leave",
+        "Iris, when should I leave?",
+        "Iris did they leave the meeting",
+        "can he leave now please",
     ],
 )
 def test_questions_about_leaving_are_no_farewell(text: str):
@@ -109,6 +115,7 @@ def test_questions_about_leaving_are_no_farewell(text: str):
 
 
 def test_being_asked_to_leave_is_told_from_a_farewell():
+    assert asks_to_leave("Iris, can we ask you to leave", NAMES)
     assert asks_to_leave("Iris, please leave the meeting", NAMES) and not asks_to_leave("goodbye", NAMES)
 
 

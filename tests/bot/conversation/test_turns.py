@@ -95,6 +95,28 @@ def test_the_word_stop_silences_at_once():
     assert Interrupt(epoch=2, by="ann") in effects and len(questions(effects)) == 1
 
 
+def test_the_word_stop_is_never_a_question():
+    """Nor where the voice has cut us before its words were known, nor in the reply window, nor by chat."""
+    answering = (*says("ann", QUESTION, 1.0), PlaybackBegan(at_s=2.0, epoch=1))
+    for text in ("stop", "Iris stop", "wait a minute"):
+        cut = (
+            SpeechBegan(at_s=3.0, speaker="ann"),
+            Tick(at_s=3.0 + BARGE_IN_S),
+            SpeechStopped(at_s=4.0, speaker="ann"),
+        )
+        state, effects = play(*answering, *cut, Heard(at_s=4.1, speaker="ann", text=text))
+        assert Interrupt(epoch=2, by="ann") in effects and len(questions(effects)) == 1
+        assert state.phase is Phase.LISTEN
+    state, effects = play(*answering, ChatWritten(at_s=3.0, speaker="ben", text="@Iris stop"), others=1)
+    assert Interrupt(epoch=2, by="ben") in effects and state.phase is Phase.LISTEN and not state.waiting
+
+
+def test_who_waits_is_answered_though_the_one_before_was_stopped():
+    asked = (*says("ann", f"Iris {QUESTION}", 1.0), ChatWritten(at_s=1.6, speaker="ben", text="Iris what about roses"))
+    state, effects = play(*asked, *says("ann", "stop", 2.0), Tick(at_s=2.6), others=2)
+    assert questions(effects)[-1] == "Iris what about roses" and not state.waiting
+
+
 def test_a_question_said_in_two_breaths_is_one_question():
     _, effects = play(*says("ann", "how often should i", 1.0), *says("ann", "water tomatoes", 1.8, 0.9))
     assert questions(effects)[-1] == QUESTION
