@@ -116,6 +116,7 @@ class RecognisingEars:
         self._model = await asyncio.to_thread(load_model)
         await self._recogniser.__aenter__()
         self._worker = asyncio.create_task(self._work(), name="ears")
+        self._worker.add_done_callback(self._over)
         if isinstance(self._recogniser, Mortal):
             self._watch = asyncio.create_task(self._fail_with(self._recogniser), name="recogniser's end")
         return self
@@ -250,7 +251,9 @@ class RecognisingEars:
             await asyncio.wait([before])
         if self._failure is not None:
             raise self._failure
-        self._finishing[name] = asyncio.create_task(self._recognise(name, ended), name=f"words of {name}")
+        self._finishing[name] = words = asyncio.create_task(self._recognise(name, ended), name=f"words of {name}")
+        words.add_done_callback(self._over)
+        words.add_done_callback(lambda task: self._finishing.get(name) is task and self._finishing.pop(name))
         await asyncio.sleep(0)  # the question to the recogniser leaves before any later sound of this stream
 
     async def _recognise(self, name: str, ended: Finished) -> None:
@@ -277,6 +280,14 @@ class RecognisingEars:
         """At once, and not with the next who speaks: until then the bot would be deaf and seem to listen."""
         await recogniser.until_died()
         self._fail(HearingError("the recogniser's process ended"))
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        """Whatever ends what hears is told: deaf ears seem to listen."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            failure = HearingError(f"the ears failed: {type(error).__name__}")
+            failure.__cause__ = error
+            self._fail(failure)
 
     def _fail(self, error: HearingError) -> None:
         self._failure = error

@@ -163,6 +163,18 @@ async def test_a_recogniser_that_is_gone_ends_the_events_with_its_error(speech):
             await take(ears, 3)
 
 
+class Breaking(Counting):
+    async def start(self, stream: str, start_sample: int) -> None:
+        raise RuntimeError("a fault nobody thought of")
+
+
+async def test_ears_that_break_end_the_events_and_do_not_seem_to_listen(speech):
+    async with RecognisingEars(Breaking()) as ears:
+        feed(ears, "ann", 0, speech)
+        with pytest.raises(HearingError, match="RuntimeError"):
+            await take(ears, 3)
+
+
 def test_sound_that_waits_too_long_is_dropped_and_counted():
     ears = RecognisingEars(Counting())
     for number in range(QUEUE_CHUNKS + 5):
