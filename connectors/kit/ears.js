@@ -9,6 +9,7 @@
     const LATE_MS = 60; // a packet that is missing is waited for so long
     const LATE_PACKETS = 4; // or for so many after it
     const RESTART_PACKETS = 500; // further ahead is another numbering
+    const RECONNECT_MS = 500;
     const FILLED_S = 0.2; // a shorter hole is filled with silence, a longer one is a pause
     let socket = null;
     let owners = {};
@@ -40,12 +41,15 @@
     function inOrder(release) {
       const held = new Map(); // number -> packet
       let next = null;
+      let counting = null;
       let timer; // runs while something is held
       const ahead = (number) => (number - next) & 0xffff;
       function follow() {
-        for (let packet; (packet = held.get(next)); next = (next + 1) & 0xffff) {
+        while (held.has(next)) {
+          const packet = held.get(next);
           held.delete(next);
-          release(packet);
+          next = (next + 1) & 0xffff;
+          if (packet) release(packet);
         }
         if (held.size) timer ||= setTimeout(skip, LATE_MS);
         else timer = clearTimeout(timer);
@@ -55,11 +59,14 @@
         next = [...held.keys()].reduce((one, other) => (ahead(other) < ahead(one) ? other : one));
         follow();
       }
-      return (number, packet) => {
-        if (number === undefined) return release(packet);
-        if (next === null) next = number;
+      // `source`: who counts; another one counts anew. No packet: a number that was used for something else.
+      return (source, number, packet) => {
+        if (number === undefined) return packet && release(packet);
         const away = Math.min(ahead(number), 0x10000 - ahead(number));
-        if (away > RESTART_PACKETS) { held.clear(); next = number; }
+        if (source !== counting || away > RESTART_PACKETS) {
+          held.clear();
+          [counting, next] = [source, number];
+        }
         if (ahead(number) >= 0x8000) return;
         held.set(number, packet);
         if (ahead(number) && held.size > LATE_PACKETS) skip();
@@ -67,10 +74,14 @@
       };
     }
 
-    // The sender's clock without its 32-bit wrap, in samples; `count` may go back a little.
+    // The sender's clock without its 32-bit wrap, in samples; `count` may go back a little. Another source counts anew.
     function unwrapped() {
-      let last = null;
-      return (count) => (last = last === null ? count : last + ((count - last) | 0));
+      let [counting, last] = [null, 0];
+      return (source, count) => {
+        last = source === counting ? last + ((count - last) | 0) : count;
+        counting = source;
+        return last;
+      };
     }
 
     // What redundancy wraps (RFC 2198): the block of four-byte headers' lengths comes before the newest one.
@@ -113,10 +124,8 @@
       }
       const put = inOrder(decode);
       let known = ""; // the kind of the packet before
-      for (;;) {
-        const { value: packet, done } = await reader.read().catch(() => ({ done: true }));
-        if (done) break;
-        const { mimeType, rtpTimestamp, sequenceNumber, receiveTime } = packet.getMetadata();
+      function look(packet) {
+        const { mimeType, rtpTimestamp, sequenceNumber, receiveTime, synchronizationSource } = packet.getMetadata();
         const kind = (mimeType ?? "audio/opus").toLowerCase();
         const ours = kind === "audio/opus" || kind === "audio/red";
         if (kind !== known && kind !== "audio/telephone-event") {
@@ -124,9 +133,20 @@
           self.postMessage(ours ? { comes: stream } : { foreign: stream });
         }
         const data = kind === "audio/red" ? newest(packet.data) : packet.data;
-        if (ours && data.byteLength) {
-          const at = receiveTime ?? performance.now();
-          put(sequenceNumber, { stamp: count(rtpTimestamp) / RATE_HZ, at, data: data.slice(0) }); // the page takes its own
+        const at = receiveTime ?? performance.now();
+        const heard = ours && data.byteLength // the page takes the packet itself: a copy
+          ? { stamp: count(synchronizationSource, rtpTimestamp) / RATE_HZ, at, data: data.slice(0) }
+          : null;
+        put(synchronizationSource, sequenceNumber, heard);
+      }
+      for (let fit = true; ; ) {
+        const { value: packet, done } = await reader.read().catch(() => ({ done: true }));
+        if (done) break;
+        try {
+          if (fit) look(packet);
+        } catch { // whatever it is, the page gets its packets, and what it plays is read instead
+          fit = false;
+          self.postMessage({ foreign: stream });
         }
         writer.write(packet).catch(() => {});
       }
@@ -160,16 +180,19 @@
       }
     }
 
+    function connect(url) {
+      socket = new WebSocket(url);
+      socket.onopen = tell;
+      socket.onclose = () => setTimeout(connect, RECONNECT_MS, url);
+    }
+
     function tell() {
       if (open()) socket.send(JSON.stringify({ owners, ended: ended.splice(0) }));
     }
 
     self.onrtctransform = ({ transformer }) => listen(transformer.options.stream, transformer);
     self.onmessage = ({ data }) => {
-      if (data.url) {
-        socket = new WebSocket(data.url);
-        socket.onopen = tell;
-      }
+      if (data.url) connect(data.url);
       if (data.owners) owners = data.owners;
       if (data.ended) ended.push(...data.ended);
       if (data.owners || data.ended) tell();
@@ -252,6 +275,7 @@
   function asHeard(one) {
     if (one.asHeard || one.track.readyState === "ended") return;
     one.asHeard = true;
+    coming.delete(one.stream);
     if (one.stream !== undefined) reader.postMessage({ ended: [one.stream] });
     one.stream = numbered;
     numbered += 1;

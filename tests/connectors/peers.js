@@ -47,10 +47,11 @@
     if (habits.speaks) there.addTrack(own.getAudioTracks()[0], own);
     if (habits.hides) natives.addTrack.call(there, own.getAudioTracks()[0], own);
     const codecs = RTCRtpSender.getCapabilities("audio").codecs;
-    const prefer = (kind) => here.getTransceivers()[0].setCodecPreferences(
-      [...codecs.filter((one) => one.mimeType === kind), ...codecs.filter((one) => one.mimeType !== kind)]);
-    if (habits.redundant) prefer("audio/red");
-    if (habits.foreign) prefer("audio/PCMU");
+    const only = (kind) => codecs.filter((one) => one.mimeType === kind);
+    const others = (kind) => codecs.filter((one) => one.mimeType !== kind);
+    const speak = (kinds) => here.getTransceivers()[0].setCodecPreferences(kinds);
+    if (habits.redundant) speak([...only("audio/red"), ...others("audio/red")]);
+    if (habits.foreign) speak(only("audio/PCMU")); // with comfort noise beside it a steady tone fades
     const stereo = (one) => (habits.stereo ? { type: one.type, sdp: one.sdp.replaceAll("useinbandfec=1", "useinbandfec=1;stereo=1") } : one);
     await here.setLocalDescription();
     await there.setRemoteDescription(stereo(bare(here.localDescription)));

@@ -34,9 +34,13 @@ class Listened(PageEars):
     def __init__(self) -> None:
         self.outlet = AudioOutlet()
         super().__init__(self.outlet, time.monotonic())
+        self.faults = 0  # to come
         self.pieces: dict[int, list[tuple[float, float, NDArray[np.int16]]]] = {}
 
     def take(self, message: bytes, arrived_s: float) -> None:
+        if self.faults:
+            self.faults -= 1
+            raise RuntimeError("a fault nobody thought of")
         stream, _, stamp_s, age_s = HEADER.unpack_from(message)
         self.pieces.setdefault(stream, []).append((stamp_s, age_s, np.frombuffer(message, "<i2", offset=HEADER.size)))
         super().take(message, arrived_s)
@@ -113,6 +117,16 @@ async def test_sound_is_taken_from_its_packets_without_a_gap(tmp_path: Path) -> 
             stream = await called.until_heard(name, pieces=50)
             assert called.ears.whole(stream), f"{name}: packets' own stamps leave no gap"
             assert any(age_s > 0.0 for _, age_s, _ in called.ears.pieces[stream]), f"{name}: their arrival is known"
+
+
+async def test_one_fault_of_who_listens_does_not_make_them_deaf(tmp_path: Path) -> None:
+    async with calling(tmp_path) as called:
+        await called.call("ada")
+        stream = await called.until_heard("ada")
+        called.ears.faults = 1
+        await eventually(lambda: not called.ears.faults)
+        called.ears.pieces.clear()
+        assert await called.until_heard("ada", pieces=20) == stream
 
 
 async def test_what_cannot_be_taken_from_packets_is_heard_as_the_page_plays_it(tmp_path: Path) -> None:
