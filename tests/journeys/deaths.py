@@ -134,6 +134,7 @@ SURVIVED: Mapping[str, tuple[str, ...]] = {  # process, phase: the bot goes on, 
     "api": SERVED,
     "worker": SERVED,
     "dispatcher": SERVED,
+    "courier": ("speaking",),
     "broker": SERVED,
     "voice": ("speaking",),  # the sentence is lost, the next one has a new process
 }
