@@ -18,7 +18,7 @@ from connectors.links.teams import TEAMS_HOSTS, at_app
 from connectors.links.wrappers import WRAPPERS
 
 TEXT_CHARACTERS = 200_000
-MOST_PLACES, PLACES_CHARACTERS = 400, 50_000  # that are read, and how much of them in all
+MOST_PLACES, PLACES_CHARACTERS = 250, 40_000  # that are read, and how much of them in all
 MOST_MARKS = 2000  # that are looked at
 _BEFORE_CHARACTERS = 400
 

@@ -202,4 +202,4 @@ def is_named(platform: str, text: str) -> bool:
             return True
         views |= {view.translate(str.maketrans("-_", "%/")) for view in views if "/v2/url" in view}
         views = {unquote(html.unescape(view)) for view in views}
-    return "*" in text and "/v3/__" in text  # its letters stand apart: `zoom*us` and "."
+    return any("*" in view and "/v3/__" in view for view in views)  # its letters stand apart: `zoom*us` and "."
