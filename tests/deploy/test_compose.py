@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from bot.cli import COMMANDS
 from bot.config import PREFIX, Settings, load_settings
 from bot.scheduling.celery_app import TIME_LIMIT_S
 from bot.scheduling.host import LEAVE_GRACE_S
+from bot.supervision.installation import installation
 from tests.deploy.composed import DEPLOY, OURS, SECRETS, NotSet, compose
 from tests.house.sources import text
 
@@ -73,6 +75,11 @@ def test_our_parts_get_settings_that_exist_and_are_taken(name: str) -> None:
     words = " ".join(service["command"])
     commands = re.findall(r"understudy ([\w-]+)", words) or [service["command"][0]]
     assert set(commands) <= COMMANDS.keys()
+
+
+def test_every_part_of_an_installation_is_a_service(tmp_path: Path) -> None:
+    _, parts = installation(Settings(home=tmp_path, api_port=0, broker_url="redis://broker"))
+    assert {part.name for part in parts} <= SERVICES.keys()
 
 
 def test_the_bots_belong_to_a_service_that_no_restart_of_another_one_touches() -> None:
