@@ -27,6 +27,7 @@ from bot.rehearsal.asker import BrowserAsker
 from bot.rehearsal.measure import spans
 from bot.rehearsal.recording import Recording
 from bot.rehearsal.reference import Reference, Renderer, mouth_box
+from bot.store import counters
 from tests.benchmarks._curves import Panel, svg
 from tests.benchmarks._report import ROOT, commit, report
 from tests.benchmarks._soak_devices import Pictures, sample_of
@@ -115,7 +116,15 @@ async def soak(minutes: float, home: Path, settings: Settings) -> tuple[Soak, di
         finally:
             watching.cancel()
         await stage.client.leave(bot["id"])
-        return measured, await stage.client.until_state(bot["id"], (), timeout_s=60.0)
+        over = await stage.client.until_state(bot["id"], (), timeout_s=60.0)
+        return measured, {**over, "frames": await _counted(stage, "frames")}
+
+
+async def _counted(stage: SmallStage, figure: str) -> dict[str, float]:
+    """What the bot itself counted, by its one label."""
+    async with stage.database.read() as session:
+        counted = await counters.read(session)
+    return {labels[0]: series.value for labels, series in counted.get(figure, {}).items()}
 
 
 def _last_end_s(sound: Recording, since_s: float) -> float | None:
@@ -187,6 +196,7 @@ def main() -> int:
     panels = panels_of(measured.lines, measured.samples)
     (args.out / "soak.svg").write_text(svg(title, panels, minutes=args.minutes), encoding="utf-8")
     told = {**figures, "problems": problems, "ok": not problems, "lines_missed": measured.missed}
+    told["frames_of_the_whole_stay"] = bot["frames"]
     files = {"series": str(args.out / "soak.json"), "picture": str(args.out / "soak.svg")}
     report("soak", {"minutes": args.minutes, "video": args.video}, {**told, **files})
     return 0 if not problems else 1
