@@ -22,6 +22,9 @@ Pcm = NDArray[np.int16]
 
 HELD_UP = 8  # pieces: stamps are late for less than this when a page is held up and catches up
 HOLE = HEARING_RATE_HZ * 200 // 1000  # stamps further ahead than any page is held up are a hole at once
+FILLED_S = (
+    0.5  # who stamps exactly fills shorter holes: far enough from HOLE that no error of the clock tells them apart
+)
 GAP = HEARING_RATE_HZ * 30 // 1000  # all of the last pieces further ahead than this are a hole too
 OVERLAP = HEARING_RATE_HZ * 40 // 1000  # all of them further behind than this: so much is left out
 UNSURE = HEARING_RATE_HZ * 8 // 1000  # the same while the clock is hardly known
@@ -84,6 +87,7 @@ class Lane:
         ahead = [self._begins(stamped_s) - laid for stamped_s, laid in self._last]
         whole, earliest = len(ahead) == HELD_UP, min(ahead)
         if ahead[-1] > HOLE or (whole and earliest > GAP):
+            yield from self._rest()
             self._restart(self._expected() + (ahead[-1] if ahead[-1] > HOLE else earliest))
             whole = False
         elif whole and -max(ahead) > (OVERLAP if self._clock.sure else UNSURE):
@@ -123,6 +127,12 @@ class Lane:
         if ahead > 0:
             return np.concatenate([sound[:at], np.repeat(sound[at : at + 1], count), sound[at:]])
         return np.concatenate([sound[:at], sound[at + count :]])
+
+    def _rest(self) -> Iterator[tuple[int, Pcm]]:
+        """What waits for more, with silence after it: a hole follows."""
+        if len(self._pending):
+            yield self._next, np.concatenate([self._pending, np.zeros(CHUNK_SAMPLES - len(self._pending), np.int16)])
+            self._next += CHUNK_SAMPLES
 
     def _expected(self) -> int:
         assert self._anchor is not None
