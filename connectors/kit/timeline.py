@@ -87,7 +87,6 @@ class Lane:
         ahead = [self._begins(stamped_s) - laid for stamped_s, laid in self._last]
         whole, earliest = len(ahead) == HELD_UP, min(ahead)
         if ahead[-1] > HOLE or (whole and earliest > GAP):
-            yield from self._rest()
             self._restart(self._expected() + (ahead[-1] if ahead[-1] > HOLE else earliest))
             whole = False
         elif whole and -max(ahead) > (OVERLAP if self._clock.sure else UNSURE):
@@ -127,12 +126,6 @@ class Lane:
         if ahead > 0:
             return np.concatenate([sound[:at], np.repeat(sound[at : at + 1], count), sound[at:]])
         return np.concatenate([sound[:at], sound[at + count :]])
-
-    def _rest(self) -> Iterator[tuple[int, Pcm]]:
-        """What waits for more, with silence after it: a hole follows."""
-        if len(self._pending):
-            yield self._next, np.concatenate([self._pending, np.zeros(CHUNK_SAMPLES - len(self._pending), np.int16)])
-            self._next += CHUNK_SAMPLES
 
     def _expected(self) -> int:
         assert self._anchor is not None

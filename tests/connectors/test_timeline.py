@@ -130,16 +130,6 @@ def test_what_a_page_lost_while_it_was_held_up_is_a_hole() -> None:
     assert 250 <= at < 265, "it is told within 300 ms"
 
 
-def test_the_last_sound_before_a_hole_is_told_whole() -> None:
-    lane = Lane(start_s=99.0, rate_hz=RATE_HZ)
-    odd = [piece[: PIECE - 300 * (index == 39)] for index, piece in enumerate(ramp(100))]
-    chunks = placed(lane, odd, skip=range(40, 80))
-    assert_orderly(chunks)
-    end = HEARING_RATE_HZ + 40 * CHUNK_SAMPLES - 100
-    start, tail = next((start, pcm) for start, pcm in chunks if start <= end - 20 < start + CHUNK_SAMPLES)
-    assert tail[end - 20 - start] > 7_500 and not tail[end - start + 10 :].any()
-
-
 def test_the_first_sound_after_a_hole_that_nobody_filled_stands_where_it_sounded() -> None:
     """Though all before it came late, and was laid too late."""
     hole = range(20, 20 + round(FILLED_S / PIECE_S))
