@@ -90,6 +90,12 @@ class HearingError(Exception):
     retryable = True
 
 
+class RecogniserSlow(HearingError):
+    """The recogniser gave no answer in time; it may answer the next."""
+
+    code = "recogniser_slow"
+
+
 class Recogniser(Protocol):
     """Speech to words, streaming, in its own process; decodes while the speech goes on so that the end comes fast."""
 
@@ -105,7 +111,7 @@ class Recogniser(Protocol):
         ...
 
     async def finish(self, stream: str) -> Recognised:
-        """It ended. Raises HearingError after 10 s without an answer."""
+        """It ended. Raises RecogniserSlow after 10 s without an answer, HearingError when there can be none."""
         ...
 
     async def __aenter__(self) -> Self: ...
