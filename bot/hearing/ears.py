@@ -40,7 +40,7 @@ TICK_S = 0.1
 LATE_S = 0.25  # a stream in speech that sends nothing for so long has fallen silent
 
 log = get_log(__name__)
-_Chunk = tuple[str, int, Pcm]
+_Chunk = tuple[str, int, Pcm, float | None]
 
 
 class _Stream:
@@ -54,7 +54,8 @@ class _Stream:
         self.history: deque[Pcm] = deque(maxlen=kept)
         self.position = position  # the next sample expected
         self.untold = 0  # windows since the stretch was last told
-        self.arrived_s = 0.0
+        self.came_s: float | None = None  # from the network, the sound being heard
+        self.arrived_s = 0.0  # here
         self.arrived_position = position
 
     def jump(self, position: int) -> None:
@@ -94,11 +95,11 @@ class RecognisingEars:
         self._watch: asyncio.Task[None] | None = None
         self._failure: HearingError | None = None
 
-    def feed(self, stream: str, start_sample: int, pcm: Pcm) -> None:
+    def feed(self, stream: str, start_sample: int, pcm: Pcm, *, arrived_s: float | None = None) -> None:
         if len(self._chunks) == QUEUE_CHUNKS:
             self.dropped_s += len(self._chunks[0][2]) / RATE_HZ
             log.warning("sound dropped: the ears are behind")
-        self._chunks.append((stream, start_sample, pcm))
+        self._chunks.append((stream, start_sample, pcm, arrived_s))
         self._arrived.set()
 
     @property
@@ -157,7 +158,7 @@ class RecognisingEars:
         except TimeoutError:
             return
 
-    def _take(self, name: str, start: int, pcm: Pcm) -> None:
+    def _take(self, name: str, start: int, pcm: Pcm, arrived_s: float | None) -> None:
         stream = self._streams.get(name)
         if stream is None:
             stream = self._add_stream(name, start)
@@ -165,7 +166,9 @@ class RecognisingEars:
                 return
         self._fill(name, stream, start)
         stream.arrived_s, stream.arrived_position = self._clock.monotonic_s(), start + len(pcm)
+        stream.came_s = arrived_s
         self._hear(name, stream, pcm[max(0, stream.position - start) :])  # what is behind came too late
+        stream.came_s = None
 
     def _add_stream(self, name: str, start: int) -> _Stream | None:
         if len(self._streams) >= MAX_STREAMS:
@@ -221,6 +224,7 @@ class RecognisingEars:
                         start_sample=ended.start_sample,
                         end_sample=ended.end_sample,
                         decided_sample=ended.decided_sample,
+                        arrived_s=stream.came_s,
                     )
                 )
                 self._asking.end(name, ended)

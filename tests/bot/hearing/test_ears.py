@@ -77,6 +77,15 @@ async def test_a_sentence_is_started_ended_and_put_into_words(speech):
     assert int(utterance.text) == ended.decided_sample - recogniser.starts[0][1]
 
 
+async def test_the_end_of_speech_tells_when_its_sound_arrived(speech):
+    async with RecognisingEars(Counting()) as ears:
+        for at in range(0, len(speech), 320):
+            ears.feed("ann", at, speech[at : at + 320], arrived_s=100.0 + at)
+        _, ended, _ = await take(ears, 3)
+    assert isinstance(ended, SpeechEnded) and ended.arrived_s is not None
+    assert ended.arrived_s - 100.0 == (ended.decided_sample - 1) // 320 * 320
+
+
 async def test_speech_that_goes_on_is_told_every_tenth_of_a_second(speech):
     async with RecognisingEars(Early()) as ears:
         feed(ears, "ann", 0, speech)
