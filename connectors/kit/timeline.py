@@ -87,7 +87,11 @@ class Lane:
         ahead = [self._begins(stamped_s) - laid for stamped_s, laid in self._last]
         whole, earliest = len(ahead) == HELD_UP, min(ahead)
         if ahead[-1] > HOLE or (whole and earliest > GAP):
-            self._restart(self._expected() + (ahead[-1] if ahead[-1] > HOLE else earliest))
+            begins = self._expected() + (ahead[-1] if ahead[-1] > HOLE else earliest)
+            if len(self._pending) and begins >= self._next + CHUNK_SAMPLES:  # the last before a hole, made whole
+                yield self._next, np.pad(self._pending, (0, CHUNK_SAMPLES - len(self._pending)))
+                self._next += CHUNK_SAMPLES
+            self._restart(begins)
             whole = False
         elif whole and -max(ahead) > (OVERLAP if self._clock.sure else UNSURE):
             self._leave_out = -max(ahead) * self.rate_hz // HEARING_RATE_HZ

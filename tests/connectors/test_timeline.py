@@ -65,6 +65,19 @@ def test_a_hole_stays_a_hole() -> None:
     assert abs(after - (HEARING_RATE_HZ + 60 * CHUNK_SAMPLES)) <= 1
 
 
+def test_the_last_said_before_a_hole_is_not_lost() -> None:
+    lane, piece = Lane(start_s=99.0, rate_hz=RATE_HZ), np.full(PIECE * 3 // 2, 5000, np.int16)  # 30 ms
+    chunks = []
+    for index in (*range(41), *range(60, 90)):
+        ends_s = (index + 1) * PIECE_S * 1.5
+        chunks += lane.place(piece, stamp_s=STAMP_ZERO_S + ends_s - PIECE_S * 1.5, arrived_s=100.0 + ends_s)
+    assert_orderly(chunks)
+    hole = HEARING_RATE_HZ + 41 * CHUNK_SAMPLES * 3 // 2
+    before = np.concatenate([pcm for start, pcm in chunks if start < hole])
+    lost = 41 * CHUNK_SAMPLES * 3 // 2 - int((before > 1000).sum())
+    assert lost < HEARING_RATE_HZ // 200, f"{lost} samples"
+
+
 def test_sound_that_comes_twice_is_taken_once() -> None:
     lane = Lane(start_s=99.0, rate_hz=RATE_HZ)
     first = placed(lane, ramp(50))
