@@ -22,7 +22,7 @@ from aiohttp import WSMsgType, web
 
 from connectors.base import HEARING_RATE_HZ, AudioChunk, DeviceFailed
 from connectors.kit.pulse import Record
-from connectors.kit.timeline import Lane
+from connectors.kit.timeline import FILLED_S, Lane
 
 HELD_SAMPLES = 2 * HEARING_RATE_HZ
 HEADER = struct.Struct("<IIdd")
@@ -185,4 +185,5 @@ def ears_script(url: str, *, tiles: str, attribute: str) -> str:
     """The page part, for a context's init scripts. A participant's sound is that of the media elements inside the
     element that matches the CSS selector `tiles`, and its id is that element's `attribute`."""
     source = (Path(__file__).parent / "ears.js").read_text("utf-8")
-    return f"({source})({json.dumps({'url': url, 'tiles': tiles, 'attribute': attribute})})"
+    settings = {"url": url, "tiles": tiles, "attribute": attribute, "filled_s": FILLED_S}
+    return f"({source})({json.dumps(settings)})"

@@ -7,7 +7,7 @@ import random
 import numpy as np
 
 from connectors.base import CHUNK_SAMPLES, HEARING_RATE_HZ
-from connectors.kit.timeline import Lane, Pcm
+from connectors.kit.timeline import FILLED_S, Lane, Pcm
 
 RATE_HZ = 48_000
 PIECE = 960
@@ -141,3 +141,14 @@ def test_what_a_page_lost_while_it_was_held_up_is_a_hole() -> None:
     at = int(holes.argmax())
     assert (holes > 0).sum() == 1 and abs(int(holes[at]) - len(lost) * CHUNK_SAMPLES) < CHUNK_SAMPLES * 3 // 2
     assert 250 <= at < 265, "it is told within 300 ms"
+
+
+def test_the_first_sound_after_a_hole_that_nobody_filled_stands_where_it_sounded() -> None:
+    """Though all before it came late, and was laid too late."""
+    hole = range(20, 20 + round(FILLED_S / PIECE_S))
+    late_s = [0.25] * 20 + [0.0] * 80
+    chunks = placed(Lane(start_s=99.0, rate_hz=RATE_HZ), ramp(100), skip=hole, late_s=late_s)
+    assert_orderly(chunks)
+    starts = np.array([start for start, _ in chunks])
+    after = starts[1 + int(np.diff(starts).argmax())]
+    assert abs(int(after) - (HEARING_RATE_HZ + hole.stop * CHUNK_SAMPLES)) <= 1
