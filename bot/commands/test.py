@@ -3,8 +3,9 @@
 Words this command does not know go to pytest (`understudy test tests/engine -k mouth`, or after `--` when the first one
 is an option). With such words only what they select runs; without any, everything but the acceptance sizes.
 
-Tests on real browsers, sound servers and databases share two cores with them: a few that fail are run once more, alone.
-What passes then is not hidden: it is shown as it failed, and counted as flaky in the last line.
+Real parts that mind nobody beside them (`parallel`: databases, brokers, processes, models) are tested two at a time,
+the others one by one: browsers and sound keep real time, which a neighbour would take from them. A few that fail are
+run once more, alone. What passes then is not hidden: it is shown as it failed, and counted as flaky in the last line.
 """
 
 from __future__ import annotations
@@ -56,10 +57,20 @@ CHECKS = (
     Step(name="mypy", argv=_module("mypy"), quiet=True),
 )
 PYTEST = _module("pytest", "-q", "-m")
-# Those on real parts would take each other's time.
 SIDE_BY_SIDE = _module("pytest", "-q", "-n", "2", "--dist", "worksteal", "-m")
 FAST = Step(name="fast tests", argv=(*SIDE_BY_SIDE, "not slow and not acceptance"))
-REAL = Step(name="tests on real parts", argv=(*PYTEST, "slow and not acceptance"), may_be_empty=True, again=True)
+PARALLEL = Step(
+    name="tests on real parts, two at a time",
+    argv=(*SIDE_BY_SIDE, "slow and parallel and not acceptance"),
+    may_be_empty=True,
+    again=True,
+)
+REAL = Step(
+    name="tests on real parts, one by one",
+    argv=(*PYTEST, "slow and not parallel and not acceptance"),
+    may_be_empty=True,
+    again=True,
+)
 ACCEPTANCE = Step(name="acceptance", argv=(*PYTEST, "acceptance"), may_be_empty=True)
 
 
@@ -97,7 +108,7 @@ def plan(words: Sequence[str], *, acceptance: bool, fast_only: bool) -> tuple[tu
         return (), (Step(name="chosen tests", argv=_module("pytest", *words)),)
     if fast_only:
         return CHECKS, (FAST,)
-    return CHECKS, (FAST, REAL, ACCEPTANCE) if acceptance else (FAST, REAL)
+    return CHECKS, (FAST, PARALLEL, REAL, ACCEPTANCE) if acceptance else (FAST, PARALLEL, REAL)
 
 
 def run_step(step: Step) -> Outcome:

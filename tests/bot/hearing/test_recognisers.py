@@ -50,6 +50,7 @@ def test_the_cache_is_named_by_content():
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 def test_every_history_of_the_model_sums_to_one(tmp_path: Path):
     from pocketsphinx import NGramModel
 
@@ -64,6 +65,7 @@ def test_every_history_of_the_model_sums_to_one(tmp_path: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 @pytest.mark.skipif(shutil.which("flite") is None or shutil.which("ffmpeg") is None, reason="needs flite and ffmpeg")
 async def test_a_spoken_question_is_recognised_soon_after_its_end(tmp_path: Path):
     from tests.benchmarks.hearing import spoken
@@ -87,6 +89,7 @@ async def test_a_spoken_question_is_recognised_soon_after_its_end(tmp_path: Path
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 async def test_a_dead_recogniser_is_a_hearing_error(tmp_path: Path):
     async with PocketsphinxRecogniser(texts=TEXTS, names=["Iris"], cache=tmp_path) as recogniser:
         await recogniser.start("ann", 0)
@@ -99,6 +102,7 @@ async def test_a_dead_recogniser_is_a_hearing_error(tmp_path: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 async def test_ears_whose_recogniser_died_say_so_before_anyone_speaks(tmp_path: Path):
     recogniser = PocketsphinxRecogniser(texts=TEXTS, names=["Iris"], cache=tmp_path)
     async with RecognisingEars(recogniser) as ears:

@@ -20,6 +20,7 @@ def test_forty_random_histories_leave_no_old_sound_and_end() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 def test_two_thousand_random_histories_leave_no_old_sound_and_end() -> None:
     run(range(1_000, 3_000))
 

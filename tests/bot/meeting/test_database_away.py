@@ -17,7 +17,7 @@ from bot.store.session import Database, DatabaseUnavailable
 from tests.bot.meeting.test_record import claimed, said
 from tests.bot.stores import NOW, seeded
 
-pytestmark = [pytest.mark.slow, pytest.mark.postgres]
+pytestmark = [pytest.mark.slow, pytest.mark.parallel, pytest.mark.postgres]
 
 
 @pytest.fixture
