@@ -82,6 +82,7 @@ async def test_the_asker_speaks_hears_sees_and_leaves(tmp_path: Path) -> None:
         assert [seat.name for seat in room.people()] == ["Pat"]
 
 
+@pytest.mark.parallel
 async def test_a_wrong_link_is_told_by_the_screen(tmp_path: Path) -> None:
     async with SimulatorServer() as simulator, BrowserAsker(tmp_path / "asker") as asker:
         with pytest.raises(AskerStuck):
