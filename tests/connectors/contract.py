@@ -193,6 +193,7 @@ class ConnectorContract:
                 await connector.join(JoinRequest(meeting_url=url, display_name=NAME, page_timeout_s=10.0))
             assert refused.value.refusal is refusal
 
+    @pytest.mark.parallel
     async def test_participants_chat_and_leaving_are_told(self, stage: Stage, tmp_path: Any) -> None:
         async with self.in_call(stage, tmp_path) as (connector, notes):
             guest = await until(lambda: [p for p in notes.of(ParticipantJoined) if p.name == "Guest"])

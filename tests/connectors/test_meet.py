@@ -59,6 +59,7 @@ async def test_nothing_is_left_of_a_bot_but_its_evidence(tmp_path: Path) -> None
     assert {path.suffix for path in files_in(tmp_path / "bot")} == {".png", ".html"}
 
 
+@pytest.mark.parallel
 async def test_peoples_words_do_not_pass_for_screens(tmp_path: Path) -> None:
     async with meet_stage(tmp_path / "guest") as stage:
         url = await stage.open_meeting(lobby=False)
@@ -93,6 +94,7 @@ async def test_a_raised_hand_and_speech_are_seen_by_the_others(tmp_path: Path) -
             await notes.close()
 
 
+@pytest.mark.parallel
 async def test_a_browser_that_dies_in_the_call_is_told(tmp_path: Path) -> None:
     async with meet_stage(tmp_path / "guest") as stage:
         url = await stage.open_meeting(lobby=False)

@@ -13,6 +13,7 @@ from bot.config import Settings
 from bot.conversation.notices import spoken_welcome
 from bot.meeting.outcome import REASONS
 from tests.bot.clocks import until
+from tests.journeys.homes import new_home
 from tests.journeys.needs import real_parts
 from tests.journeys.small_stage import SmallStage, small_stage
 
@@ -25,11 +26,12 @@ async def kept(stage: SmallStage, bot_id: str, kind: str) -> list[dict[str, Any]
     return [event["data"] for event in await stage.client.events(bot_id) if event["kind"] == kind]
 
 
-async def among_silent_people(stage: SmallStage) -> dict[str, Any]:
+async def among_silent_people(stage: SmallStage, all_are_there: asyncio.Event) -> dict[str, Any]:
     bot, _, room = await stage.send_bot()
     async with stage.guest(room, "Ada"):
         await until(lambda: kept(stage, bot["id"], "disclosure.spoken"), END_S)
         async with stage.guest(room, "Bo"):
+            all_are_there.set()
             over = await stage.client.until_state(bot["id"], (), timeout_s=END_S)
     return {"bot": over, **await told(stage, bot["id"])}
 
@@ -51,9 +53,13 @@ async def told(stage: SmallStage, bot_id: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def stays(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     async def play() -> dict[str, dict[str, Any]]:
-        settings = replace(Settings(), home=tmp_path_factory.mktemp("s"), silence_timeout_s=SILENCE_S)
-        async with small_stage(settings) as stage:
-            return {"silence": await among_silent_people(stage), "chat": await sent_away_in_the_chat(stage)}
+        settings = replace(Settings(), home=new_home(tmp_path_factory, "s"), silence_timeout_s=SILENCE_S)
+        async with small_stage(settings) as stage, asyncio.TaskGroup() as group:
+            all_are_there = asyncio.Event()
+            silence = group.create_task(among_silent_people(stage, all_are_there))
+            await all_are_there.wait()  # the other bot has its meeting while this one waits in its own
+            chat = await sent_away_in_the_chat(stage)
+            return {"silence": await silence, "chat": chat}
 
     return asyncio.run(play())
 
