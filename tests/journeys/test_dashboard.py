@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from bot.config import Settings
-from tests.journeys.homes import new_home
 from tests.journeys.needs import real_parts
 from tests.journeys.small_stage import small_stage
 from tests.journeys.watching import LINE, Watched, listener, watch
@@ -20,10 +19,9 @@ MOST_CLICKS = 8
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
     async def play() -> Watched:
-        settings = replace(Settings(), home=new_home(tmp_path_factory, "d"))
-        # First the listener: the bot host ends later children of this process.
-        async with listener(tmp_path_factory.mktemp("l")) as (browser, devices):
-            async with small_stage(settings) as stage:
+        folder = tmp_path_factory.mktemp("d")
+        async with listener(folder) as (browser, devices):  # first: the bot host ends later children of this process
+            async with small_stage(replace(Settings(), home=folder / "home")) as stage:
                 return await watch(stage, browser, devices)
 
     return asyncio.run(play())

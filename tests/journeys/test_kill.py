@@ -11,7 +11,6 @@ import pytest
 
 from bot.config import Settings
 from tests.journeys.hanging import HANGING, TONE_S
-from tests.journeys.homes import new_home
 from tests.journeys.killing import Kill, kill_while_blocked
 from tests.journeys.needs import real_parts
 from tests.journeys.small_stage import small_stage
@@ -22,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), *real_parts]
 @pytest.fixture(scope="module")
 def kill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kill]:
     async def killed() -> Kill:
-        settings = replace(Settings(), home=new_home(tmp_path_factory, "k"), camera_path="file")
+        settings = replace(Settings(), home=tmp_path_factory.mktemp("k"), camera_path="file")
         async with small_stage(settings, argv=HANGING, engine="hanging") as stage:
             return await kill_while_blocked(stage)
 

@@ -13,7 +13,6 @@ from bot.config import Settings
 from bot.conversation.notices import spoken_welcome
 from bot.meeting.outcome import REASONS
 from tests.bot.clocks import until
-from tests.journeys.homes import new_home
 from tests.journeys.needs import real_parts
 from tests.journeys.small_stage import SmallStage, small_stage
 
@@ -53,7 +52,7 @@ async def told(stage: SmallStage, bot_id: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def stays(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     async def play() -> dict[str, dict[str, Any]]:
-        settings = replace(Settings(), home=new_home(tmp_path_factory, "s"), silence_timeout_s=SILENCE_S)
+        settings = replace(Settings(), home=tmp_path_factory.mktemp("s"), silence_timeout_s=SILENCE_S)
         async with small_stage(settings) as stage, asyncio.TaskGroup() as group:
             all_are_there = asyncio.Event()
             silence = group.create_task(among_silent_people(stage, all_are_there))
