@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,15 @@ async def test_a_dead_recogniser_is_a_hearing_error(cache: Path):
         assert time.monotonic() - began_s < 5
 
 
+async def heard_at_last(recogniser: PocketsphinxRecogniser) -> str:
+    """The words of an empty stretch, asked for until they come: a busy machine may be slow once more."""
+    for _ in range(30):
+        with suppress(RecogniserSlow):
+            await recogniser.start("ann", 0)
+            return (await recogniser.finish("ann")).text
+    raise TimeoutError
+
+
 @pytest.mark.slow
 async def test_a_recogniser_that_is_held_up_is_slow_and_goes_on_later(cache: Path):
     recogniser = PocketsphinxRecogniser(texts=TEXTS, names=["Iris"], cache=cache, finish_timeout_s=0.3)
@@ -117,8 +127,7 @@ async def test_a_recogniser_that_is_held_up_is_slow_and_goes_on_later(cache: Pat
         with pytest.raises(RecogniserSlow):
             await recogniser.finish("ann")
         os.kill(recogniser.pid, signal.SIGCONT)
-        await recogniser.start("ann", 0)
-        assert (await recogniser.finish("ann")).text == ""
+        assert await heard_at_last(recogniser) == ""
 
 
 @pytest.mark.slow
