@@ -1,7 +1,7 @@
 """Situations of address as data, played through the real machine on a virtual clock.
 
-A line is [second, who, "says" | "writes", text, for us], or [second, who, "joins" | "leaves"]; `null` where a person
-would accept both. The bot's answers begin after a second and last four, unless something ends them.
+A line is [second, who, "says" | "writes", text, outcome], or [second, who, "joins" | "leaves"]; `null` where a person
+would accept more than one. The bot's answers begin after a second and last four, unless something ends them.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from bot.conversation.turn_events import (
     Effect,
     Event,
     Heard,
+    Ignore,
     Interrupt,
     Leave,
     PeopleChanged,
@@ -39,18 +41,26 @@ THINKING_S = 1.0
 ANSWER_S = 4.0
 
 
+class Outcome(StrEnum):
+    ANSWER = "answer"
+    LEAVE = "leave"
+    STOP = "stop"  # what was being said or made ends, and nothing is said instead
+    NOTHING = "nothing"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Line:
     at_s: float
     who: str
     how: str
     text: str
-    for_us: bool | None
+    expected: Outcome | None
 
 
 @dataclass
 class Score:
-    """Lines that were for us and those that were not; `wrong` says which went wrong."""
+    """Lines that were for us and those that were not. `missed`: what was for us and had another outcome than it asked
+    for. `false`: anything but nothing for what was not for us."""
 
     ours: int = 0
     others: int = 0
@@ -80,27 +90,29 @@ def situations(name: str) -> list[dict[str, Any]]:
 def score(name: str) -> Score:
     told = Score()
     for situation in situations(name):
-        for line, answered in play(situation):
-            what = f"{situation['about']}: {line.who}: {line.text}"
-            told.ours += line.for_us is True
-            told.others += line.for_us is False
-            if line.for_us is True and not answered:
-                told.missed.append(what)
-            if line.for_us is False and answered:
-                told.false.append(what)
+        for line, outcome in play(situation):
+            if line.expected is None:
+                continue
+            for_us = line.expected is not Outcome.NOTHING
+            told.ours += for_us
+            told.others += not for_us
+            if outcome is not line.expected:
+                what = f"{situation['about']}: {line.who}: {line.text} ({outcome}, not {line.expected})"
+                (told.missed if for_us else told.false).append(what)
     return told
 
 
-def play(situation: dict[str, Any]) -> Iterator[tuple[Line, bool]]:
-    """Each thing said or written, and whether the bot took it for itself."""
+def play(situation: dict[str, Any]) -> Iterator[tuple[Line, Outcome]]:
+    """Each thing said or written, and what the bot made of it."""
     room = _Room(situation["people"], tuple(situation.get("names", ["Iris"])))
     for at_s, who, how, *rest in situation["lines"]:
         room.until(at_s)
         if how in {"joins", "leaves"}:
             room.people_changed(who, how)
             continue
-        line = Line(at_s=at_s, who=who, how=how, text=rest[0], for_us=rest[1])
-        yield line, room.takes(line)
+        text, expected = rest
+        line = Line(at_s=at_s, who=who, how=how, text=text, expected=Outcome(expected) if expected else None)
+        yield line, room.outcome(line)
 
 
 class _Room:
@@ -126,12 +138,14 @@ class _Room:
                 self._apply(replace(event, at_s=self.now_s))
             self._apply(Tick(at_s=self.now_s))
 
-    def takes(self, line: Line) -> bool:
+    def outcome(self, line: Line) -> Outcome:
+        was_busy = self.state.busy
         if line.how == "writes":
-            return self._taken(self._apply(ChatWritten(at_s=self.now_s, speaker=line.who, text=line.text)))
-        self._speaks(line)
-        effects = self._apply(Heard(at_s=self.now_s, speaker=line.who, text=line.text))
-        return self._taken(effects)
+            effects = self._apply(ChatWritten(at_s=self.now_s, speaker=line.who, text=line.text))
+        else:
+            self._speaks(line)
+            effects = self._apply(Heard(at_s=self.now_s, speaker=line.who, text=line.text))
+        return _outcome(effects, was_busy=was_busy)
 
     def _speaks(self, line: Line) -> None:
         began_s, words = self.now_s, line.text.split()
@@ -157,6 +171,11 @@ class _Room:
                 ]
         return effects
 
-    @staticmethod
-    def _taken(effects: tuple[Effect, ...]) -> bool:
-        return any(isinstance(effect, Think | SayGoodbye) for effect in effects)
+
+def _outcome(effects: tuple[Effect, ...], *, was_busy: bool) -> Outcome:
+    if any(isinstance(effect, SayGoodbye) for effect in effects):
+        return Outcome.LEAVE
+    if any(isinstance(effect, Think) for effect in effects):
+        return Outcome.ANSWER
+    stopped = any(isinstance(effect, Ignore) and effect.reason == "stop" for effect in effects)
+    return Outcome.STOP if stopped and was_busy else Outcome.NOTHING
