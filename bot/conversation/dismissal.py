@@ -47,8 +47,8 @@ def begins_with_stop(text: str, names: Sequence[str]) -> bool:
 
 
 def is_backchannel(text: str) -> bool:
-    said, nods = " ".join(words_of(text)[:MAX_WORDS]), set()
-    while found := phrases.NOD.match(said):
+    said, nods = " ".join(words_of(text)), set()
+    while len(nods) <= MAX_NODS and (found := phrases.NOD.match(said)):
         nods.add(found.group())
         said = said[found.end() :]
     begun = not said or phrases.BEGUN_NOD.match(said) is not None  # words come one by one
@@ -72,7 +72,8 @@ def _dismisses(said: str) -> bool:
     start = 0
     while filler := phrases.FILLER.match(said, start):
         start = filler.end()
-    if any(_ends_after(said, core, start) for core in (phrases.LEAVE, phrases.YOU_LEAVE)):
+    cores = [phrases.LEAVE, phrases.YOU_LEAVE] + ([phrases.PLEASE_GO] if "please" in said.split() else [])
+    if any(_ends_after(said, core, start) for core in cores):
         return True
     if not phrases.BEFORE_LEAVE.match(said):
         return False
@@ -89,7 +90,7 @@ def _is_about_us(before: str) -> bool:
 def _ends_after(said: str, core: re.Pattern[str], at: int) -> bool:
     """It is at `at`, and what follows is a polite word, a time or a reason."""
     found = core.match(said, at)
-    if found is None or (found["go"] and "please" not in said.split()):  # "go" is said to whoever is next
+    if found is None:
         return False
     rest = said[found.end() :]
     while beside := phrases.BESIDE_LEAVE.match(rest):

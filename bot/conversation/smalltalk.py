@@ -34,24 +34,30 @@ def small_talk(said: str, *, name: str, about: str) -> str | None:
 
 
 _MOST_WORDS = 18  # a longer question is about more than what we are
-_LIKE = r"(an? |the )?(real |actual |living |live |genuine |mere |simple |talking |virtual |kind of |sort of |computer |human )*"
+_LIKE = (
+    r"(an? |the )?(real |actual |living |live |genuine |mere |simple |talking |virtual |kind of |sort of |computer "
+    r"|human )*"
+)
 _AI = r"(ai|a i|artificial intelligence|robot|bot|chat ?bot|machine|computer|language model|llm|chat ?gpt|gpt|deepfake)"
 _HUMAN = r"(human|human being|person|man|woman|guy|girl|boy|lady|agent|operator|representative|employee)"
 _THING = r"(program|programme|software|algorithm|avatar|recording|animation|cartoon|puppet|simulation)"
 _QUALITY = (
-    r"(artificial|real|for real|fake|alive|sentient|conscious|synthetic|virtual|generated|computer generated|ai generated"
-    r"|automated|pre ?recorded|made of flesh|flesh and blood|one of us)"
+    r"(artificial|real|for real|fake|alive|sentient|conscious|synthetic|virtual|generated|computer generated"
+    r"|ai generated|automated|pre ?recorded|made of flesh|flesh and blood|one of us)"
 )
 _SOMEBODY = r"(someone|somebody|anyone|anybody|people)"
 _KIND = rf"{_LIKE}({_AI}|{_HUMAN}|{_THING}|{_QUALITY}|{_SOMEBODY})"
 _REALLY = (
-    r"(really |actually |truly |just |even |in fact |by any chance |not |perhaps |maybe |possibly |honestly |like |sure )*"
-    r"(you're |you are )?"
+    r"(really |actually |truly |just |even |in fact |by any chance |not |perhaps |maybe |possibly |honestly |like "
+    r"|sure )*(you're |you are )?"
 )
 _ENDS = (
     r"(?= or\b| and\b| not\b| at all\b| then\b| right\b| aren't\b| isn't\b| are you\b| too\b| here\b| by\b| behind\b|$)"
 )
-_DOES = r"(controlling|typing|steering|answering|talking|speaking|writing|operating|behind|there|on the other (end|side)|reading)"
+_DOES = (
+    r"(controlling|typing|steering|answering|talking|speaking|writing|operating|behind|there|on the other (end|side)"
+    r"|reading)"
+)
 _BEING: tuple[str, ...] = (
     rf"\b(are|aren't|were) you {_REALLY}{_KIND}( assistant| person| being| voice| program)?{_ENDS}",
     rf"\b(you're|you are|you're not|you aren't) {_REALLY}{_KIND}( assistant| person| being)?{_ENDS}",
@@ -71,16 +77,20 @@ _BEING: tuple[str, ...] = (
 )
 _NOTED = r"(transcript|record|recording|minutes|notes|log|protocol)"
 _WHAT_IS_SAID = (
-    r"( (this|that|it|us|me|everything|all|now|too|all of this|the whole thing|(this|the|our|my) (call|meeting|conversation|"
-    r"voice|voices|words|audio|sound|session|chat)|(what|everything|anything|all) (i|we|you)( all|'re)? (say|said|saying|hear)|"
-    r"of (this|that|it|us|the meeting|everything)|by any chance|right now|of what (is|we) (said|say)|in here|here|down))*$"
+    r"( (this|that|it|us|me|everything|all|now|too|all of this|the whole thing|(this|the|our|my) (call|meeting"
+    r"|conversation|voice|voices|words|audio|sound|session|chat)|(what|everything|anything|all) (i|we|you)( all|'re)? "
+    r"(say|said|saying|hear)|of (this|that|it|us|the meeting|everything)|by any chance|right now|of what (is|we) "
+    r"(said|say)|in here|here|down))*$"
 )
 _RECORDING: tuple[str, ...] = (
-    rf"\b(are|aren't) you (still |also |really |now |actually |not )*(recording|transcribing|listening in){_WHAT_IS_SAID}",
-    rf"\b(are|aren't) you (still |also |really |now )*(taking|keeping|making|writing) (an? |any |the )?{_NOTED}{_WHAT_IS_SAID}",
-    rf"\b(are|aren't) you (writing|noting|taking|storing|saving|keeping|logging) (this|that|it|everything|all|what)\b( down)?"
-    rf"{_WHAT_IS_SAID}",
-    rf"\b(do|did|will|don't) you (also |really )*(record|transcribe|log|store|save)( (this|that|it|us|me|what)\b)?{_WHAT_IS_SAID}",
+    rf"\b(are|aren't) you (still |also |really |now |actually |not )*(recording|transcribing"
+    rf"|listening in){_WHAT_IS_SAID}",
+    rf"\b(are|aren't) you (still |also |really |now )*(taking|keeping|making|writing) (an? |any "
+    rf"|the )?{_NOTED}{_WHAT_IS_SAID}",
+    rf"\b(are|aren't) you (writing|noting|taking|storing|saving|keeping|logging) (this|that|it|everything|all"
+    rf"|what|our|my|us|me)\b( down| voices?)?{_WHAT_IS_SAID}",
+    rf"\b(do|did|will|don't) you (also |really )*(record|transcribe|log|store|save)( (this|that|it|us|me"
+    rf"|what)\b)?{_WHAT_IS_SAID}",
     rf"\b(do|did|will|don't) you (also |really )*(keep|take|make|write) (an? |any |the )?{_NOTED}{_WHAT_IS_SAID}",
     rf"\b(am i|are we|is (this|it|everything|(this|the|our) (call|meeting|conversation))) (all )?(being )?"
     rf"(recorded|transcribed|logged|stored|saved){_WHAT_IS_SAID}",
@@ -90,7 +100,7 @@ _ASIDE = re.compile(r"^(so|and|but|wait|hey|hi|hello|ok|okay|um|uh|well|sorry|pl
 HONEST: tuple[tuple[tuple[str, ...], str], ...] = (
     (
         _RECORDING,
-        "I'm {name}, an AI assistant. I keep a written transcript of what is said here. I don't keep the sound.",
+        "I'm {name}, an AI assistant. I keep a transcript of what is said and written here, but no sound.",
     ),
     (_BEING, "I'm {name}, an AI assistant, not a human. {about}"),
 )

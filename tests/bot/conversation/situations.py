@@ -7,6 +7,7 @@ would accept more than one. The bot's answers begin after a second and last four
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -59,27 +60,32 @@ class Line:
 
 @dataclass
 class Score:
-    """Lines that were for us and those that were not. `missed`: what was for us and had another outcome than it asked
-    for. `false`: anything but nothing for what was not for us."""
+    """Lines by what they ask for, and what went wrong: anything but nothing for what was not for us is `false`, and
+    another outcome than it asked for of what was is `missed`."""
 
-    ours: int = 0
-    others: int = 0
-    missed: list[str] = field(default_factory=list)
-    false: list[str] = field(default_factory=list)
+    lines: Counter[Outcome] = field(default_factory=Counter)
+    wrong: dict[Outcome, list[str]] = field(default_factory=lambda: {outcome: [] for outcome in Outcome})
+
+    @property
+    def false(self) -> list[str]:
+        return self.wrong[Outcome.NOTHING]
+
+    @property
+    def missed(self) -> list[str]:
+        return [what for outcome, wrong in self.wrong.items() if outcome is not Outcome.NOTHING for what in wrong]
 
     @property
     def missed_share(self) -> float:
-        return len(self.missed) / self.ours
+        return len(self.missed) / (self.lines.total() - self.lines[Outcome.NOTHING])
 
-    @property
-    def false_share(self) -> float:
-        return len(self.false) / self.others
+    def share(self, outcome: Outcome) -> float:
+        """Of the lines that ask for this: those that went wrong."""
+        return len(self.wrong[outcome]) / self.lines[outcome]
 
     def __str__(self) -> str:
-        return (
-            f"false-speak {len(self.false)} of {self.others} ({self.false_share:.1%}), "
-            f"missed {len(self.missed)} of {self.ours} ({self.missed_share:.1%})"
-        )
+        kinds = ", ".join(f"{outcome} {len(self.wrong[outcome])} of {self.lines[outcome]}" for outcome in Outcome)
+        false_share = self.share(Outcome.NOTHING)
+        return f"false-speak {false_share:.1%}, missed {self.missed_share:.1%}; wrong of each: {kinds}"
 
 
 def situations(name: str) -> list[dict[str, Any]]:
@@ -93,12 +99,9 @@ def score(name: str) -> Score:
         for line, outcome in play(situation):
             if line.expected is None:
                 continue
-            for_us = line.expected is not Outcome.NOTHING
-            told.ours += for_us
-            told.others += not for_us
+            told.lines[line.expected] += 1
             if outcome is not line.expected:
-                what = f"{situation['about']}: {line.who}: {line.text} ({outcome}, not {line.expected})"
-                (told.missed if for_us else told.false).append(what)
+                told.wrong[line.expected].append(f"{situation['about']}: {line.who}: {line.text} ({outcome})")
     return told
 
 
