@@ -47,7 +47,8 @@ def begins_with_stop(text: str, names: Sequence[str]) -> bool:
 
 
 def is_backchannel(text: str) -> bool:
-    said, nods = " ".join(words_of(text)), set()
+    said = " ".join(words_of(text))
+    nods: set[str] = set()
     while len(nods) <= MAX_NODS and (found := phrases.NOD.match(said)):
         nods.add(found.group())
         said = said[found.end() :]

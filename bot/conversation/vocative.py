@@ -42,7 +42,7 @@ _ENDS_A_QUESTION = frozenset(
     {"think", "say", "know", "mean", "suggest", "recommend", "me", "us", "again", "please", "more"}
 )
 _YOU = frozenset({"you", "your", "yours", "you're"})
-_ADDRESS = re.compile(r"https?://\S+|[\w.+-]+@[\w-]+\.\w\S*")  # of a page, of mail
+_ADDRESS = re.compile(r"https?://\S+|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}\.\w\S*")  # of a page, of mail
 _PIECE = re.compile(rf"{WORD}|[,.:;?!@()]|[-–—]{{1,2}}(?=\s)")
 _ENDS = frozenset(".?!;")
 _PAUSES = frozenset(",:-–—()")
