@@ -77,7 +77,7 @@ def _within_the_window(remark: Remark) -> bool:
 
 def _goes_on(remark: Remark) -> bool:
     """What its speaker adds to a question that is not answered yet belongs to it, whatever it looks like."""
-    return remark.since_answer_s == 0.0 or follows_up(remark.text)
+    return remark.since_answer_s == 0.0 or follows_up(remark.text) or says_stop(remark.text, remark.names)
 
 
 _EVERYONE = frozenset({"all", "everyone", "everybody", "guys", "folks", "team", "people"})

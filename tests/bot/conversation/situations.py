@@ -19,13 +19,13 @@ from bot.conversation.turn_events import (
     Effect,
     Event,
     Heard,
-    Ignore,
     Interrupt,
     Leave,
     PeopleChanged,
     PlaybackBegan,
     PlaybackEnded,
     SayGoodbye,
+    Speak,
     SpeechBegan,
     SpeechGoesOn,
     SpeechStopped,
@@ -124,6 +124,7 @@ class _Room:
         self.people = list(people)
         self.now_s = 0.0
         self.due: list[Event] = []
+        self.cut = False  # since the line began
         self._tell_people()
 
     def people_changed(self, who: str, how: str) -> None:
@@ -142,13 +143,13 @@ class _Room:
             self._apply(Tick(at_s=self.now_s))
 
     def outcome(self, line: Line) -> Outcome:
-        was_busy = self.state.busy
+        self.cut = False
         if line.how == "writes":
             effects = self._apply(ChatWritten(at_s=self.now_s, speaker=line.who, text=line.text))
         else:
             self._speaks(line)
             effects = self._apply(Heard(at_s=self.now_s, speaker=line.who, text=line.text))
-        return _outcome(effects, was_busy=was_busy)
+        return _outcome(effects, silenced=self.cut and not self.state.busy)
 
     def _speaks(self, line: Line) -> None:
         began_s, words = self.now_s, line.text.split()
@@ -166,8 +167,8 @@ class _Room:
         self.state, effects = step(self.state, event)
         for effect in effects:
             if isinstance(effect, Interrupt | Leave):
-                self.due = []
-            elif isinstance(effect, Think | SayGoodbye):
+                self.due, self.cut = [], True
+            elif isinstance(effect, Think | SayGoodbye | Speak):
                 self.due += [
                     PlaybackBegan(at_s=self.now_s + THINKING_S, epoch=effect.epoch),
                     PlaybackEnded(at_s=self.now_s + THINKING_S + ANSWER_S, epoch=effect.epoch),
@@ -175,10 +176,9 @@ class _Room:
         return effects
 
 
-def _outcome(effects: tuple[Effect, ...], *, was_busy: bool) -> Outcome:
+def _outcome(effects: tuple[Effect, ...], *, silenced: bool) -> Outcome:
     if any(isinstance(effect, SayGoodbye) for effect in effects):
         return Outcome.LEAVE
-    if any(isinstance(effect, Think) for effect in effects):
+    if any(isinstance(effect, Think | Speak) for effect in effects):
         return Outcome.ANSWER
-    stopped = any(isinstance(effect, Ignore) and effect.reason == "stop" for effect in effects)
-    return Outcome.STOP if stopped and was_busy else Outcome.NOTHING
+    return Outcome.STOP if silenced else Outcome.NOTHING
