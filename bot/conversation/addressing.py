@@ -1,7 +1,8 @@
 """Is it for us? Rules over what was heard and who is there; silent by default. Pure: knows no clock, no platform.
 
 With one other everything is for us. With more, or nobody known, only what calls the bot by name (`vocative.py` tells a
-call from talk about it), and what the person just answered says within the reply window, unless it is for someone else.
+call from talk about it), and within the reply window what the person just answered asks on (`follow_up.py`), unless it
+is for someone else.
 """
 
 from __future__ import annotations
@@ -11,8 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.conversation.dismissal import asks_to_leave, begins_with_stop, is_backchannel, says_goodbye, says_stop
+from bot.conversation.follow_up import follows_up
 from bot.conversation.terms import STOP_WORDS, words_of
-from bot.conversation.vocative import Named, is_misheard, named
+from bot.conversation.vocative import Named, is_common, is_misheard, named
+
+__all__ = ["Because", "Remark", "asks_to_leave", "is_backchannel", "names_us", "says_goodbye", "says_stop"]
+__all__ += ["wants_the_floor", "why"]
 
 REPLY_WINDOW_S = 10.0
 READINGS = 3  # but the likeliest, in which a name is looked for
@@ -31,7 +37,8 @@ class Because(StrEnum):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Remark:
     """Something said or written. `others`: who is in the meeting besides the bot, people or bots; 0: nobody is known.
-    `since_answer_s`: since our last answer to this speaker ended; None when the last one was not to them.
+    `since_answer_s`: since our last answer to this speaker ended; 0 while it is being made or said; None when the last
+    one was not to them.
     `other_names`: what the others in the meeting are called.
     `readings`: what else may have been said, likelier first."""
 
@@ -47,7 +54,7 @@ class Remark:
 RULES: tuple[tuple[Because, Callable[[Remark], bool]], ...] = (
     (Because.NAME, lambda remark: _called(remark)),
     (Because.ALONE, lambda remark: remark.others == 1),
-    (Because.REPLY, lambda remark: _within_the_window(remark) and not _for_others(remark)),
+    (Because.REPLY, lambda remark: _within_the_window(remark) and _goes_on(remark) and not _for_others(remark)),
 )
 
 
@@ -68,14 +75,21 @@ def _within_the_window(remark: Remark) -> bool:
     return not remark.written and since_s is not None and since_s <= REPLY_WINDOW_S
 
 
+def _goes_on(remark: Remark) -> bool:
+    """What its speaker adds to a question that is not answered yet belongs to it, whatever it looks like."""
+    return remark.since_answer_s == 0.0 or follows_up(remark.text) or says_stop(remark.text, remark.names)
+
+
 _EVERYONE = frozenset({"all", "everyone", "everybody", "guys", "folks", "team", "people"})
 
 
 def _for_others(remark: Remark) -> bool:
     """It names someone else, speaks to all or of the bot, or is a farewell: a reply to us does none of it."""
     words = words_of(remark.text)
-    firsts = {first_name(name) for name in remark.other_names} - {first_name(name) for name in remark.names}
-    if any(word.removesuffix("'s") in firsts - STOP_WORDS - {""} for word in words):
+    firsts = {first_name(name) for name in remark.other_names} - {first_name(name) for name in remark.names} - {""}
+    if any(word.removesuffix("'s") in {one for one in firsts if not is_common(one)} - STOP_WORDS for word in words):
+        return True
+    if any(named(remark.text, [one], written=True) is Named.CALLED for one in firsts if is_common(one)):
         return True
     if says_goodbye(remark.text, remark.names) and not asks_to_leave(remark.text, remark.names):
         return True
@@ -102,60 +116,7 @@ def wants_the_floor(text: str, names: Sequence[str], *, others: int) -> bool:
     if not words or is_backchannel(text):
         return False
     asks = others == 1 and len(words) >= 3 and bool(_QUESTION.match(" ".join(words)))
-    return asks or bool(_HALT.match(_without_names(text, names))) or named(text, names) is Named.CALLED
+    return asks or begins_with_stop(text, names) or named(text, names) is Named.CALLED
 
 
 _QUESTION = re.compile(r"^(how|what|when|where|which|who|why|can|could|do|does|is|are|should|would)\b")
-_FAREWELL = re.compile(r"\b(good\s?bye|bye|see you( all)?( later| soon| tomorrow| next time)?|farewell)\b")
-_DISMISSAL = re.compile(
-    r"\b(please|can|could|may|should|must|now)\b.*\bleave( us| now| please)*( (the|this) (meeting|call|room))?"
-    r"( now| please)*$"
-    r"|^(leave|go away)( now| please)*$|\bleave (the|this) (meeting|call)( now| please)*$"
-)
-# A question of when or how, or about somebody else's leaving; "we ask you to leave" is about ours.
-_OTHERS_LEAVE = re.compile(
-    r"^(how|what|when|where|which|who|why)\b|\b(i|we|they|he|she|it|let|lets)\b(?!.*\byou\b).*\bleave\b"
-)
-_STOP = re.compile(
-    r"^(please )?(stop|wait|hold on|quiet|be quiet|shut up|enough|that's enough|one moment|wait a (moment|minute))"
-    r"( please| it| talking| there)*$"
-)
-_HALT = re.compile(r"^(please |okay |ok |sorry )?(stop|wait|hold on|quiet|shut up|enough|one moment|hang on)\b")
-_BACKCHANNEL = frozenset(
-    {"ah", "aha", "all", "cool", "fine", "good", "great", "hm", "hmm", "i", "mhm", "mm", "nice", "oh", "ok", "okay"}
-    | {"really", "right", "see", "sure", "uh", "uhuh", "wow", "yeah", "yep", "yes"}
-)
-MAX_FAREWELL_WORDS = 8
-MAX_BACKCHANNEL_WORDS = 3
-
-
-def says_goodbye(text: str, names: Sequence[str]) -> bool:
-    """A farewell, or being asked to leave, and nothing else."""
-    said = _without_names(text, names)
-    if len(said.split()) > MAX_FAREWELL_WORDS:
-        return False
-    farewell = bool(_FAREWELL.search(said)) and not _QUESTION.match(said)
-    return farewell or asks_to_leave(text, names)
-
-
-def asks_to_leave(text: str, names: Sequence[str]) -> bool:
-    said = _without_names(text, names)
-    if len(said.split()) > MAX_FAREWELL_WORDS or _OTHERS_LEAVE.search(said):
-        return False
-    return bool(_DISMISSAL.search(said))
-
-
-def says_stop(text: str, names: Sequence[str]) -> bool:
-    return bool(_STOP.match(_without_names(text, names)))
-
-
-def is_backchannel(text: str) -> bool:
-    words = words_of(text)
-    return 0 < len(words) <= MAX_BACKCHANNEL_WORDS and all(word in _BACKCHANNEL for word in words)
-
-
-def _without_names(text: str, names: Sequence[str]) -> str:
-    said = " ".join(words_of(text))
-    for name in sorted(names, key=len, reverse=True):
-        said = re.sub(rf"\b{re.escape(' '.join(words_of(name)))}\b", " ", said)
-    return " ".join(said.split())

@@ -21,7 +21,8 @@ REPLIES: tuple[tuple[str, str], ...] = (
 
 def small_talk(said: str, *, name: str, about: str) -> str | None:
     """The reply where what was said is small talk and nothing else."""
-    words = [word for word in words_of(said) if word != name.lower()]
+    text = re.sub(rf"\b{re.escape(' '.join(words_of(name)))}\b", " ", " ".join(words_of(said)))
+    words = text.split()
     text = " ".join(words)
     if not words or len(words) > MAX_WORDS:
         return None
@@ -33,41 +34,96 @@ def small_talk(said: str, *, name: str, about: str) -> str | None:
 
 
 _MOST_WORDS = 18  # a longer question is about more than what we are
-_KIND = (
-    r"(an? |the )?(real |actual |living |live |genuine |mere |simple |talking |virtual |kind of |sort of )*"
-    r"(ai|a i|artificial intelligence|artificial|robot|bot|chat ?bot|machine|computer|program|programme|software|"
-    r"language model|llm|chat ?gpt|gpt|algorithm|avatar|deepfake|human|human being|person|real|man|woman|guy|someone|"
-    r"somebody|people|recording|alive|sentient)"
+_LIKE = (
+    r"(an? |the )?(real |actual |living |live |genuine |mere |simple |talking |virtual |kind of |sort of |computer "
+    r"|human )*"
 )
+_AI = r"(ai|a i|artificial intelligence|robot|bot|chat ?bot|machine|computer|language model|llm|chat ?gpt|gpt|deepfake)"
+_HUMAN = r"(human|human being|person|man|woman|guy|girl|boy|lady|agent|operator|representative|employee)"
+_THING = r"(program|programme|software|algorithm|avatar|recording|animation|cartoon|puppet|simulation)"
+_QUALITY = (
+    r"(artificial|real|for real|fake|alive|sentient|conscious|synthetic|virtual|generated|computer generated"
+    r"|ai generated|automated|pre ?recorded|made of flesh|flesh and blood|one of us)"
+)
+_SOMEBODY = r"(someone|somebody|anyone|anybody|people)"
+_KIND = rf"{_LIKE}({_AI}|{_HUMAN}|{_THING}|{_QUALITY}|{_SOMEBODY})"
 _REALLY = (
-    r"(really |actually |truly |just |even |in fact |by any chance |not |perhaps |maybe |possibly |honestly |like )*"
+    r"(really |actually |truly |just |even |in fact |by any chance |not |perhaps |maybe |possibly |honestly |like "
+    r"|sure )*(you're |you are )?"
 )
-_ENDS = r"(?= or\b| and\b| not\b| at all\b| then\b| right\b| aren't\b| are you\b| too\b| here\b| by\b| behind\b|$)"
+_ENDS = (
+    r"(?= or\b| and\b| not\b| at all\b| then\b| right\b| aren't\b| isn't\b| are you\b| too\b| here\b| by\b| behind\b|$)"
+)
+_DOES = (
+    r"(controlling|typing|steering|answering|talking|speaking|writing|operating|behind|there|on the other (end|side)"
+    r"|reading)"
+)
 _BEING: tuple[str, ...] = (
-    rf"\b(are|aren't|were) you {_REALLY}{_KIND}( assistant| person| being| voice)?{_ENDS}",
+    rf"\b(are|aren't|were) you {_REALLY}{_KIND}( assistant| person| being| voice| program)?{_ENDS}",
     rf"\b(you're|you are|you're not|you aren't) {_REALLY}{_KIND}( assistant| person| being)?{_ENDS}",
     rf"\b(am i|are we|i'm|we're) {_REALLY}(talking|speaking|chatting) (to|with) {_KIND}",
-    rf"\b(is|isn't) (this|that|it|there) {_REALLY}{_KIND}( person| being| voice)? ?(talking|speaking|behind|i'm|$)",
-    r"\b(are|aren't) you (made of flesh|flesh and blood|computer generated|ai generated|generated|automated|one of us)",
+    rf"\b(is|isn't) this {_REALLY}{_LIKE}({_AI}|{_HUMAN}|a {_THING}|some {_THING})( person| being| voice)?"
+    rf"( talking| speaking| behind\b.*| i'm\b.*)?{_ENDS}",
+    rf"^(this is|that's|it's) {_REALLY}{_LIKE}({_AI}|{_HUMAN})( voice)? (right|isn't it|not|talking|speaking)\b",
+    rf"\b(is|isn't) (there|it|that) {_REALLY}{_LIKE}({_AI}|{_HUMAN}|{_SOMEBODY}) {_DOES}",
+    rf"\bis (an?|some|any) {_LIKE}({_AI}|{_HUMAN}) {_DOES}",
+    r"\bis (someone|somebody) (really )?(controlling|typing|steering|operating|behind) (you|this|it|that)\b",
+    rf"\b(is|are) (anybody|anyone) (here |there )?{_LIKE}(real|human)\b",
+    rf"\byou (sound|look|talk|act|seem) (just |a lot |more |a bit )?(like|as) {_LIKE}({_AI}|{_HUMAN}|{_THING}){_ENDS}",
+    rf"\b(is|isn't) (that |this )?your (face|voice|picture|body) {_REALLY}{_KIND}{_ENDS}",
     r"\b(do you have|have you got) (a )?(real )?(body|brain|feelings|consciousness|a human)",
-    r"^(who|what)( exactly| the hell)? are you( really| actually| exactly| then)?$",
+    rf"^(who|what)( exactly| the hell)? are you( really| actually| exactly| then)?( {_KIND})?$",
     r"^what (kind|sort|type) of (thing|being|person|creature|program|machine) are you$",
-    r"\bis (a|some) (real |actual )?(human|person|someone) (controlling|typing|behind|speaking for|steering)\b",
+)
+_NOTED = r"(transcript|record|recording|minutes|notes|log|protocol)"
+_WHAT_IS_SAID = (
+    r"( (this|that|it|us|me|everything|all|now|too|all of this|the whole thing|(this|the|our|my) (call|meeting"
+    r"|conversation|voice|voices|words|audio|sound|session|chat)|(what|everything|anything|all) (i|we|you)( all|'re)? "
+    r"(say|said|saying|hear)|of (this|that|it|us|the meeting|everything)|by any chance|right now|of what (is|we) "
+    r"(said|say)|in here|here|down))*$"
+)
+_RECORDING: tuple[str, ...] = (
+    rf"\b(are|aren't) you (still |also |really |now |actually |not )*(recording|transcribing"
+    rf"|listening in){_WHAT_IS_SAID}",
+    rf"\b(are|aren't) you (still |also |really |now )*(taking|keeping|making|writing) (an? |any "
+    rf"|the )?{_NOTED}{_WHAT_IS_SAID}",
+    rf"\b(are|aren't) you (writing|noting|taking|storing|saving|keeping|logging) (this|that|it|everything|all"
+    rf"|what|our|my|us|me)\b( down| voices?)?{_WHAT_IS_SAID}",
+    rf"\b(do|did|will|don't) you (also |really )*(record|transcribe|log|store|save)( (this|that|it|us|me"
+    rf"|what)\b)?{_WHAT_IS_SAID}",
+    rf"\b(do|did|will|don't) you (also |really )*(keep|take|make|write) (an? |any |the )?{_NOTED}{_WHAT_IS_SAID}",
+    rf"\b(am i|are we|is (this|it|everything|(this|the|our) (call|meeting|conversation))) (all )?(being )?"
+    rf"(recorded|transcribed|logged|stored|saved){_WHAT_IS_SAID}",
+    rf"\bis there an? {_NOTED}( being (made|kept|taken))?{_WHAT_IS_SAID}",
 )
 _ASIDE = re.compile(r"^(so|and|but|wait|hey|hi|hello|ok|okay|um|uh|well|sorry|please|tell me|honestly|seriously|just) ")
+HONEST: tuple[tuple[tuple[str, ...], str], ...] = (
+    (
+        _RECORDING,
+        "I'm {name}, an AI assistant. I keep a transcript of what is said and written here, but no sound.",
+    ),
+    (_BEING, "I'm {name}, an AI assistant, not a human. {about}"),
+)
 
 
 def what_am_i(said: str, *, names: Sequence[str], about: str = "") -> str | None:
-    """The honest answer to "are you an AI, a robot, human, real?" in its usual phrasings, whatever the persona says."""
+    """The honest answer to "are you an AI, a robot, human, real?" and "are you recording?" in their usual phrasings,
+    whatever the persona says."""
+    calls = [call for call in sorted((" ".join(words_of(name)) for name in names), key=len, reverse=True) if call]
     text = " ".join(words_of(said))
-    calls = sorted((" ".join(words_of(name)) for name in names), key=len, reverse=True)
-    asks = [text, *(re.sub(rf"\b(is|isn't) {re.escape(call)}\b", "are you", text) for call in calls if call)]
-    for ask in asks:
-        for call in calls:
-            ask = re.sub(rf"\b{re.escape(call)}\b", " ", ask) if call else ask
-        ask = " ".join(ask.split())
-        while (shorter := _ASIDE.sub("", ask)) != ask:
-            ask = shorter
-        if 0 < len(ask.split()) <= _MOST_WORDS and any(re.search(pattern, ask) for pattern in _BEING):
-            return f"I'm {names[0]}, an AI assistant, not a human. {about}".strip()
+    asks = [text, *(re.sub(rf"\b(is|isn't) {re.escape(call)}\b", "are you", text) for call in calls)]
+    for ask in (_bare(ask, calls) for ask in asks):
+        for patterns, answer in HONEST if 0 < len(ask.split()) <= _MOST_WORDS else ():
+            if any(re.search(pattern, ask) for pattern in patterns):
+                return answer.format(name=names[0], about=about).strip()
     return None
+
+
+def _bare(ask: str, calls: Sequence[str]) -> str:
+    """Without our names, and what one says before a question."""
+    for call in calls:
+        ask = re.sub(rf"\b{re.escape(call)}\b", " ", ask)
+    ask = " ".join(ask.split())
+    while (shorter := _ASIDE.sub("", ask)) != ask:
+        ask = shorter
+    return ask

@@ -7,6 +7,7 @@ computed from small word families, without weights.
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,11 +23,23 @@ def lines(name: str) -> list[list[str]]:
 STOP_WORDS = frozenset(word for line in lines("stop_words.txt") for word in line)
 _BASE_FORMS = {form: forms[0] for forms in lines("irregular.txt") for form in forms}
 FAMILIES = tuple(tuple(line) for line in lines("families.txt"))
-_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
+_LETTER = r"(?:[^\W_]|[\u0900-\u0eff])"  # the second: scripts whose vowel signs are marks, not letters
+WORD = rf"{_LETTER}+(?:'{_LETTER}+)?"
+_WORD = re.compile(WORD)
+_ACCENTS = re.compile("[\u0300-\u036f]")
+_PLAIN = str.maketrans({"’": "'", "ø": "o", "ł": "l", "đ": "d", "ß": "ss", "æ": "ae", "œ": "oe"})
+
+
+def folded(text: str) -> str:
+    """Lower case, without accents: a recogniser writes "zoe" for Zoë. Letters of any script stay."""
+    if text.isascii():
+        return text.lower()
+    plain = unicodedata.normalize("NFKD", text.lower().translate(_PLAIN))
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", plain))
 
 
 def words_of(text: str) -> list[str]:
-    return _WORD.findall(text.lower().replace("’", "'"))
+    return _WORD.findall(folded(text))
 
 
 def content_words(text: str) -> list[str]:

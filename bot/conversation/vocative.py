@@ -3,7 +3,8 @@
 A name is a call at the start ("Iris, what is mulch"), at the end ("what do you think, Iris") and between pauses. It is
 talk about the bot as a subject ("Iris said so"), an object ("ask Iris later") or an owner ("Iris's answer").
 Recognisers drop commas and mishear names: without a comma the words around decide (`calls.txt`), and a word that only
-sounds like the name counts where the rest is plainly said to someone.
+sounds like the name counts where the rest is plainly said to someone. Of a name that is an everyday word too
+(`common_names.txt`: Will, May, Hope) only what can be nothing but a call is one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
-from bot.conversation.terms import STOP_WORDS, edits, lines, sound_key, words_of
+from bot.conversation.terms import STOP_WORDS, WORD, edits, folded, lines, sound_key, words_of
 
 
 class Named(StrEnum):
@@ -34,8 +35,15 @@ _WORDS = _groups()
 _OPENERS, _GREETINGS, _ORDERS, _BEFORE_AN_OBJECT = (_WORDS[g] for g in ("openers", "greetings", "orders", "before"))
 _QUESTION_WORDS, _INVERTED, _AUXILIARIES = (_WORDS[g] for g in ("question", "inverted", "auxiliaries"))
 _SUBJECTS, _THEIRS = _WORDS["subjects"], _WORDS["theirs"]
+_COMMON = frozenset(word for line in lines("common_names.txt") for word in line)
 _FAREWELLS = frozenset({"bye", "goodbye", "farewell"})
-_PIECE = re.compile(r"[a-z0-9]+(?:'[a-z]+)?|[,.:;?!@()]|[-–—]{1,2}(?=\s)")
+_HAILS = frozenset({"hey", "hi", "hello", "thanks", "dear", "welcome", "morning", "afternoon", "evening"}) | _FAREWELLS
+_ENDS_A_QUESTION = frozenset(
+    {"think", "say", "know", "mean", "suggest", "recommend", "me", "us", "again", "please", "more"}
+)
+_YOU = frozenset({"you", "your", "yours", "you're"})
+_ADDRESS = re.compile(r"https?://\S+|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}\.\w\S*")  # of a page, of mail
+_PIECE = re.compile(rf"{WORD}|[,.:;?!@()]|[-–—]{{1,2}}(?=\s)")
 _ENDS = frozenset(".?!;")
 _PAUSES = frozenset(",:-–—()")
 _TOKENS = 4  # of openers before a name that still opens a sentence
@@ -57,8 +65,9 @@ def named(text: str, names: Sequence[str], *, written: bool = False) -> Named:
     found = Named.NOT
     for sentence in _sentences(text):
         for name in sorted(names, key=len, reverse=True):
+            calls = _calls_by_a_word if is_common(name) else _calls
             for place in _places(sentence, tuple(words_of(name))):
-                if _calls(place):
+                if calls(place):
                     return Named.CALLED
                 found = Named.MENTIONED
         if "@" in sentence and any(_at(sentence, words_of(name)) for name in names):
@@ -68,9 +77,13 @@ def named(text: str, names: Sequence[str], *, written: bool = False) -> Named:
     return found
 
 
+def is_common(name: str) -> bool:
+    return len(words_of(name)) == 1 and words_of(name)[0] in _COMMON
+
+
 def is_misheard(word: str, name: str) -> bool:
     """Sounds the same and is spelled nearly so. Vowels at the start are one to a recogniser."""
-    if len(name) < 4 or word in STOP_WORDS or word == name:
+    if len(name) < 4 or name in _COMMON or word in STOP_WORDS or word == name:
         return False
     if word[:1] != name[:1] and not (word[:1] in "aei" and name[:1] in "aeiou"):
         return False
@@ -79,7 +92,7 @@ def is_misheard(word: str, name: str) -> bool:
 
 def _sentences(text: str) -> list[list[str]]:
     """Pieces, words and marks, of each sentence; the mark that ends it stays."""
-    said = re.sub(r"(\w)' ", r"\1's ", text.lower().replace("’", "'"))  # an owner whose name ends in s
+    said = re.sub(r"(\w)' ", r"\1's ", folded(_ADDRESS.sub(" ", text)))  # an owner whose name ends in s
     sentences: list[list[str]] = [[]]
     for piece in _PIECE.findall(said):
         sentences[-1].append(piece)
@@ -108,7 +121,9 @@ def _place(sentence: list[str], at: int, end: int) -> _Place:
 
 
 def _at(sentence: list[str], name: list[str]) -> bool:
-    return any(sentence[i] == "@" and sentence[i + 1 : i + 1 + len(name)] == name for i in range(len(sentence)))
+    return bool(name) and any(
+        sentence[i] == "@" and sentence[i + 1 : i + 1 + len(name)] == name for i in range(len(sentence))
+    )
 
 
 def _calls(place: _Place) -> bool:
@@ -124,6 +139,39 @@ def _calls(place: _Place) -> bool:
     if place.pause_before or (place.before and place.before[-1] not in _BEFORE_AN_OBJECT):
         return _to_you(place.after)
     return False
+
+
+def _calls_by_a_word(place: _Place) -> bool:
+    """Of a name that is an everyday word: parted by a pause, after a hail, or with a question to someone around it."""
+    before, after = place.before, place.after
+    opens = len(before) <= _TOKENS and all(word in _OPENERS for word in before)
+    hailed = bool(before) and opens and (before[-1] in _HAILS or before[-2:] == ("thank", "you"))
+    if not after:
+        asks = _asks_you(before) and before[-1] in _ENDS_A_QUESTION
+        return hailed or asks or (place.asked and not before) or (place.pause_before and _is_to_you(place))
+    if place.pause_after and (opens or place.pause_before):
+        return not (opens and _to_someone(before))
+    if hailed:
+        return not _goes_on_about(place)
+    return opens and not _to_someone(before) and _asks_someone(after)
+
+
+def _asks_you(words: tuple[str, ...]) -> bool:
+    return "you" in words[1:] and (words[0] in _QUESTION_WORDS or words[0] in _AUXILIARIES | _INVERTED)
+
+
+def _is_to_you(place: _Place) -> bool:
+    first = place.before[0]
+    return place.asked or bool(_YOU.intersection(place.before)) or first in _ORDERS | _OPENERS
+
+
+def _asks_someone(after: tuple[str, ...]) -> bool:
+    """A whole question or order without doubt: "what is ...", "can you ...", "tell us ..."."""
+    first, second = (*after, "", "")[:2]
+    if first in _QUESTION_WORDS:
+        return "'" in first or first == "how" or second in _AUXILIARIES | _INVERTED
+    asks = first in _AUXILIARIES | _INVERTED and second == "you"
+    return asks or (first in _ORDERS and second in {"me", "us", "the", "that", "a"})
 
 
 def _to_someone(before: tuple[str, ...]) -> bool:
@@ -158,6 +206,8 @@ def _called_misheard(sentence: list[str], name: str) -> bool:
     """A word like the name, first or last, where the rest is plainly said to someone."""
     words = [piece for piece in sentence if piece[0].isalnum()]
     whole = "".join(words_of(name))
+    if not whole or is_common(name):
+        return False
     for at in range(min(3, len(words))):
         opens = all(word in _OPENERS for word in words[:at])
         for width in (1, 2):

@@ -1,14 +1,16 @@
 """Situations of address as data, played through the real machine on a virtual clock.
 
-A line is [second, who, "says" | "writes", text, for us], or [second, who, "joins" | "leaves"]; `null` where a person
-would accept both. The bot's answers begin after a second and last four, unless something ends them.
+A line is [second, who, "says" | "writes", text, outcome], or [second, who, "joins" | "leaves"]; `null` where a person
+would accept more than one. The bot's answers begin after a second and last four, unless something ends them.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from bot.conversation.turn_events import (
     PlaybackBegan,
     PlaybackEnded,
     SayGoodbye,
+    Speak,
     SpeechBegan,
     SpeechGoesOn,
     SpeechStopped,
@@ -39,37 +42,50 @@ THINKING_S = 1.0
 ANSWER_S = 4.0
 
 
+class Outcome(StrEnum):
+    ANSWER = "answer"
+    LEAVE = "leave"
+    STOP = "stop"  # what was being said or made ends, and nothing is said instead
+    NOTHING = "nothing"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Line:
     at_s: float
     who: str
     how: str
     text: str
-    for_us: bool | None
+    expected: Outcome | None
 
 
 @dataclass
 class Score:
-    """Lines that were for us and those that were not; `wrong` says which went wrong."""
+    """Lines by what they ask for, and what went wrong: anything but nothing for what was not for us is `false`, and
+    another outcome than it asked for of what was is `missed`."""
 
-    ours: int = 0
-    others: int = 0
-    missed: list[str] = field(default_factory=list)
-    false: list[str] = field(default_factory=list)
+    lines: Counter[Outcome] = field(default_factory=Counter)
+    wrong: dict[Outcome, list[str]] = field(default_factory=lambda: {outcome: [] for outcome in Outcome})
+
+    @property
+    def false(self) -> list[str]:
+        return self.wrong[Outcome.NOTHING]
+
+    @property
+    def missed(self) -> list[str]:
+        return [what for outcome, wrong in self.wrong.items() if outcome is not Outcome.NOTHING for what in wrong]
 
     @property
     def missed_share(self) -> float:
-        return len(self.missed) / self.ours
+        return len(self.missed) / (self.lines.total() - self.lines[Outcome.NOTHING])
 
-    @property
-    def false_share(self) -> float:
-        return len(self.false) / self.others
+    def share(self, outcome: Outcome) -> float:
+        """Of the lines that ask for this: those that went wrong."""
+        return len(self.wrong[outcome]) / self.lines[outcome]
 
     def __str__(self) -> str:
-        return (
-            f"false-speak {len(self.false)} of {self.others} ({self.false_share:.1%}), "
-            f"missed {len(self.missed)} of {self.ours} ({self.missed_share:.1%})"
-        )
+        kinds = ", ".join(f"{outcome} {len(self.wrong[outcome])} of {self.lines[outcome]}" for outcome in Outcome)
+        false_share = self.share(Outcome.NOTHING)
+        return f"false-speak {false_share:.1%}, missed {self.missed_share:.1%}; wrong of each: {kinds}"
 
 
 def situations(name: str) -> list[dict[str, Any]]:
@@ -80,27 +96,26 @@ def situations(name: str) -> list[dict[str, Any]]:
 def score(name: str) -> Score:
     told = Score()
     for situation in situations(name):
-        for line, answered in play(situation):
-            what = f"{situation['about']}: {line.who}: {line.text}"
-            told.ours += line.for_us is True
-            told.others += line.for_us is False
-            if line.for_us is True and not answered:
-                told.missed.append(what)
-            if line.for_us is False and answered:
-                told.false.append(what)
+        for line, outcome in play(situation):
+            if line.expected is None:
+                continue
+            told.lines[line.expected] += 1
+            if outcome is not line.expected:
+                told.wrong[line.expected].append(f"{situation['about']}: {line.who}: {line.text} ({outcome})")
     return told
 
 
-def play(situation: dict[str, Any]) -> Iterator[tuple[Line, bool]]:
-    """Each thing said or written, and whether the bot took it for itself."""
+def play(situation: dict[str, Any]) -> Iterator[tuple[Line, Outcome]]:
+    """Each thing said or written, and what the bot made of it."""
     room = _Room(situation["people"], tuple(situation.get("names", ["Iris"])))
     for at_s, who, how, *rest in situation["lines"]:
         room.until(at_s)
         if how in {"joins", "leaves"}:
             room.people_changed(who, how)
             continue
-        line = Line(at_s=at_s, who=who, how=how, text=rest[0], for_us=rest[1])
-        yield line, room.takes(line)
+        text, expected = rest
+        line = Line(at_s=at_s, who=who, how=how, text=text, expected=Outcome(expected) if expected else None)
+        yield line, room.outcome(line)
 
 
 class _Room:
@@ -109,6 +124,7 @@ class _Room:
         self.people = list(people)
         self.now_s = 0.0
         self.due: list[Event] = []
+        self.cut = False  # since the line began
         self._tell_people()
 
     def people_changed(self, who: str, how: str) -> None:
@@ -126,12 +142,14 @@ class _Room:
                 self._apply(replace(event, at_s=self.now_s))
             self._apply(Tick(at_s=self.now_s))
 
-    def takes(self, line: Line) -> bool:
+    def outcome(self, line: Line) -> Outcome:
+        self.cut = False
         if line.how == "writes":
-            return self._taken(self._apply(ChatWritten(at_s=self.now_s, speaker=line.who, text=line.text)))
-        self._speaks(line)
-        effects = self._apply(Heard(at_s=self.now_s, speaker=line.who, text=line.text))
-        return self._taken(effects)
+            effects = self._apply(ChatWritten(at_s=self.now_s, speaker=line.who, text=line.text))
+        else:
+            self._speaks(line)
+            effects = self._apply(Heard(at_s=self.now_s, speaker=line.who, text=line.text))
+        return _outcome(effects, silenced=self.cut and not self.state.busy)
 
     def _speaks(self, line: Line) -> None:
         began_s, words = self.now_s, line.text.split()
@@ -149,14 +167,18 @@ class _Room:
         self.state, effects = step(self.state, event)
         for effect in effects:
             if isinstance(effect, Interrupt | Leave):
-                self.due = []
-            elif isinstance(effect, Think | SayGoodbye):
+                self.due, self.cut = [], True
+            elif isinstance(effect, Think | SayGoodbye | Speak):
                 self.due += [
                     PlaybackBegan(at_s=self.now_s + THINKING_S, epoch=effect.epoch),
                     PlaybackEnded(at_s=self.now_s + THINKING_S + ANSWER_S, epoch=effect.epoch),
                 ]
         return effects
 
-    @staticmethod
-    def _taken(effects: tuple[Effect, ...]) -> bool:
-        return any(isinstance(effect, Think | SayGoodbye) for effect in effects)
+
+def _outcome(effects: tuple[Effect, ...], *, silenced: bool) -> Outcome:
+    if any(isinstance(effect, SayGoodbye) for effect in effects):
+        return Outcome.LEAVE
+    if any(isinstance(effect, Think | Speak) for effect in effects):
+        return Outcome.ANSWER
+    return Outcome.STOP if silenced else Outcome.NOTHING

@@ -7,13 +7,11 @@ import pytest
 from bot.conversation.addressing import (
     Because,
     Remark,
-    asks_to_leave,
-    is_backchannel,
     names_us,
     says_goodbye,
-    says_stop,
     why,
 )
+from tests.bot.conversation.sentences import parted
 
 NAMES = ("Iris", "Miss Iris")
 
@@ -87,38 +85,25 @@ def test_a_question_of_oneself_after_the_name_is_for_the_bot(text: str, because:
     assert why(remark(text)) is because
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["Goodbye, Iris!", "bye bye", "okay thanks good bye", "see you later Iris", "please leave", "you can leave now"],
-)
-def test_farewells_are_understood(text: str):
-    assert says_goodbye(text, NAMES)
+QUESTIONS = """
+how do i say goodbye to slugs | should i leave the roots in | can i leave tomatoes outside | please leave a gap
+when can i leave | should we leave now | which plants can i leave | Iris, when should I leave?
+Iris did they leave the meeting | can he leave now please
+"""
+
+
+def test_questions_about_leaving_are_no_farewell():
+    assert [text for text in parted(QUESTIONS) if says_goodbye(text, NAMES)] == []
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "other_name", "because"),
     [
-        "how do i say goodbye to slugs",
-        "should i leave the roots in",
-        "can i leave tomatoes outside",
-        "please leave a gap",
-        "when can i leave",
-        "should we leave now",
-        "which plants can i leave",
-        "Iris, when should I leave?",
-        "Iris did they leave the meeting",
-        "can he leave now please",
+        ("what does Tom think", "Tom Hill", Because.NOT_ADDRESSED),
+        ("what will it cost", "Will Hill", Because.REPLY),  # his name is a word
+        ("Will, what does it cost?", "Will Hill", Because.NOT_ADDRESSED),
+        ("how does art help", "Art Hill", Because.REPLY),
     ],
 )
-def test_questions_about_leaving_are_no_farewell(text: str):
-    assert not says_goodbye(text, NAMES)
-
-
-def test_being_asked_to_leave_is_told_from_a_farewell():
-    assert asks_to_leave("Iris, can we ask you to leave", NAMES)
-    assert asks_to_leave("Iris, please leave the meeting", NAMES) and not asks_to_leave("goodbye", NAMES)
-
-
-def test_stop_and_nods_are_short():
-    assert says_stop("Iris stop please", NAMES) and not says_stop("how do i stop slugs", NAMES)
-    assert is_backchannel("oh okay") and not is_backchannel("okay and roses")
+def test_a_follow_up_that_names_someone_else_is_for_them(text: str, other_name: str, because: Because):
+    assert why(remark(text, since_answer_s=3.0, other_names=(other_name,))) is because
