@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engine.lipsync.mouth import REST
 from engine.lipsync.mouth import Mouth as MouthShape
 from engine.portrait.kernel import LID_KNOTS
-from engine.portrait.record import Curve, Record
+from engine.portrait.record import Curve, Record, Style
 from engine.portrait.teeth import TEXELS_PER_PX, Teeth, teeth_of
 
 Numbers = NDArray[np.float64]
@@ -43,6 +43,13 @@ def smooth(low: float, high: float, at: NDArray[np.floating]) -> NDArray[np.floa
 
 def height_at(curve: Curve, x: Numbers) -> Numbers:
     return np.interp(x, curve[:, 0], curve[:, 1])
+
+
+def _smile(record: Record, t: Numbers, height: Numbers, width: float) -> Numbers:
+    """How far corners may come down; a mouth that is a line keeps its ends, which would be drawn out into strokes."""
+    if record.style is Style.OBJECT:
+        return np.zeros_like(t)
+    return np.asarray(np.clip(height, 0, 0.14 * width) * smooth(1.9, 0.9, np.abs(t)))
 
 
 @dataclass(slots=True)
@@ -96,7 +103,7 @@ class LipColumns:
             profile=np.clip(1 - np.abs(t / record.mouth.open_share) ** 2.2, 0, 1) ** 0.6,
             around=smooth(2.4, 0.7, np.abs(t)),
             jaw=np.clip(1 - jaw_t**2.2, 0, 1),
-            smile=np.clip(middle_y - seam_y, 0, 0.14 * width) * smooth(1.9, 0.9, np.abs(t)),
+            smile=_smile(record, t, middle_y - seam_y, width),
         )
 
     def move(self, mouth: MouthShape) -> None:

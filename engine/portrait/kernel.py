@@ -16,10 +16,11 @@ from typing import Any
 import numba
 import numpy as np
 
-_WHOLE: dict[str, Any] = {"cache": True, "fastmath": True, "nogil": True}
+_FAST: dict[str, Any] = {"fastmath": True, "nogil": True, "error_model": "numpy"}  # nothing here divides by zero
+_WHOLE: dict[str, Any] = {**_FAST, "cache": True}
 # Parts of the one compiled function: nobody calls them from Python, so no wrappers are compiled, and only the whole is
 # kept on disk. It is kept for this file's state, so its parts stand in this file.
-_PART: dict[str, Any] = {"fastmath": True, "nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_PART: dict[str, Any] = {**_FAST, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 # Rows of the knot tables: heights in the rest picture, then those of now, for each column.
 LIP_KNOTS = 7  # top, upper lip, seam above, seam below, lower lip, jaw, bottom
