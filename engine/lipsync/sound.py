@@ -20,7 +20,7 @@ _FLOOR_DB = -62.0
 _RANGE_DB = 26.0  # below the recent loudest, the mouth is closed
 _RELEASE_DB = 0.25  # the recent loudest falls so much a frame
 # How sure the network must be: lower finds nearly every closure and shuts vowels of strange voices with them.
-_CLOSING_FROM, _SHUT_FROM = 0.8, 0.93
+_CLOSING_FROM, _SHUT_FROM = 0.75, 0.88
 SHUT_MOUTH = Mouth(wide=-0.02, press=0.8)
 
 _HZ = np.fft.rfftfreq(WINDOW, 1 / SPEECH_RATE_HZ)

