@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name: (module, one line for --help)
     "run": ("bot.commands.run", "one bot in one meeting, as the bot host starts it"),
     "kill": ("bot.commands.kill", "kill switch: a bot, or all of them, silent and gone at once"),
     "simulator": ("bot.commands.simulator", "a meeting server to test against"),
-    "character": ("bot.commands.character", "list and add characters"),
+    "character": ("bot.commands.character", "list, import, look at characters"),
     "knowledge": ("bot.commands.knowledge", "give a character something to know"),
     "turns": ("bot.commands.turns", "what a bot decided and said, turn by turn"),
     "webhooks": ("bot.commands.webhooks", "have a server told what happens"),

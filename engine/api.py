@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -89,6 +90,7 @@ class CharacterAssets:
     record: Path | None = None  # folder an import step prepared for this engine, when there is one
     likeness: Likeness | None = None
     consent_proof: str | None = None  # reference to the proof; required for SELF and CONSENTED
+    consent_expires_at: datetime | None = None  # aware; None: the consent has no end
     seed: int = 0  # of idle motion: the same seed, sound and block count give the same frames
 
 
@@ -221,6 +223,8 @@ def require_consent(character: CharacterAssets) -> None:
         raise ConsentMissing(f"character {character.character_id}: nobody stated whose likeness the image is")
     if character.likeness in (Likeness.SELF, Likeness.CONSENTED) and not character.consent_proof:
         raise ConsentMissing(f"character {character.character_id}: likeness is {character.likeness}, proof is missing")
+    if character.consent_expires_at is not None and character.consent_expires_at <= datetime.now(UTC):
+        raise ConsentMissing(f"character {character.character_id}: the consent to show this likeness has expired")
 
 
 ENGINES: dict[str, tuple[str, str]] = {  # name: (module, what makes the engine)

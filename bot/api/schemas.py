@@ -124,6 +124,13 @@ class NewCharacter(Strict):
     consent_expires_at: Moment | None = None
 
 
+class NewPortrait(Strict):
+    points: str | None = Field(
+        None, max_length=64 * 1024, description="a points file's JSON, for what no detector finds faces in"
+    )
+    style: Literal["photo", "drawing", "object"] | None = Field(None, description="seen in the picture without")
+
+
 class NewDocument(Strict):
     name: Line
     text: str = Field(min_length=1, max_length=MAX_DOCUMENT_CHARACTERS)
@@ -217,6 +224,18 @@ class CharacterView(BaseModel):
     @classmethod
     def of(cls, character: Character) -> Self:
         return cls.model_validate(character, from_attributes=True)
+
+
+class FindingView(BaseModel):
+    code: str
+    text: str
+
+
+class PortraitView(BaseModel):
+    """What the import saw, and what to do for a better face."""
+
+    style: str
+    findings: list[FindingView]
 
 
 class DocumentView(BaseModel):

@@ -1,14 +1,27 @@
-"""`understudy character`: list characters, make one, bring the shipped one up to date."""
+"""`understudy character`: list, make, import and look at characters; bring the shipped ones up to date."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from datetime import UTC, date, datetime, time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from bot.config import Settings
+from bot.errors import BadInput
 
-HELP = "list and add characters"
+if TYPE_CHECKING:
+    from bot.store.characters import NewCharacter
+
+HELP = "list, import, look at characters"
+
+
+MOST_BYTES = 64 << 20  # of a picture: what may be used of it is decided where it is opened
+LIKENESS = "whose face it is: fictional, stock, self or consented"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,18 +30,44 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add = actions.add_parser("add", help="make a character of a picture and a name")
     add.add_argument("--name", required=True)
     add.add_argument("--image", required=True, type=Path, help="a PNG or JPEG")
-    add.add_argument("--alias", action="append", default=[], help="another name it answers to; may be repeated")
-    add.add_argument("--persona", default="")
-    add.add_argument("--greeting", default="")
-    add.add_argument("--voice", default="")
-    add.add_argument("--likeness", default="fictional", help="fictional, stock, self or consented: whose face it is")
-    add.add_argument("--consent-proof", help="where the proof of consent is kept; needed for self and consented")
-    ensure = actions.add_parser("ensure-shipped", help="make or update the character this product ships")
-    ensure.add_argument("--engine", help="the engine that moves its face; what the character says without")
+    _about(add)
+    add.add_argument("--likeness", default="fictional", help=LIKENESS)
+    bring = actions.add_parser("import", help="make a talking portrait of a picture: a face, a drawing, an object")
+    bring.add_argument("image", type=Path, metavar="IMAGE", help="a PNG or JPEG")
+    bring.add_argument(
+        "--points", type=Path, metavar="FILE", help="where eyes and mouth are, for what no detector finds"
+    )
+    bring.add_argument(
+        "--style", choices=("photo", "drawing", "object"), help="what it is; seen in the picture without"
+    )
+    bring.add_argument("--name", help="the character's name; the file's without. One of that name gets this face")
+    _about(bring)
+    bring.add_argument("--likeness", required=True, help=LIKENESS)
+    show = actions.add_parser("preview", help="look at a character before it meets anybody")
+    show.add_argument("id", metavar="ID", help="its id or name")
+    show.add_argument("--text", default="Hello. People often believe that my mouth moves for every word. Why not?")
+    show.add_argument("--sheet", type=Path, metavar="FILE.png", help="every mouth, the lids and the head, side by side")
+    show.add_argument("--clip", type=Path, metavar="FILE.mp4", help="the face listens, says the text, listens")
+    ensure = actions.add_parser("ensure-shipped", help="make or update the characters this product ships")
+    ensure.add_argument("--engine", help="the engine that moves their faces; what a character says without")
+
+
+def _about(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--alias", action="append", default=[], help="another name it answers to; may be repeated")
+    parser.add_argument("--persona", default="")
+    parser.add_argument("--greeting", default="")
+    parser.add_argument("--voice", default="")
+    parser.add_argument("--consent-proof", help="where the proof of consent is kept; needed for self and consented")
+    parser.add_argument("--consent-expires", type=_day, metavar="YYYY-MM-DD", help="the last day of the consent")
+
+
+def _day(text: str) -> datetime:
+    """The end of that day, UTC."""
+    return datetime.combine(date.fromisoformat(text), time.max, tzinfo=UTC)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    asyncio.run({"list": _list, "add": _add, "ensure-shipped": _ensure_shipped}[args.action](args, settings))
+    asyncio.run(ACTIONS[args.action](args, settings))
     return 0
 
 
@@ -43,40 +82,120 @@ async def _list(args: argparse.Namespace, settings: Settings) -> None:
 
 
 async def _add(args: argparse.Namespace, settings: Settings) -> None:
-    from bot.assets import BadImage, keep_image
+    from bot.assets import keep_image
     from bot.store import characters, workspaces
     from bot.store.session import Database
 
-    try:
-        content = args.image.read_bytes()
-    except OSError as error:
-        raise BadImage(f"{args.image}: {error.strerror}") from error
-    new = characters.NewCharacter(
-        name=args.name,
-        image_path=str(keep_image(settings.home, content)),
-        aliases=args.alias,
-        persona=args.persona,
-        greeting=args.greeting,
-        voice=args.voice,
-        likeness=args.likeness,
-        consent_proof=args.consent_proof,
-    )
+    new = _new(args, args.name, keep_image(settings.home, _content(args.image)))
     async with Database.open(settings) as database, database.write() as session:
         workspace = await workspaces.ensure(session)
         character = await characters.create(session, workspace_id=workspace.id, new=new)
     print(character.id)
 
 
+async def _import(args: argparse.Namespace, settings: Settings) -> None:
+    """The id goes to standard output, what to know about the picture to standard error."""
+    from bot.library.portraits import prepare_portrait
+    from bot.store import characters, workspaces
+    from bot.store.session import Database
+
+    name = args.name or args.image.stem
+    new = _new(args, name, Path())
+    characters.check(new)  # before anything is written: consent most of all
+    points = _content(args.points).decode(errors="replace") if args.points else None
+    made = await prepare_portrait(settings.home, _content(args.image), points=points, style=args.style)
+    new = replace(new, image_path=str(made.image), record_path=str(made.record))
+    async with Database.open(settings) as database, database.write() as session:
+        workspace = await workspaces.ensure(session)
+        slug = characters.slug_of(name)
+        character = await characters.ensure(session, workspace_id=workspace.id, slug=slug, new=new)
+    for _, text in made.findings or [("", "Nothing to object to.")]:
+        _say(text)
+    _say(f"look at it: understudy character preview {character.slug} --sheet sheet.png --clip clip.mp4")
+    print(character.id)
+
+
+async def _preview(args: argparse.Namespace, settings: Settings) -> None:
+    from bot.library.portraits import PortraitUnavailable, clauses_of, timing_of, told
+    from bot.store import characters, workspaces
+    from bot.store.session import Database
+    from bot.voice.base import VoiceError
+    from bot.voice.registry import DEFAULT_VOICE, open_voice
+    from engine.api import EngineError
+    from engine.portrait.preview import write_clip, write_sheet
+    from engine.portrait.record import load_record
+
+    if not (args.sheet or args.clip):
+        raise BadInput("say what to make: --sheet FILE.png, --clip FILE.mp4 or both")
+    async with Database.open(settings) as database, database.write() as session:
+        workspace = await workspaces.ensure(session)
+        character = await characters.named(session, workspace_id=workspace.id, name=args.id)
+    try:
+        folder = Path(character.record_path) if character.record_path else None
+        record = load_record(Path(character.image_path), folder)
+        if args.sheet:
+            write_sheet(record, args.sheet)
+        if args.clip:
+            async with open_voice(character.voice or DEFAULT_VOICE) as voice:
+                clauses = await clauses_of(voice.say(args.text))
+            write_clip(record, [(clause.pcm, timing_of(clause)) for clause in clauses], args.clip)
+    except EngineError as error:
+        raise told(error) from error
+    except VoiceError as error:
+        raise PortraitUnavailable(f"the clip has no voice: {error}") from error
+
+
+def _new(args: argparse.Namespace, name: str, image: Path) -> NewCharacter:
+    from bot.store.characters import NewCharacter
+
+    return NewCharacter(
+        name=name,
+        image_path=str(image),
+        aliases=args.alias,
+        persona=args.persona,
+        greeting=args.greeting,
+        voice=args.voice,
+        likeness=args.likeness,
+        consent_proof=args.consent_proof,
+        consent_expires_at=args.consent_expires,
+    )
+
+
+def _content(path: Path) -> bytes:
+    """All of a file, or enough of a too large one for that to be seen. Raises BadInput."""
+    if not path.is_file():
+        raise BadInput(f"{path} is no file" if path.exists() else f"{path} is not there")
+    try:
+        with path.open("rb") as file:
+            return file.read(MOST_BYTES)
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from error
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 async def _ensure_shipped(args: argparse.Namespace, settings: Settings) -> None:
     from bot.conversation.passages import split_document
-    from bot.library import SHIPPED
+    from bot.library import ALL_SHIPPED
     from bot.library.importing import ensure_character
     from bot.store import workspaces
     from bot.store.session import Database
 
     async with Database.open(settings) as database, database.write() as session:
         workspace = await workspaces.ensure(session)
-        character = await ensure_character(
-            session, SHIPPED, workspace_id=workspace.id, split=split_document, engine=args.engine
-        )
-    print(character.id)
+        for folder in ALL_SHIPPED:
+            character = await ensure_character(
+                session, folder, workspace_id=workspace.id, split=split_document, engine=args.engine
+            )
+            print(character.id)  # the demo's is the last one
+
+
+ACTIONS: dict[str, Callable[[argparse.Namespace, Settings], Coroutine[Any, Any, None]]] = {
+    "list": _list,
+    "add": _add,
+    "import": _import,
+    "preview": _preview,
+    "ensure-shipped": _ensure_shipped,
+}

@@ -2,4 +2,6 @@
 
 from pathlib import Path
 
-SHIPPED = Path(__file__).parent / "iris"
+_HERE = Path(__file__).parent
+SHIPPED = _HERE / "iris"  # the one a demo shows
+ALL_SHIPPED = (*(_HERE / name for name in ("amara", "henrik", "bramble", "cuppa")), SHIPPED)

@@ -40,6 +40,7 @@ def assets_of(character: Character) -> CharacterAssets:
         record=Path(character.record_path) if character.record_path else None,
         likeness=Likeness(character.likeness) if character.likeness else None,
         consent_proof=character.consent_proof,
+        consent_expires_at=character.consent_expires_at,
     )
 
 

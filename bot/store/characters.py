@@ -96,7 +96,7 @@ async def create(session: Session, *, workspace_id: str, new: NewCharacter) -> C
 async def ensure(session: Session, *, workspace_id: str, slug: str, new: NewCharacter) -> Character:
     """Make the character of this slug, or bring the one there is to `new`; its id and knowledge base stay.
     Raises BadCharacter."""
-    _check(new)
+    check(new)
     now = datetime.now(UTC)
     there = await _find(session, workspace_id, slug)
     if there is None:
@@ -123,6 +123,23 @@ async def ensure(session: Session, *, workspace_id: str, slug: str, new: NewChar
     statement = insert(session, table).values(**key, **values, knowledge_base_id=base, created_at=now)
     statement = statement.on_conflict_do_update(index_elements=list(key), set_=values)
     return _character((await session.execute(statement.returning(table))).one())
+
+
+async def set_portrait(
+    session: Session, character_id: str, *, workspace_id: str, image_path: str, record_path: str
+) -> Character:
+    """Give a character the picture and record that an import made. Raises UnknownCharacter."""
+    table = tables.characters
+    statement = (
+        sa.update(table)
+        .where(table.c.id == character_id, table.c.workspace_id == workspace_id)
+        .values(image_path=image_path, record_path=record_path, updated_at=datetime.now(UTC))
+        .returning(table)
+    )
+    row = (await session.execute(statement)).one_or_none()
+    if row is None:
+        raise UnknownCharacter(character_id=character_id)
+    return _character(row)
 
 
 async def get(session: Session, character_id: str, *, workspace_id: str | None = None) -> Character:
@@ -156,7 +173,8 @@ async def _find(session: Session, workspace_id: str, slug: str) -> Character | N
     return _character(row) if row is not None else None
 
 
-def _check(new: NewCharacter) -> None:
+def check(new: NewCharacter) -> None:
+    """Raises BadCharacter."""
     if new.likeness not in LIKENESSES:
         raise BadCharacter(f"likeness must be one of {', '.join(LIKENESSES)}, not {new.likeness!r}.")
     if new.likeness in NEEDS_PROOF and not new.consent_proof:

@@ -56,15 +56,18 @@ class MouthTrack:
             part = heard[max(0, middle - WINDOW // 2) : middle + WINDOW // 2]
             window[: len(part)] = part
             position = spoken_from + number * per_frame + per_frame // 2
-            wanted = self._wanted(window, position, position < spoken_to)
+            begin = len(self._recent) + number * per_frame
+            wanted = self._wanted(window, heard[begin : begin + per_frame], position, position < spoken_to)
             self._last = _limited(self._last, wanted, 24 / self.fps)
             mouths.append(self._last)
         self._recent = heard[-WINDOW:]
         self._prune(spoken_to)
         return mouths
 
-    def _wanted(self, window: NDArray[np.float64], position: int, speaking: bool) -> Mouth:
-        from_sound = self._sound.step(window)
+    def _wanted(
+        self, window: NDArray[np.float64], samples: NDArray[np.float64], position: int, speaking: bool
+    ) -> Mouth:
+        from_sound = self._sound.step(window, samples)
         if not speaking:
             return REST
         if not any(start <= position < end for start, end in self._timed):

@@ -39,7 +39,7 @@ from engine.api import (
 from engine.portrait import wire
 
 FORMATS = (VideoFormat(width=1280, height=720, fps=24), VideoFormat(width=640, height=360, fps=24))
-OPEN_TIMEOUT_S = 60.0  # compiling the inner loops for the first time on a busy machine
+OPEN_TIMEOUT_S = 120.0  # compiling the inner loops for the first time on a busy machine
 BLOCK_TIMEOUT_S = 10.0
 END_TIMEOUT_S = 2.0
 MAX_QUEUED_S = 60

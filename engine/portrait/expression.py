@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from engine.lipsync.mouth import REST
 from engine.lipsync.mouth import Mouth as MouthShape
-from engine.portrait.record import Curve, Record
+from engine.portrait.kernel import LID_KNOTS
+from engine.portrait.record import Curve, Record, Style
+from engine.portrait.teeth import TEXELS_PER_PX, Teeth, teeth_of
 
 Numbers = NDArray[np.float64]
 
@@ -43,19 +45,30 @@ def height_at(curve: Curve, x: Numbers) -> Numbers:
     return np.interp(x, curve[:, 0], curve[:, 1])
 
 
+def _smile(record: Record, t: Numbers, height: Numbers, width: float) -> Numbers:
+    """How far corners may come down; a mouth that is a line keeps its ends, which would be drawn out into strokes."""
+    if record.style is Style.OBJECT:
+        return np.zeros_like(t)
+    return np.asarray(np.clip(height, 0, 0.14 * width) * smooth(1.9, 0.9, np.abs(t)))
+
+
 @dataclass(slots=True)
 class LipColumns:
-    """The lower face. `knots[0]` are heights at rest, `knots[1]` the displacements of now."""
+    """The lower face. `knots[0]` are heights at rest, `knots[1]` those of now."""
 
     x0: float
     knots: Numbers  # (2, 7, columns)
+    moved: Numbers  # (7, columns): how far each knot is from its place at rest
     box: Numbers  # middle x, y, reach x, y, squeeze
-    inside: Numbers  # middle x, half width, teeth edge y, tongue y, top y, width
+    inside: Numbers  # middle x, half width, top y, tongue y, opening, width; teeth: x, y, texels a pixel
+    amounts: Numbers  # of light and shade: lips spread, open, rounded
     width: float
-    gain: float
+    gains: tuple[float, float, float]  # opening, corners, pucker
+    teeth: Teeth
     profile: Numbers = field(repr=False)  # how far the lips part along the mouth, 0 at its corners
     around: Numbers = field(repr=False)  # how far the corners' own movement reaches
     jaw: Numbers = field(repr=False)
+    smile: Numbers = field(repr=False)  # how far the corners lie above the middle: lips that round come down
 
     @classmethod
     def of(cls, record: Record, scale: float) -> LipColumns:
@@ -76,25 +89,34 @@ class LipColumns:
             rows[high] = np.maximum(rows[high], rows[low])
         jaw_t = np.abs(x - middle) / (min(middle - jaw[0, 0], jaw[-1, 0] - middle))
         middle_y = float(np.interp(middle, x, seam_y))
+        teeth = teeth_of(record, scale)
         return cls(
             x0=float(x0),
-            knots=np.stack([rows, np.zeros_like(rows)]),
+            knots=np.stack([rows, rows]),
+            moved=np.zeros_like(rows),
             box=np.array([middle, middle_y, REACH * width, 0.62 * width, 0.0]),
-            inside=np.array([middle, width / 2, 0.0, 0.0, 0.0, width]),
+            inside=np.array([middle, width / 2, 0.0, 0.0, 0.0, width, teeth.x0, teeth.y0, TEXELS_PER_PX]),
+            amounts=np.zeros(3),
             width=float(width),
-            gain=record.mouth.gain,
-            profile=np.clip(1 - np.abs(t) ** 2.2, 0, 1) ** 0.6,
+            gains=(record.mouth.gain, record.mouth.wide_gain, record.mouth.pucker_gain),
+            teeth=teeth,
+            profile=np.clip(1 - np.abs(t / record.mouth.open_share) ** 2.2, 0, 1) ** 0.6,
             around=smooth(2.4, 0.7, np.abs(t)),
             jaw=np.clip(1 - jaw_t**2.2, 0, 1),
+            smile=_smile(record, t, middle_y - seam_y, width),
         )
 
     def move(self, mouth: MouthShape) -> None:
-        """Set the displacements of now."""
+        """Set the heights of now."""
         width, profile = self.width, self.profile
-        drop = mouth.open * self.gain * width
-        rest, moved = self.knots
+        opening, corners, rounding = self.gains
+        mouth = mouth._replace(wide=mouth.wide * (corners if mouth.wide > 0 else 1), pucker=mouth.pucker * rounding)
+        rounded = min(1.0, max(0.0, 0.8 * mouth.pucker - 1.6 * min(0.0, mouth.wide)))
+        drop = mouth.open * opening * width
+        (rest, now), moved = self.knots, self.moved
         thin = mouth.press * 0.3 - mouth.pucker * 0.18  # share of the lips' height rolled in, or pushed out
         base = self.around * (0.16 * drop + 0.02 * mouth.pucker * width)
+        base = base + self.smile * (0.65 * rounded + 0.5 * min(0.36, mouth.open))
         above = base - profile * (0.10 * drop + 0.02 * mouth.pucker * width + mouth.upper * width)
         below = base + profile * (0.84 * drop - 0.5 * mouth.tuck * width)
         moved[1] = above + (rest[2] - rest[1]) * thin - profile * mouth.tuck * 0.1 * width
@@ -102,31 +124,47 @@ class LipColumns:
         thin_below = thin + mouth.tuck * 5.0
         moved[4] = moved[3] * 0.96 - (rest[4] - rest[3]) * thin_below
         moved[5] = self.jaw * 0.62 * drop
-        now = rest + moved
+        np.add(rest, moved, out=now)
         np.maximum.accumulate(now, axis=0, out=now)
-        moved[:] = now - rest
         narrow = 1.0 + 0.62 * mouth.wide - 0.2 * min(0.5, mouth.open)
         self.box[4] = 1.0 / narrow - 1.0
         middle = rest.shape[1] // 2
-        seam_y = rest[2, middle]
-        lower_edge = rest[3, middle] + moved[3, middle]
-        self.inside[2] = seam_y + (0.046 - 0.3 * mouth.upper - 0.05 * mouth.pucker) * width
+        top_y, lower_edge = now[2, middle], now[3, middle]
+        self.inside[2] = top_y
         self.inside[3] = lower_edge + 0.035 * width - mouth.tongue * 0.10 * width
-        self.inside[4] = rest[2, middle] + moved[2, middle]
+        self.inside[4] = lower_edge - top_y
+        if self.teeth.hang:
+            edge = rest[2, middle] + (0.046 - 0.3 * mouth.upper - 0.05 * mouth.pucker) * width
+            self.inside[7] = edge + self.teeth.y0
+        self.amounts[:] = (
+            min(1.2, max(0.0, mouth.wide) / 0.2),
+            min(1.2, mouth.open / 0.36),
+            rounded,
+        )
 
 
 @dataclass(slots=True)
 class LidColumns:
-    """Both eyes. Knots: where the lid begins, the lashes' top, the open edge, the edge of now, the lower lid."""
+    """Both eyes. Knots: where the lid begins, the lashes' top, the open edge, the edge of now, the lower lid, and how
+    much of the skin above the lashes is stretched now: all of an open lid, of a closed one only the even part above
+    the crease, because a crease stretched over an eye is a dark smear."""
 
     boxes: Numbers  # (eyes, 4) x0 y0 x1 y1
     knots: Numbers  # (eyes, 5, columns)
     irises: Numbers  # (eyes, 6) x, y, radius, gaze x, gaze y in pixels, reach of the gaze in radii
+    skin: Numbers  # (eyes, columns): where the even skin ends
 
     @classmethod
     def of(cls, record: Record, scale: float) -> LidColumns:
+        if not record.eyes:
+            return cls(
+                boxes=np.zeros((0, 4)),
+                knots=np.zeros((0, LID_KNOTS, 2)),
+                irises=np.zeros((0, 6)),
+                skin=np.zeros((0, 2)),
+            )
         columns = max(int(np.ceil((eye.upper[-1, 0] - eye.upper[0, 0]) * scale)) + 6 for eye in record.eyes)
-        boxes, knots, irises = [], [], []
+        boxes, knots, irises, skin = [], [], [], []
         for eye in record.eyes:
             upper, lower = eye.upper * scale, eye.lower * scale
             x0 = np.floor(upper[0, 0]) - 2
@@ -135,15 +173,20 @@ class LidColumns:
             lower_y = np.maximum(height_at(lower, x), open_y)
             lid_y, lash_y = open_y - eye.lid_px * scale, open_y - eye.lash_px * scale
             boxes.append([x0 + 1, lid_y.min(), x0 + columns - 2, lower_y.max() + 3])
-            knots.append([lid_y, lash_y, open_y, open_y, lower_y])
+            knots.append([lid_y, lash_y, open_y, open_y, lower_y, lash_y])
+            middle, half = (upper[0, 0] + upper[-1, 0]) / 2, (upper[-1, 0] - upper[0, 0]) / 2
+            taper = np.clip(1 - np.abs((x - middle) / half) ** 2.5, 0, 1)  # at its corners an eye keeps its skin
+            skin.append(lash_y + (np.clip(open_y - eye.skin_px * scale, lid_y + 1, lash_y) - lash_y) * taper)
             iris_x, iris_y, radius = (value * scale for value in eye.iris)
             reach = min(iris_x - upper[0, 0], upper[-1, 0] - iris_x) / radius
             irises.append([iris_x, iris_y, radius, 0.0, 0.0, max(1.3, reach)])
-        return cls(boxes=np.array(boxes), knots=np.array(knots), irises=np.array(irises))
+        return cls(boxes=np.array(boxes), knots=np.array(knots), irises=np.array(irises), skin=np.array(skin))
 
     def move(self, blink: float, gaze_xy: tuple[float, float]) -> None:
         open_y, lower_y = self.knots[:, 2], self.knots[:, 4]
         gap = lower_y - open_y
         self.knots[:, 3] = open_y + gap * (blink * 0.97 + 0.3 * max(0.0, gaze_xy[1]) * (1 - blink))
+        lash = self.knots[:, 1]
+        self.knots[:, 5] = lash + (self.skin - lash) * min(0.85, 1.4 * blink)
         self.irises[:, 3] = gaze_xy[0] * self.irises[:, 2]
         self.irises[:, 4] = gaze_xy[1] * self.irises[:, 2]

@@ -83,6 +83,11 @@ class Face:
         self._gaze_xy: tuple[float, float] | None = None
 
     @property
+    def background(self) -> Frames:
+        """What a frame must hold before it is painted the first time."""
+        return self._renderer.background
+
+    @property
     def queued(self) -> int:
         """Samples of speech that wait for their block."""
         return self._queue.queued

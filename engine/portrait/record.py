@@ -1,13 +1,15 @@
 """A character's record: the curves, the matte and the plate that go with its still. Knows no size of output.
 
 A record is a folder: `record.json` (curves and lengths in pixels of the still), `matte.png` (grey, how much of each
-pixel is the figure) and `plate.jpg` (the place without the figure, any size of the still's shape).
+pixel is the figure), `plate.jpg` or `plate.png` (the place without the figure, any size of the still's shape) and,
+where the still's mouth showed teeth before it was shut, `teeth.png` (BGRA, its place in record.json).
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,25 @@ from numpy.typing import NDArray
 
 from engine.api import BadCharacter
 
-VERSION = 1
+VERSION = 2
 MAX_SIDE_PX = 4096
 
 Curve = NDArray[np.float64]  # (points, 2), x rising
 Picture = NDArray[np.uint8]
+
+
+class Style(StrEnum):
+    """What the still is: how its teeth are drawn and how much light plays on it."""
+
+    PHOTO = "photo"
+    DRAWING = "drawing"
+    OBJECT = "object"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShownTeeth:
+    bgra: Picture
+    at: tuple[float, float]  # its upper left corner in the still
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +51,10 @@ class Mouth:
     tongue_rgb: tuple[int, int, int]
     teeth_rgb: tuple[int, int, int]
     gain: float  # of opening: below 1 for mouths that look torn when fully open
+    wide_gain: float = 1.0  # of corners apart or together
+    pucker_gain: float = 1.0  # of lips pushed forward: low for a smile, which cannot be puckered without pinching
+    open_share: float = 1.0  # of the lips' width that parts when the mouth opens
+    teeth: ShownTeeth | None = None  # None: drawn ones
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +64,8 @@ class Eye:
     upper: Curve
     lower: Curve
     lash_px: float  # height of the lash line above `upper`, moved rigidly with the lid
-    lid_px: float  # height above `upper` where the lid's skin begins, below the crease
+    lid_px: float  # height above `upper` where the lid's skin begins, below the brow
+    skin_px: float  # height above `upper` where its even part ends, above the crease
     iris: tuple[float, float, float]  # x, y, radius
 
 
@@ -72,6 +93,8 @@ class Record:
     eyes: tuple[Eye, ...]
     brows: tuple[Brow, ...]
     head: Head
+    style: Style = Style.DRAWING
+    shade: float = 0.4  # 0..1, how much light plays on the face as the mouth moves
 
 
 def load_record(image: Path, folder: Path | None) -> Record:
@@ -104,7 +127,7 @@ def _parsed(facts: dict[str, Any], image: Path, folder: Path) -> Record:
     return Record(
         still=still,
         matte=matte,
-        plate=_picture(folder / "plate.jpg", colour=True),
+        plate=_picture(folder / str(facts["plate"]), colour=True),
         mouth=Mouth(
             seam=_curve(mouth["seam"]),
             upper=_curve(mouth["upper"]),
@@ -114,6 +137,10 @@ def _parsed(facts: dict[str, Any], image: Path, folder: Path) -> Record:
             tongue_rgb=_numbers(mouth["tongue_rgb"], 3, int),
             teeth_rgb=_numbers(mouth["teeth_rgb"], 3, int),
             gain=float(mouth["gain"]),
+            wide_gain=float(mouth["wide_gain"]),
+            pucker_gain=float(mouth["pucker_gain"]),
+            open_share=float(mouth["open_share"]),
+            teeth=_teeth(mouth["teeth_at"], folder),
         ),
         jaw=_curve(facts["jaw"]),
         eyes=tuple(_eye(eye) for eye in facts["eyes"]),
@@ -122,7 +149,20 @@ def _parsed(facts: dict[str, Any], image: Path, folder: Path) -> Record:
             for brow in facts["brows"]
         ),
         head=Head(face=_numbers(head["face"], 4, float), pivot=_numbers(head["pivot"], 2, float)),
+        style=Style(facts["style"]),
+        shade=float(facts["shade"]),
     )
+
+
+def _teeth(at: list[float] | None, folder: Path) -> ShownTeeth | None:
+    import cv2
+
+    if at is None:
+        return None
+    found = cv2.imread(str(folder / "teeth.png"), cv2.IMREAD_UNCHANGED)
+    if found is None or found.ndim != 3 or found.shape[2] != 4:
+        raise BadCharacter("teeth.png is missing or not a picture with transparency")
+    return ShownTeeth(bgra=np.asarray(found, np.uint8), at=_numbers(at, 2, float))
 
 
 def _eye(facts: dict[str, Any]) -> Eye:
@@ -131,6 +171,7 @@ def _eye(facts: dict[str, Any]) -> Eye:
         lower=_curve(facts["lower"]),
         lash_px=float(facts["lash_px"]),
         lid_px=float(facts["lid_px"]),
+        skin_px=float(facts["skin_px"]),
         iris=_numbers(facts["iris"], 3, float),
     )
 

@@ -13,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.api import Frames, VideoFormat
+from engine.lipsync.mouth import REST
 from engine.portrait.expression import LidColumns, LipColumns, Look, Numbers, height_at, smooth
 from engine.portrait.kernel import paint
 from engine.portrait.record import Picture, Record
+from engine.portrait.shading import shading_of
+from engine.portrait.surface import Surface, halved, i420_of_bgr, planes_of, resized, runs_of, surface_of
 
 TEXELS_PER_PX = 2  # the texture is finer than the frame, so that sharpness does not pulse while the head moves
 MARGIN_PX = 26  # how far the figure may move from where it is drawn, at 720 lines
@@ -30,31 +33,23 @@ def yuv_of_rgb(rgb: tuple[int, int, int]) -> Numbers:
     return np.array([16 + 219 * y, 128 + 224 * (b - y) / 1.772, 128 + 224 * (r - y) / 1.402])
 
 
-def i420_of_bgr(picture: Picture) -> Picture:
-    """(h, w, 3) BGR to (h * 3 // 2, w), BT.601 limited range."""
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420), np.uint8)
-
-
-def planes_of(frame: Frames, step: int) -> Frames:
-    """Luma (`step` 1) or both chromas (`step` 2) of an I420 frame as (channels, rows, columns), not copied."""
-    height, width = frame.shape[0] * 2 // 3, frame.shape[1]
-    if step == 1:
-        return frame[:height][None]
-    return frame[height:].reshape(2, height // 2, width // 2)
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Plane:
     """What `paint` needs at one resolution: luma, or both chromas at half size."""
 
     step: int
-    texture: Picture  # (rows, columns, channels + matte), TEXELS_PER_PX per pixel of this plane
-    kind: Picture
+    textures: NDArray[np.uint32]  # (channels, rows, columns), TEXELS_PER_PX / step per pixel of the luma frame
+    matte: Picture
+    plate: NDArray[np.float32]  # (channels, rows, columns), finer than bytes so that a soft edge comes out exactly
     spans: NDArray[np.int32]
+    runs: NDArray[np.int32]
+    run_ends: NDArray[np.int32]
     weight: NDArray[np.float32]
     depth: NDArray[np.float32]
     breath: NDArray[np.float32]
-    colours: Numbers  # (cavity, tongue, teeth) x channels
+    colours: Numbers  # (cavity, tongue) x channels
+    teeth: NDArray[np.float32]
+    columns: NDArray[np.float32]  # the middle of each column in the luma frame
 
 
 class Renderer:
@@ -68,33 +63,38 @@ class Renderer:
         self._lips = LipColumns.of(record, self._scale)
         self._lids = LidColumns.of(record, self._scale)
         self._face_box = self._box_of_face(record)
-        self._brows = np.array([[*brow.centre, *brow.reach, 0.0] for brow in record.brows]) * self._scale
+        self._brows = np.array([[*brow.centre, *brow.reach, 0.0] for brow in record.brows]).reshape(-1, 5) * self._scale
+        self._eye_px = float(np.mean([eye.iris[2] for eye in record.eyes]) * self._scale) if record.eyes else 0.0
         self._turn = np.zeros(12)
         self._turn[6:8] = np.array(record.head.pivot) * self._scale
         self._turn[8] = -0.2 * record.head.face[2] * self._scale
-        matte = _resized(record.matte, (video.width, video.height))
-        kind = self._kind(matte)
-        self.background: Frames = i420_of_bgr(self._without_figure(record, kind))
+        size = (video.width, video.height)
+        kind = self._kind(resized(record.matte, size))
+        still = i420_of_bgr(resized(record.still, size))
+        self._shading = shading_of(record, planes_of(still, 1)[0], self._scale)
+        surface = surface_of(record, kind, video, TEXELS_PER_PX)
+        self.background: Frames = surface.background
         self.background.setflags(write=False)
-        self._planes = self._make_planes(record, kind)
+        self._planes = tuple(self._plane(record, surface, kind, step) for step in (1, 2))
 
     def paint_into(self, frame: Frames, look: Look) -> None:
         """Paint the figure as it looks now into an I420 frame, (height * 3 // 2, width) uint8."""
         self._lips.move(look.mouth)
+        self._face_box[5] = float(look.mouth != REST)  # shut lips are the still's own: a listener's cost nothing
         self._lids.move(look.blink, look.gaze_xy)
-        radius = self._lids.irises[0, 2]
-        self._brows[:, 4] = look.brow * radius
+        self._brows[:, 4] = look.brow * self._eye_px
         self._turn_head(look)
         for plane in self._planes:
             paint(
                 planes_of(frame, plane.step),
-                plane.step - 1,
-                planes_of(self.background, plane.step),
-                plane.texture,
+                plane.plate,
+                plane.textures,
+                plane.matte,
                 TEXELS_PER_PX / plane.step,
                 plane.step,
                 plane.spans,
-                plane.kind,
+                plane.runs,
+                plane.run_ends,
                 plane.weight,
                 plane.depth,
                 plane.breath,
@@ -109,6 +109,11 @@ class Renderer:
                 self._lids.irises,
                 plane.colours,
                 self._lips.inside,
+                plane.teeth,
+                self._shading.fields,
+                self._shading.box,
+                self._lips.amounts,
+                plane.columns,
             )
 
     def _turn_head(self, look: Look) -> None:
@@ -118,13 +123,22 @@ class Renderer:
         about_x = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
         about_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
         self._turn[:6] = (about_z @ about_x @ about_y)[:2].ravel()
-        self._turn[9:11] = 0.0
         self._turn[11] = look.breath * BREATH_PX * self._lines
+        # how far the face can be from its place now: what lies farther away need not be looked at
+        left, top, right, _ = self._face_box[:4]
+        px, py = max(self._turn[6] - left, right - self._turn[6]), max(self._turn[7] - top, 1.0)
+        away = np.abs(self._turn[:6] - (1, 0, 0, 0, 1, 0)).reshape(2, 3) @ (px, py, 1.2 * px)
+        self._face_box[4] = 2.0 + away.max() + abs(self._turn[11])
 
     def _box_of_face(self, record: Record) -> Numbers:
+        """Left, top, right, bottom of all that a face moves; how far the head carries it now; if lips move."""
         x, y, rx, ry = (value * self._scale for value in record.head.face)
+        left, right = self._lips.x0, self._lips.x0 + self._lips.knots.shape[2]
+        eyes = self._lids.boxes
+        left, right = min([left, x - 1.1 * rx, *eyes[:, 0]]), max([right, x + 1.1 * rx, *eyes[:, 2]])
+        top = min([y - ry, *eyes[:, 1]])
         bottom = self._lips.knots[0, -1].max() + 1
-        return np.array([x - 1.1 * rx, y - ry, x + 1.1 * rx, bottom])
+        return np.array([left, top, right, bottom, 0.0, 0.0])
 
     def _kind(self, matte: Picture) -> Picture:
         side = 2 * round(MARGIN_PX * self._lines) + 1
@@ -133,26 +147,34 @@ class Renderer:
         sure = cv2.erode((matte == 255).astype(np.uint8), disc)
         return np.where(sure > 0, 1, near * 2).astype(np.uint8)
 
-    def _without_figure(self, record: Record, kind: Picture) -> Picture:
-        size = (self.video.width, self.video.height)
-        still, plate = _resized(record.still, size), _resized(record.plate, size)
-        return np.where(kind[..., None] > 0, plate, still).astype(np.uint8)
-
-    def _make_planes(self, record: Record, kind: Picture) -> tuple[_Plane, _Plane]:
+    def _plane(self, record: Record, surface: Surface, kind: Picture, step: int) -> _Plane:
         weight, depth, breath = self._fields(record)
-        luma, chroma = self._textures(record)
-        colours = np.array(
-            [yuv_of_rgb(c) for c in (record.mouth.cavity_rgb, record.mouth.tongue_rgb, record.mouth.teeth_rgb)]
+        part = surface.planes[step - 1]
+        if step == 2:
+            height, width = kind.shape
+            quads = kind.reshape(height // 2, 2, width // 2, 2).swapaxes(1, 2).reshape(height // 2, width // 2, 4)
+            kind = np.where((quads == quads[..., :1]).all(-1), quads[..., 0], 2).astype(np.uint8)
+            weight, depth, breath = (halved(field) for field in (weight, depth, breath))
+        channels = slice(0, 1) if step == 1 else slice(1, 3)
+        mouth = record.mouth
+        colours = np.array([yuv_of_rgb(colour) for colour in (mouth.cavity_rgb, mouth.tongue_rgb)])
+        yuva = self._lips.teeth.yuva
+        runs, ends = runs_of(kind)
+        return _Plane(
+            step=step,
+            textures=part.textures,
+            matte=part.matte,
+            plate=part.plate,
+            spans=_spans(kind),
+            runs=runs,
+            run_ends=ends,
+            weight=weight,
+            depth=depth,
+            breath=breath,
+            colours=np.ascontiguousarray(colours[:, channels]),
+            teeth=np.ascontiguousarray(np.concatenate([yuva[..., channels], yuva[..., 3:]], 2)),
+            columns=((np.arange(kind.shape[1]) + 0.5) * step - 0.5).astype(np.float32),
         )
-        height, width = kind.shape
-        quads = kind.reshape(height // 2, 2, width // 2, 2).swapaxes(1, 2).reshape(height // 2, width // 2, 4)
-        coarse = np.where((quads == quads[..., :1]).all(-1), quads[..., 0], 2).astype(np.uint8)
-        return (
-            _Plane(step=1, texture=luma, kind=kind, spans=_spans(kind), weight=weight, depth=depth, breath=breath,
-                   colours=colours[:, :1].copy()),
-            _Plane(step=2, texture=chroma, kind=coarse, spans=_spans(coarse), weight=_halved(weight),
-                   depth=_halved(depth), breath=_halved(breath), colours=colours[:, 1:].copy()),
-        )  # fmt: skip
 
     def _fields(self, record: Record) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """How much each pixel turns with the head, how far before the pivot it lies, how much it breathes."""
@@ -170,40 +192,6 @@ class Renderer:
         breath = 0.45 + 0.55 * smooth(-0.2 * ry, ry, below)
         breath *= smooth(self.video.height - 1, self.video.height * 0.88, y)
         return weight.astype(np.float32), depth, breath.astype(np.float32)
-
-    def _textures(self, record: Record) -> tuple[Picture, Picture]:
-        """The figure's own colours with its matte: luma at TEXELS_PER_PX, both chromas at half of that."""
-        size = (self.video.width * TEXELS_PER_PX, self.video.height * TEXELS_PER_PX)
-        still, matte, plate = (_resized(picture, size) for picture in (record.still, record.matte, record.plate))
-        picture = i420_of_bgr(_unmixed(still, plate, matte))
-        luma = np.dstack([planes_of(picture, 1)[0], matte])
-        u, v = planes_of(picture, 2)
-        half = _resized(matte, (size[0] // 2, size[1] // 2))
-        return np.ascontiguousarray(luma), np.ascontiguousarray(np.dstack([u, v, half]))
-
-
-def _resized(picture: Picture, size: tuple[int, int]) -> Picture:
-    """To (width, height): averaged when smaller, interpolated when larger."""
-    method = cv2.INTER_AREA if size[0] <= picture.shape[1] else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, size, interpolation=method), np.uint8)
-
-
-def _unmixed(still: Picture, plate: Picture, matte: Picture) -> Picture:
-    """The figure's colour under its soft edge, carried outward, so that the edge takes none of the plate along."""
-    share = matte.astype(np.float32)[..., None] / 255
-    sure = (matte >= 250).astype(np.float32)
-    near = cv2.GaussianBlur(still.astype(np.float32) * sure[..., None], (0, 0), 3)
-    amount = cv2.GaussianBlur(sure, (0, 0), 3)[..., None]
-    carried = near / np.maximum(amount, 1e-4)
-    pure = (still.astype(np.float32) - plate * (1 - share)) / np.maximum(share, 1e-3)
-    trust = np.clip((share - 0.5) / 0.3, 0, 1)
-    figure = pure * trust + np.where(amount > 1e-3, carried, still) * (1 - trust)
-    return np.clip(figure + 0.5, 0, 255).astype(np.uint8)
-
-
-def _halved(field: NDArray[np.float32]) -> NDArray[np.float32]:
-    height, width = field.shape
-    return np.ascontiguousarray(field.reshape(height // 2, 2, width // 2, 2).mean((1, 3)), np.float32)
 
 
 def _spans(kind: Picture) -> NDArray[np.int32]:

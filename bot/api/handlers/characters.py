@@ -18,12 +18,18 @@ from bot.api.schemas import (
     CharacterView,
     DocumentList,
     DocumentView,
+    FindingView,
     NewCharacter,
     NewDocument,
+    NewPortrait,
+    PortraitView,
 )
 from bot.assets import BadImage, keep_image
+from bot.library.portraits import PictureRefused, PortraitUnavailable, prepare_portrait
 from bot.store import characters, knowledge
 from bot.store.characters import BadCharacter, CharacterExists, UnknownCharacter
+
+IMPORTING = asyncio.Lock()  # held while one is on its way: the machine has meetings to run
 
 
 async def create(call: Call[NoPath, NoQuery, NewCharacter]) -> CharacterView:
@@ -50,6 +56,26 @@ async def image(_request: web.Request, call: Call[CharacterPath, NoQuery, NoBody
     async with call.services.database.read() as session:
         found = await characters.get(session, call.path.character_id, workspace_id=call.workspace_id)
     return await pictures.answer(Path(found.image_path))
+
+
+async def make_portrait(call: Call[CharacterPath, NoQuery, NewPortrait]) -> PortraitView:
+    """Seconds, and minutes the first time: one at a time, so that strangers' pictures cannot take the machine."""
+    character_id, workspace_id = call.path.character_id, call.workspace_id
+    async with call.services.database.read() as session:
+        character = await characters.get(session, character_id, workspace_id=workspace_id)
+    if IMPORTING.locked():
+        raise PortraitUnavailable("Another picture is being imported; try again in a minute.")
+    async with IMPORTING:
+        try:
+            content = await asyncio.to_thread(Path(character.image_path).read_bytes)
+        except OSError as error:
+            raise PictureRefused("The character's picture is not here any more; make the character again.") from error
+        made = await prepare_portrait(call.services.home, content, points=call.body.points, style=call.body.style)
+    async with call.services.database.write() as session:
+        await characters.set_portrait(
+            session, character_id, workspace_id=workspace_id, image_path=str(made.image), record_path=str(made.record)
+        )
+    return PortraitView(style=made.style, findings=[FindingView(code=c, text=t) for c, t in made.findings])
 
 
 async def add_document(call: Call[CharacterPath, NoQuery, NewDocument]) -> DocumentView:
@@ -118,6 +144,19 @@ ROUTES = (
         raw_types=pictures.MEDIA_TYPES,
         path_model=CharacterPath,
         errors=(UnknownCharacter, NoPicture),
+    ),
+    Route(
+        method="POST",
+        path="/characters/{character_id}/portrait",
+        name="make_portrait",
+        summary="Make a character's picture ready for the portrait engine, and say what could be better about it",
+        tag="characters",
+        scope="characters:write",
+        handler=make_portrait,
+        path_model=CharacterPath,
+        body=NewPortrait,
+        answer=PortraitView,
+        errors=(UnknownCharacter, PictureRefused, PortraitUnavailable),
     ),
     Route(
         method="POST",

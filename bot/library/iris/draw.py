@@ -325,6 +325,7 @@ def record() -> dict[str, Any]:
                 "lower": points(turn(EYE_LOWER)),
                 "lash_px": LASH_HEIGHT * SCALE,
                 "lid_px": 10.2 * SCALE,
+                "skin_px": LASH_HEIGHT * SCALE,
                 "iris": [iris_x * SCALE, IRIS_CENTRE[1] * SCALE, IRIS_RADIUS * SCALE],
             }
         )
@@ -339,7 +340,10 @@ def record() -> dict[str, Any]:
     chin_y = float(jaw[:, 1].max())
     mouth_box = (590 / WIDTH, 388 / HEIGHT, 100 / WIDTH, 70 / HEIGHT)  # skin and lips only, for measuring
     return {
-        "version": 1,
+        "version": 2,
+        "style": "drawing",
+        "shade": 0.35,
+        "plate": "plate.jpg",
         "size": [WIDTH * SCALE, HEIGHT * SCALE],
         "mouth_box": [round(v, 5) for v in mouth_box],
         "mouth": {
@@ -351,6 +355,10 @@ def record() -> dict[str, Any]:
             "tongue_rgb": [190, 88, 88],
             "teeth_rgb": [252, 243, 228],
             "gain": 0.92,
+            "wide_gain": 1.0,
+            "pucker_gain": 1.0,
+            "open_share": 1.0,
+            "teeth_at": None,
         },
         "jaw": points(JAW[3:-3]),
         "eyes": eyes,

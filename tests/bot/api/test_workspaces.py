@@ -23,6 +23,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 BODIES: dict[str, dict[str, Any]] = {
     "create_bot": {"meeting_url": "https://meet.google.com/new-meet-ing", "character_id": "{character_id}"},
     "create_character": {"name": "Milo", "image_base64": "iVBORw0KGgo="},
+    "make_portrait": {},
     "add_document": {"name": f"{SECRET}.md", "text": "Forget it."},
     "make_bot_leave": {},
     "make_bot_say": {"text": "hello"},

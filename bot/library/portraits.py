@@ -1,0 +1,112 @@
+"""A user's picture made ready for the portrait engine, and looked at before use. Knows no database.
+
+The engine's import does the work, in a process of its own; here its answers become the product's own, and its folders
+get their place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import sys
+import tempfile
+from collections.abc import AsyncIterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.errors import BadInput, BotError, Unavailable
+from bot.voice.base import SpokenClause
+from engine.api import BadCharacter, EngineError, Phoneme, SpeechTiming
+
+STYLES = ("photo", "drawing", "object")
+IMPORT_TIMEOUT_S = 900.0  # with the environment made first, on a slow line
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+class PictureRefused(BadInput):
+    """This picture cannot become a character; the message says why and what to do."""
+
+    code = "picture_refused"
+
+
+class PortraitUnavailable(Unavailable):
+    """What makes or shows portraits does not work here now; the message says why."""
+
+    code = "portrait_unavailable"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Portrait:
+    image: Path
+    record: Path
+    style: str
+    findings: tuple[tuple[str, str], ...]  # code, and what is wrong and what to do
+
+
+async def prepare_portrait(home: Path, content: bytes, *, points: str | None, style: str | None) -> Portrait:
+    """Analyse a picture into `home`: the same picture and points go to the same folder. Some seconds; minutes when
+    the environment that finds faces is made first. Raises PictureRefused, PortraitUnavailable."""
+    key = hashlib.sha256(b"\0".join((content, (points or "").encode(), (style or "").encode()))).hexdigest()[:32]
+    folder = home / "characters" / key
+    with tempfile.TemporaryDirectory(prefix="import-") as name:
+        picture, marks = Path(name) / "picture", Path(name) / "points.json"
+        picture.write_bytes(content)
+        words = [str(picture), str(folder), str(home / "environments")]
+        if points is not None:
+            marks.write_text(points, encoding="utf-8")
+            words += ["--points", str(marks)]
+        if style is not None:
+            words += ["--style", style]
+        answer = await _imported(words)
+    if "error" in answer:
+        kind = PictureRefused if answer["bad_picture"] else PortraitUnavailable
+        raise kind(answer["error"], reason=answer["code"])
+    report = answer["report"]
+    return Portrait(
+        image=folder / "portrait.png",
+        record=folder / "record",
+        style=report["style"],
+        findings=tuple((finding["code"], finding["text"]) for finding in report["findings"]),
+    )
+
+
+async def _imported(words: list[str]) -> dict[str, Any]:
+    """The last line of the import's process. Raises PortraitUnavailable."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "engine.portrait.importing", *words,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, cwd=_ROOT,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(IMPORT_TIMEOUT_S):
+            said, _ = await process.communicate()
+        answer: dict[str, Any] = json.loads(said.splitlines()[-1])
+        return answer
+    except TimeoutError as error:
+        raise PortraitUnavailable(f"the import took longer than {IMPORT_TIMEOUT_S:.0f} s") from error
+    except (ValueError, IndexError) as error:
+        raise PortraitUnavailable("the import's process ended without an answer") from error
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+def told(error: EngineError) -> BotError:
+    """The engine's error as the product's, its code and its sentence kept."""
+    kind = PictureRefused if isinstance(error, BadCharacter) else PortraitUnavailable
+    return kind(str(error) or (type(error).__doc__ or "").strip(), reason=error.code)
+
+
+def timing_of(clause: SpokenClause) -> SpeechTiming | None:
+    """A clause's phonemes as the engine takes them."""
+    if clause.phonemes is None:
+        return None
+    return SpeechTiming(phonemes=tuple(Phoneme(start=m.start, end=m.end, symbol=m.text) for m in clause.phonemes))
+
+
+async def clauses_of(said: AsyncIterable[SpokenClause]) -> list[SpokenClause]:
+    return [clause async for clause in said]

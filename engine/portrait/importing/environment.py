@@ -1,0 +1,118 @@
+"""The environment that finds faces: made on demand, pinned, used by a process that ends with its answer.
+
+The bot never imports the face library: it wants another NumPy than ours and 150 MB of memory. Its last release whose
+wheel carries the models is pinned; without its dependencies, of which most serve parts that are not used here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.portrait.importing.errors import NoAnalyser
+
+PINNED = (
+    "mediapipe==0.10.21",
+    "numpy==1.26.4",
+    "opencv-python-headless==4.11.0.86",
+    "protobuf==4.25.8",
+    "absl-py==2.1.0",
+    "flatbuffers==25.2.10",
+    "attrs==25.3.0",
+    "matplotlib==3.10.3",
+    "contourpy==1.3.2",
+    "cycler==0.12.1",
+    "fonttools==4.58.0",
+    "kiwisolver==1.4.8",
+    "packaging==25.0",
+    "pillow==11.2.1",
+    "pyparsing==3.2.3",
+    "python-dateutil==2.9.0.post0",
+    "six==1.17.0",
+)
+PYTHONS = ("python3.12", "python3.11")  # for which the pinned wheel was built
+MAKE_TIMEOUT_S = 600.0
+ANALYSE_TIMEOUT_S = 120.0
+_SCRIPT = Path(__file__).with_name("analyser.py")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    faces: tuple[NDArray[np.float64], ...]  # landmarks, (478, 3), largest face first
+    figure: NDArray[np.uint8]  # (height, width): how much of each pixel is a person
+
+
+class Analyser:
+    """Finds faces by a process in `folder`'s environment, which the first use makes."""
+
+    def __init__(self, folder: Path, *, tell: Callable[[str], None] = lambda _: None) -> None:
+        name = hashlib.sha256("\n".join(PINNED).encode()).hexdigest()[:12]
+        self._folder = folder / f"faces-{name}"
+        self._tell = tell
+
+    def python(self) -> Path:
+        """The environment's Python, made when it is not there. Raises NoAnalyser."""
+        return self._ready()
+
+    def analyse(self, picture: NDArray[np.uint8]) -> Found:
+        """Faces and figure in a BGR picture; some seconds. Raises NoAnalyser."""
+        import cv2
+
+        python = self._ready()
+        with tempfile.TemporaryDirectory(prefix="faces-") as name:
+            place = Path(name)
+            cv2.imwrite(str(place / "picture.png"), picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+            _run([str(python), "-I", str(_SCRIPT), str(place / "picture.png"), name], ANALYSE_TIMEOUT_S)
+            figure = cv2.imread(str(place / "figure.png"), cv2.IMREAD_GRAYSCALE)
+            faces = json.loads((place / "faces.json").read_text())
+        return Found(faces=tuple(np.array(face, np.float64) for face in faces), figure=np.asarray(figure, np.uint8))
+
+    def _ready(self) -> Path:
+        python = self._folder / "bin" / "python"
+        if python.exists():
+            return python
+        self._tell("making the environment that finds faces (once, about 250 MB of wheels)")
+        base = _base_python()
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(dir=self._folder.parent, prefix=f"{self._folder.name}."))
+        try:
+            _run([base, "-m", "venv", str(part)], MAKE_TIMEOUT_S)
+            pip = [str(part / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
+            _run([*pip, "install", "--no-deps", "--only-binary", ":all:", *PINNED], MAKE_TIMEOUT_S)
+            part.replace(self._folder)
+        except OSError as error:
+            if not python.exists():  # else another import made it meanwhile
+                raise NoAnalyser(f"the environment that finds faces cannot be made: {error.strerror}") from error
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        return python
+
+
+def _base_python() -> str:
+    """A Python the pinned wheel was built for: ours, or one on PATH. Raises NoAnalyser."""
+    if f"python3.{sys.version_info.minor}" in PYTHONS:
+        return sys.executable
+    for name in PYTHONS:
+        if path := shutil.which(name):
+            return path
+    raise NoAnalyser(f"finding faces needs {' or '.join(PYTHONS)}, and neither is here; or give a points file")
+
+
+def _run(command: list[str], timeout_s: float) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout_s)
+    except subprocess.TimeoutExpired as error:
+        raise NoAnalyser(f"{Path(command[0]).name} took longer than {timeout_s:.0f} s") from error
+    if done.returncode:
+        last = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
+        raise NoAnalyser(f"the environment that finds faces does not work: {last}")

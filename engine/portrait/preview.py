@@ -1,0 +1,124 @@
+"""What a character looks like before it is used: a sheet of mouths and lids, a clip that speaks.
+
+The sheet is to be looked at by a person: no number says whether a mouth looks right. Clips need ffmpeg.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import wave
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.api import FRAMES_PER_BLOCK, SPEECH_RATE_HZ, EngineError, Frames, Pcm, SpeechTiming, VideoFormat
+from engine.lipsync.visemes import TARGETS
+from engine.portrait.expression import Look
+from engine.portrait.face import Face
+from engine.portrait.record import Record
+from engine.portrait.render import Renderer
+
+SIZE = VideoFormat(width=1280, height=720, fps=24)
+TILE_PX, TILES_A_ROW = 300, 5
+BEFORE_S, AFTER_S = 1.0, 2.5  # of the listening face around the speech
+CLIP_TIMEOUT_S = 300.0
+OTHERS: dict[str, Look] = {
+    "half a blink": Look(blink=0.5),
+    "blink": Look(blink=1.0),
+    "aside": Look(gaze_xy=(0.5, 0.1)),
+    "turned": Look(turn_rad=(0.045, 0.04, 0.02)),
+    "brows": Look(brow=0.3),
+}
+
+Speech = Sequence[tuple[Pcm, SpeechTiming | None]]
+
+
+class NoClip(EngineError):
+    """The clip could not be made: ffmpeg is missing or failed; the message says which."""
+
+    code = "no_clip"
+
+
+def write_sheet(record: Record, path: Path) -> None:
+    """Every viseme, the lids and the head, side by side, as PNG."""
+    renderer = Renderer(record, SIZE)
+    x, y, rx, ry = (value * SIZE.width / record.still.shape[1] for value in record.head.face)
+    columns = slice(int(max(0, x - 1.45 * rx)), int(min(SIZE.width, x + 1.45 * rx)))
+    rows = slice(int(max(0, y - 1.15 * ry)), int(min(SIZE.height, y + 1.25 * ry)))
+    looks = {**{name: Look(mouth=mouth) for name, mouth in TARGETS.items()}, **OTHERS}
+    tiles = []
+    for name, look in looks.items():
+        frame = renderer.background.copy()
+        renderer.paint_into(frame, look)
+        part = cv2.cvtColor(frame, cv2.COLOR_YUV2BGR_I420)[rows, columns]
+        height = round(TILE_PX * part.shape[0] / part.shape[1])
+        tile = cv2.resize(part, (TILE_PX, height), interpolation=cv2.INTER_AREA)
+        for thick, colour in ((3, (0, 0, 0)), (1, (255, 255, 255))):
+            cv2.putText(tile, name, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, thick, cv2.LINE_AA)
+        tiles.append(tile)
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % TILES_A_ROW)
+    sheet = np.vstack([np.hstack(tiles[at : at + TILES_A_ROW]) for at in range(0, len(tiles), TILES_A_ROW)])
+    path.write_bytes(cv2.imencode(".png", sheet)[1].tobytes())
+
+
+def write_clip(record: Record, speech: Speech, path: Path, *, seed: int = 0) -> None:
+    """The face listens, speaks and listens again, as MP4. Raises NoClip."""
+    count = round(BEFORE_S * SPEECH_RATE_HZ)
+    total = count + sum(len(pcm) for pcm, _ in speech) + round(AFTER_S * SPEECH_RATE_HZ)
+    blocks = -(-total // SIZE.samples_per_block)
+    before = round(BEFORE_S * SPEECH_RATE_HZ / SIZE.samples_per_block)
+    face = Face(Renderer(record, SIZE), seed)
+    with tempfile.TemporaryDirectory(prefix="clip-") as folder:
+        sound = Path(folder) / "sound.wav"
+        _write_sound(sound, [pcm for pcm, _ in speech], before * SIZE.samples_per_block)
+        command = [
+            "ffmpeg", "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "yuv420p",
+            "-s", f"{SIZE.width}x{SIZE.height}", "-r", str(SIZE.fps), "-i", "-", "-i", str(sound),
+            "-pix_fmt", "yuv420p", "-crf", "20", "-f", "mp4", str(path),
+        ]  # fmt: skip
+        _encode(command, _frames(face, speech, blocks, before))
+
+
+def _frames(face: Face, speech: Speech, blocks: int, before: int) -> Iterator[Frames]:
+    ring = np.stack([face.background] * FRAMES_PER_BLOCK)
+    for number in range(blocks):
+        if number == before:
+            for pcm, timing in speech:
+                face.speak(pcm, timing, 1)
+        face.make(ring)
+        yield from ring
+
+
+def _write_sound(path: Path, pieces: Sequence[Pcm], silence: int) -> None:
+    pcm: NDArray[np.int16] = np.concatenate([np.zeros(silence, np.int16), *pieces])
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(SPEECH_RATE_HZ)
+        out.writeframes(pcm.astype("<i2").tobytes())
+
+
+def _encode(command: list[str], frames: Iterator[Frames]) -> None:
+    try:
+        with tempfile.TemporaryFile() as said:
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said)
+            assert process.stdin is not None
+            try:
+                for frame in frames:
+                    process.stdin.write(frame.tobytes())
+                process.stdin.close()
+                failed = process.wait(CLIP_TIMEOUT_S)
+            finally:
+                process.kill()
+                process.wait()
+            said.seek(0)
+            if failed:
+                raise NoClip(f"ffmpeg failed: {said.read().decode(errors='replace').strip()[-300:]}")
+    except FileNotFoundError as error:
+        raise NoClip("ffmpeg is not installed") from error
+    except (BrokenPipeError, subprocess.TimeoutExpired) as error:
+        raise NoClip("ffmpeg ended before the clip did, or never") from error

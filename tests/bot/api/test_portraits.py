@@ -1,0 +1,43 @@
+"""A picture of the API's becomes a portrait by a process of its own, or an answer that says what to do."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from bot.store import characters
+from engine.portrait.record import Style, load_record
+from tests.bot.api.conftest import Api
+
+pytestmark = pytest.mark.slow
+POINTS = {"mouth": {"left": [250, 230], "right": [350, 230]}, "outline": [[150, 40], [450, 40], [450, 330], [150, 330]]}
+
+
+async def made_of(api: Api, pixels: np.ndarray) -> str:
+    picture = base64.b64encode(cv2.imencode(".png", pixels)[1].tobytes()).decode()
+    status, character = await api.ask("POST", "/characters", json={"name": "Box", "image_base64": picture})
+    assert status == 201
+    return str(character["id"])
+
+
+async def test_a_picture_with_points_becomes_a_portrait(api: Api) -> None:
+    character_id = await made_of(api, np.full((360, 600, 3), 150, np.uint8))
+    body = {"points": json.dumps(POINTS), "style": "object"}
+    status, portrait = await api.ask("POST", f"/characters/{character_id}/portrait", json=body)
+    assert status == 200 and portrait["style"] == "object"
+    assert "by_hand" in {finding["code"] for finding in portrait["findings"]}
+    async with api.store.database.read() as session:
+        kept = await characters.get(session, character_id)
+    assert load_record(Path(kept.image_path), Path(kept.record_path or "")).style is Style.OBJECT
+
+
+async def test_a_picture_that_cannot_speak_is_refused_with_what_to_do(api: Api) -> None:
+    character_id = await made_of(api, np.full((20, 20, 3), 150, np.uint8))
+    status, problem = await api.ask("POST", f"/characters/{character_id}/portrait", json={})
+    assert status == 422 and problem["code"] == "picture_refused"
+    assert problem["reason"] == "picture_too_small" and "20x20" in problem["detail"]

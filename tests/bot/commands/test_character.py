@@ -1,0 +1,86 @@
+"""`understudy character`: a picture becomes a character that can be looked at, or nothing at all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from bot.cli import main
+from bot.library import ALL_SHIPPED
+from bot.library.importing import read_character
+from bot.store import characters
+
+POINTS = {
+    "mouth": {"left": [250, 230], "right": [350, 230], "bottom": [300, 246]},
+    "eyes": [{"left": [220, 130], "right": [270, 130]}, {"left": [330, 130], "right": [380, 130]}],
+    "outline": [[150, 40], [450, 40], [450, 330], [150, 330]],
+    "draw": ["mouth", "eyes"],
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("UNDERSTUDY_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Path:
+    """A wooden box on a table, and where its face shall be."""
+    picture = np.full((360, 600, 3), (190, 200, 205), np.uint8)
+    cv2.rectangle(picture, (150, 40), (450, 330), (70, 120, 170), -1)
+    cv2.imwrite(str(tmp_path / "box.png"), picture)
+    (tmp_path / "points.json").write_text(json.dumps(POINTS))
+    return tmp_path / "box.png"
+
+
+def bring(picture: Path, *words: str) -> int:
+    return main(["character", "import", str(picture), *words])
+
+
+def test_a_real_persons_picture_is_not_even_opened_without_consent(home, box, capsys) -> None:
+    assert bring(box, "--likeness", "consented") == 1
+    assert "proof of consent" in capsys.readouterr().err
+    assert not (home / "characters").exists()
+
+
+def test_what_is_no_picture_is_refused_in_words_and_leaves_nothing(home, tmp_path, capsys) -> None:
+    (tmp_path / "cat.gif").write_bytes(b"GIF89a" + bytes(50))
+    assert bring(tmp_path / "cat.gif", "--likeness", "fictional") == 1
+    assert "a GIF; save the picture as PNG or JPEG" in capsys.readouterr().err
+    assert not (home / "characters").exists()
+
+
+def test_bad_points_are_refused_in_words(home, box, tmp_path, capsys) -> None:
+    (tmp_path / "points.json").write_text('{"mouth": {"left": [1, 1]}}')
+    assert bring(box, "--points", str(tmp_path / "points.json"), "--likeness", "fictional") == 1
+    assert "mouth right must be two numbers" in capsys.readouterr().err
+    assert not (home / "characters").exists()
+
+
+def test_every_shipped_character_is_whole() -> None:
+    for folder in ALL_SHIPPED:
+        new, documents = read_character(folder)
+        characters.check(new)
+        assert new.persona and new.greeting and new.voice and new.likeness == "fictional"
+        assert new.record_path is not None
+        passages = sum(text.read_text().count("\n## ") for text in documents.glob("*.md"))
+        assert passages >= 16, f"{folder.name} knows too little"
+    assert len({folder.name for folder in ALL_SHIPPED}) >= 5
+
+
+@pytest.mark.slow
+def test_an_object_is_imported_and_looked_at(home, box, tmp_path, capsys) -> None:
+    assert main(["db", "upgrade"]) == 0
+    assert bring(box, "--points", str(tmp_path / "points.json"), "--likeness", "fictional", "--name", "Box") == 0
+    said = capsys.readouterr()
+    assert "The points were set by hand" in said.err and len(said.out.split()[-1]) > 20
+    (made,) = (home / "characters").iterdir()
+    assert {path.name for path in made.iterdir()} == {"portrait.png", "record", "report.json"}
+    sheet = tmp_path / "sheet.png"
+    assert main(["character", "preview", "box", "--sheet", str(sheet)]) == 0
+    assert cv2.imread(str(sheet)).shape[1] == 1500

@@ -1,0 +1,57 @@
+"""Points set by hand: what they must say, and that they become a face in the right order."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.portrait.importing.errors import BadPoints
+from engine.portrait.importing.features import moved
+from engine.portrait.importing.points import read_points
+
+SIZE = (600, 400)
+MOUTH = {"left": [250, 260], "right": [350, 264]}
+EYE = {"left": [230, 170], "right": [280, 170]}
+
+BAD: dict[str, tuple[Any, str]] = {
+    "not JSON": ("{", "not JSON"),
+    "no mouth": ({"eyes": []}, "mouth"),
+    "a corner missing": ({"mouth": {"left": [250, 260]}}, "mouth right"),
+    "corners swapped": ({"mouth": {"left": [350, 260], "right": [250, 260]}}, "left of its right"),
+    "outside": ({"mouth": {"left": [250, 260], "right": [900, 260]}}, "outside the picture"),
+    "not a number": ({"mouth": {"left": [250, float("nan")], "right": [350, 260]}}, "outside the picture"),
+    "words": ({"mouth": {"left": "here", "right": [350, 260]}}, "two numbers"),
+    "three eyes": ({"mouth": MOUTH, "eyes": [EYE, EYE, EYE]}, "at most two"),
+    "eye upside down": ({"mouth": MOUTH, "eyes": [{**EYE, "top": [255, 190], "bottom": [255, 160]}]}, "above"),
+    "a chin above the mouth": ({"mouth": MOUTH, "chin": [300, 100]}, "top to bottom"),
+    "an outline of two": ({"mouth": MOUTH, "outline": [[1, 1], [2, 2]]}, "outline"),
+    "drawing a nose": ({"mouth": MOUTH, "draw": ["nose"]}, "draw"),
+    "unknown": ({"mouth": MOUTH, "nose": [1, 1]}, "nobody knows: nose"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_points_are_refused_in_words(name: str) -> None:
+    told, words = BAD[name]
+    with pytest.raises(BadPoints, match=words):
+        read_points(told if isinstance(told, str) else json.dumps(told), SIZE)
+
+
+def test_two_corners_are_enough() -> None:
+    features = read_points(json.dumps({"mouth": MOUTH}), SIZE).features
+    assert features.eyes == () and features.mouth_px == 100
+    upper, lower, chin = (curve[:, 1] for curve in (features.outer_upper, features.outer_lower, features.jaw))
+    assert upper.min() < lower.max() < chin.max()
+
+
+def test_moving_a_face_moves_all_of_it() -> None:
+    features = read_points(
+        json.dumps({"mouth": MOUTH, "eyes": [EYE], "outline": [[1, 1], [9, 1], [5, 9]]}), SIZE
+    ).features
+    there = moved(features, np.array([[2.0, 0.0, 10.0], [0.0, 2.0, 20.0]]))
+    np.testing.assert_allclose(there.outer_upper, features.outer_upper * 2 + (10, 20))
+    np.testing.assert_allclose(there.eyes[0].iris, np.array(features.eyes[0].iris) * 2 + (10, 20, 0))
+    assert there.mouth_px == 200 and there.outline is not None and there.outline[0].tolist() == [12, 22]
