@@ -129,7 +129,7 @@ class Browser:
             self.died.set()
         return self.died.is_set()
 
-    async def evidence(self, name: str) -> Evidence:
+    async def evidence(self, name: str, rule: str = "") -> Evidence:
         """What is on the screen: a screenshot, the HTML and the first heading, in the browser's folder. What cannot
         be had in time is left out."""
         screenshot, html = self._folder / f"{name}.png", self._folder / f"{name}.html"
@@ -146,6 +146,7 @@ class Browser:
             html.write_text(took[1], "utf-8")
         return Evidence(
             url=page.url,
+            rule=rule,
             heading=took[2][:HEADING_LIMIT] if isinstance(took[2], str) else "",
             screenshot=screenshot if screenshot.exists() else None,
             html=html if html.exists() else None,

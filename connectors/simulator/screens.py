@@ -59,7 +59,7 @@ REFUSALS: dict[Refusal, Notice] = {
         moment=Moment.KNOCK,
     ),
     Refusal.SIGN_IN_REQUIRED: Notice(heading="Sign in", text="Use your Google Account to join this video call"),
-    Refusal.BOTS_BLOCKED: Notice(heading="You can't join this video call", text="Return to home screen"),
+    Refusal.BLOCKED_BY_POLICY: Notice(heading="You can't join this video call", text="Return to home screen"),
     Refusal.CAPTCHA: Notice(heading="One more step", text="Confirm that you're not a robot", captcha=True),
     Refusal.PAGE_NOT_UNDERSTOOD: Notice(
         heading="Meetings look different now", text="Take the tour of what has changed."
