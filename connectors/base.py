@@ -196,6 +196,7 @@ class JoinRequest:
     meeting_url: str
     display_name: str
     passcode: str | None = None
+    identification: str | None = field(default=None, repr=False)  # the platform's token that declares a bot, if any
     page_timeout_s: float = 30.0  # for the page to answer
     lobby_timeout_s: float = 600.0  # for a host to admit us
 
@@ -249,6 +250,15 @@ class ScreenShared:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PictureArrives:
+    """Whether the bot's picture leaves for the others, by the connections' own count: told when it has not for 5 s
+    though someone is there, and when it does again."""
+
+    at_s: float
+    active: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Removed:
     """A host removed the bot. Final: the bot does not come back."""
 
@@ -265,7 +275,16 @@ class Ended:
 
 
 Event = (
-    Admitted | InLobby | ParticipantJoined | ParticipantLeft | Speaking | ChatMessage | ScreenShared | Removed | Ended
+    Admitted
+    | InLobby
+    | ParticipantJoined
+    | ParticipantLeft
+    | Speaking
+    | ChatMessage
+    | ScreenShared
+    | PictureArrives
+    | Removed
+    | Ended
 )
 
 

@@ -23,4 +23,15 @@ CANNOT_BE_SHOWN: dict[str, dict[Refusal, str]] = {
         Refusal.REGISTRATION_REQUIRED: "Meet has no registration",
         Refusal.SDK_REQUIRED: "Meet has no SDK for guests",
     },
+    "teams": {
+        **NO_PAGE,
+        Refusal.BOTS_BLOCKED: "known bots wait in the lobby, where the host sees what they are",
+        Refusal.SDK_REQUIRED: "Teams has no such rule",
+    },
+    "zoom": {
+        **NO_PAGE,
+        Refusal.BOTS_BLOCKED: "its page names the SDK instead",
+        Refusal.INVALID_LINK: "shown as a meeting that has not started",
+        Refusal.NOT_FOUND: "shown as a meeting that has not started",
+    },
 }

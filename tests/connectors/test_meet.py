@@ -19,7 +19,7 @@ from connectors.kit.browser import PROGRAMS
 from connectors.meet.connector import MeetConnector
 from connectors.simulator.screens import ENDINGS
 from tests.connectors.contract import NAME, ConnectorContract, Notes, Stage, until
-from tests.connectors.meet_stage import MeetStage, meet_stage
+from tests.connectors.meeting_stage import MeetingStage, meeting_stage
 
 KINDS = ("browser", "camera", "sound")
 
@@ -38,14 +38,14 @@ class TestMeet(ConnectorContract):
         self.folder = tmp_path / "guest"
 
     def make_stage(self) -> AbstractAsyncContextManager[Stage]:
-        return meet_stage(self.folder)
+        return meeting_stage(self.folder)
 
     def make_connector(self, url: str, workdir: Any) -> Connector:
         return MeetConnector(workdir / "bot")
 
 
 async def test_nothing_is_left_of_a_bot_but_its_evidence(tmp_path: Path) -> None:
-    async with meet_stage(tmp_path / "guest") as stage:
+    async with meeting_stage(tmp_path / "guest") as stage:
         url = await stage.open_meeting(lobby=False)
         before = set(psutil.Process().children(recursive=True)), remains()
         async with MeetConnector(tmp_path / "bot") as connector:
@@ -60,7 +60,7 @@ async def test_nothing_is_left_of_a_bot_but_its_evidence(tmp_path: Path) -> None
 
 
 async def test_peoples_words_do_not_pass_for_screens(tmp_path: Path) -> None:
-    async with meet_stage(tmp_path / "guest") as stage:
+    async with meeting_stage(tmp_path / "guest") as stage:
         url = await stage.open_meeting(lobby=False)
         await stage.guest_joins("You've been removed from the meeting")
         async with MeetConnector(tmp_path / "bot") as connector:
@@ -76,7 +76,7 @@ async def test_peoples_words_do_not_pass_for_screens(tmp_path: Path) -> None:
 
 
 async def test_a_raised_hand_and_speech_are_seen_by_the_others(tmp_path: Path) -> None:
-    async with meet_stage(tmp_path / "guest") as stage:
+    async with meeting_stage(tmp_path / "guest") as stage:
         url = await stage.open_meeting(lobby=False)
         await stage.guest_joins("Guest")
         async with MeetConnector(tmp_path / "bot", camera="page") as connector:
@@ -94,7 +94,7 @@ async def test_a_raised_hand_and_speech_are_seen_by_the_others(tmp_path: Path) -
 
 
 async def test_a_browser_that_dies_in_the_call_is_told(tmp_path: Path) -> None:
-    async with meet_stage(tmp_path / "guest") as stage:
+    async with meeting_stage(tmp_path / "guest") as stage:
         url = await stage.open_meeting(lobby=False)
         async with MeetConnector(tmp_path / "bot") as connector:
             await connector.join(JoinRequest(meeting_url=url, display_name=NAME))
@@ -106,7 +106,7 @@ async def test_a_browser_that_dies_in_the_call_is_told(tmp_path: Path) -> None:
 
 
 async def test_a_killed_bot_leaves_no_process(tmp_path: Path) -> None:
-    async with meet_stage(tmp_path / "guest") as stage:
+    async with meeting_stage(tmp_path / "guest") as stage:
         url = await stage.open_meeting(lobby=False)
         before = remains()
         owner = await asyncio.create_subprocess_exec(
@@ -137,7 +137,7 @@ asyncio.run(main())
 """
 
 
-def raised(stage: MeetStage) -> bool:
+def raised(stage: MeetingStage) -> bool:
     return any(seat.state["hand"] for seat in stage.room.people())
 
 

@@ -9,11 +9,12 @@ import pytest
 
 from bot.domain.figures import OTHER, word
 from connectors.base import Refusal
+from connectors.kit.web.admission import ON_THE_WAY_IN
 from connectors.kit.web.classifier import Sighting, classify
 from connectors.kit.web.connector import WebConnector
 from connectors.kit.web.screens import LANGUAGES, Place, Proof, Screens
 from connectors.registry import PLATFORMS
-from tests.connectors.platforms import CANNOT_BE_SHOWN, FILES, FOLDERS
+from tests.connectors.platforms import CANNOT_BE_SHOWN, FILES, FOLDERS, NO_PAGE
 
 CONNECTORS: dict[str, type[WebConnector]] = {
     row.module.split(".")[1]: getattr(importlib.import_module(row.module), row.connector) for row in PLATFORMS
@@ -57,13 +58,15 @@ def test_rules_ask_for_what_there_is(name: str) -> None:
     for rule in known.rules:
         assert set(rule.shows) <= known.controls.keys()
         assert rule.says or rule.shows or rule.told or rule.title, f"{rule.id} holds of every page"
-        assert (rule.place is Place.REFUSED) == (rule.refusal is not None)
+        assert rule.place is Place.LOBBY or (rule.place is Place.REFUSED) == (rule.refusal is not None)
         assert bool(rule.says) == bool(rule.language)
 
 
 @each
 def test_each_refusal_has_a_screen_or_a_reason_to_have_none(name: str) -> None:
-    shown = {rule.refusal for rule in screens(name).rules if rule.refusal}
+    shown = {rule.refusal or ON_THE_WAY_IN.get(rule.place) for rule in screens(name).rules} - {None}
+    shown |= {Refusal.LOBBY_TIMEOUT}  # our own patience ends where the platform's does not
+    shown -= NO_PAGE.keys()
     assert shown.isdisjoint(CANNOT_BE_SHOWN[name])
     assert shown | CANNOT_BE_SHOWN[name].keys() == set(Refusal)
 

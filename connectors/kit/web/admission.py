@@ -56,7 +56,7 @@ class Way:
                 if sure.place is Place.CALL:
                     return
                 if sure.place is Place.LOBBY:
-                    await self._wait(in_lobby, give_up)
+                    await self._wait(sure, in_lobby, give_up)
                 elif sure.place is not Place.DOOR:
                     raise await self._refused(refusal_of(sure), sure.rule)
             if time.monotonic() > self._deadline_s:
@@ -70,12 +70,12 @@ class Way:
         await self._ways.knock(self._hands, self._request)
         self._be_patient()
 
-    async def _wait(self, in_lobby: Callable[[], None], give_up: Callable[[], Awaitable[None]]) -> None:
+    async def _wait(self, lobby: Verdict, in_lobby: Callable[[], None], give_up: Callable[[], Awaitable[None]]) -> None:
         if self._lobby_since_s is None:
             self._lobby_since_s = time.monotonic()
             in_lobby()
         if time.monotonic() - self._lobby_since_s > self._request.lobby_timeout_s:
-            refused = await self._refused(Refusal.LOBBY_TIMEOUT, self._rule)
+            refused = await self._refused(lobby.refusal or Refusal.LOBBY_TIMEOUT, lobby.rule)
             await give_up()
             raise refused
         self._be_patient()

@@ -39,6 +39,7 @@ from connectors.kit.channel import Channel
 from connectors.kit.microphone import VirtualMicrophone, microphone_script, open_microphone
 from connectors.kit.sound import MICROPHONE_SINK, SoundServer
 from connectors.kit.web.admission import LOOK_S, Way
+from connectors.kit.web.arrival import OUTBOUND_JS, SENT_JS, Arrival, Sent
 from connectors.kit.web.classifier import Settled, Sighting, Verdict, classify
 from connectors.kit.web.hands import Hands
 from connectors.kit.web.look import LOOK_JS, given, sighting_of
@@ -52,6 +53,7 @@ LOOK_TIMEOUT_S = 5.0
 HANGING_S = 20.0  # in a call: a page that is busy for some seconds is no reason to leave
 STRANGE_S = 45.0  # in a call: a page that shows neither it nor an end for so long has lost it
 SETTLING_S = 15.0  # after admission: devices a lobby switched off are switched on again
+COUNT_S = 1.0  # between two counts of the frames that left
 LEAVE_S = 4.0
 EVENTS_HELD = 1000
 
@@ -80,6 +82,7 @@ class WebConnector:
         self._outlet = AudioOutlet()
         self._watcher = Watcher()
         self._overheard = Overheard(self.ways.hears)
+        self._arrival = Arrival()
         self._watching: asyncio.Task[None] | None = None
         self._mix: MixEars | None = None
         self._over = False
@@ -197,6 +200,7 @@ class WebConnector:
     async def _prepare_page(self) -> None:
         context, tracks = self._browser.context, self.ways.tracks
         await context.add_init_script(microphone_script())
+        await context.add_init_script(OUTBOUND_JS)
         if tracks is not None:
             ears = PageEars(self._outlet, self._start_s)
             self._channel.serve("ears", ears.handle)
@@ -256,7 +260,7 @@ class WebConnector:
             self._page_is_gone(f"the meeting's page is gone: {type(error).__name__}")
 
     async def _look_until_the_end(self) -> None:
-        settled, called_s = Settled(), self._now_s()
+        settled, called_s, counted_s = Settled(), self._now_s(), self._now_s()
         while True:
             seen = await self.look(first_message=self._watcher.messages_told, timeout_s=HANGING_S)
             verdict = classify(self.ways.screens, seen)
@@ -265,6 +269,9 @@ class WebConnector:
                 for event in self._watcher.look(seen, called_s):
                     self._tell(event)
                 await self._keep_up(seen)
+                if called_s - counted_s > COUNT_S:
+                    counted_s = called_s
+                    await self._count_frames(others=len(seen.people) > 1)
             elif verdict is None:
                 await self._hands.wake()
             sure = settled.take(verdict)
@@ -282,6 +289,13 @@ class WebConnector:
         for name in seen.shown.intersection(wanted):
             with suppress(*_page_errors()):
                 await self._hands.press_in_page(name)
+
+    async def _count_frames(self, *, others: bool) -> None:
+        with suppress(*_page_errors()):
+            async with asyncio.timeout(HANGING_S):
+                sent = Sent(**await self._browser.page.evaluate(SENT_JS))
+            for event in self._arrival.take(sent, others=others, at_s=self._now_s()):
+                self._tell(event)
 
     def _page_is_gone(self, why: str) -> None:
         if not self._over:

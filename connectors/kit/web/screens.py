@@ -32,6 +32,7 @@ from connectors.base import Refusal
 
 LANGUAGES = ("en", "de", "fr", "es", "pt", "ja")
 FILE = "selectors.toml"
+_REFUSALS = {refusal.value: refusal for refusal in Refusal}
 
 
 class Place(StrEnum):
@@ -125,7 +126,7 @@ def load(folder: Path) -> Screens:
         controls={name: _control(name, one) for name, one in read["controls"].items()},
         rules=tuple(sorted(rules, key=lambda rule: rule.proof)),
         missing={screen["name"]: frozenset(screen.get("missing", ())) for screen in read["screens"]},
-        advice={Refusal(code): text for code, text in read.get("advice", {}).items()},
+        advice={_REFUSALS[code]: text for code, text in read.get("advice", {}).items()},
     )
 
 
@@ -140,7 +141,7 @@ def _control(name: str, read: dict[str, Any]) -> Control:
 
 
 def _rules(screen: dict[str, Any]) -> list[Rule]:
-    refusal = Refusal(screen["refusal"]) if "refusal" in screen else None
+    refusal = _REFUSALS[screen["refusal"]] if "refusal" in screen else None
     return [
         Rule(
             id=f"{screen['name']}.{one['proof']}" + (f".{one['language']}" if "language" in one else "") + _nth(number),
