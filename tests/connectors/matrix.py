@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from connectors.base import Evidence, JoinRefused, JoinRequest
+from connectors.base import Evidence, JoinRefused, JoinRequest, Refusal
 from connectors.kit.browser import Browser
-from connectors.kit.web.admission import Way
-from connectors.kit.web.classifier import Settled, Sighting, classify
+from connectors.kit.web.admission import Way, refusal_of
+from connectors.kit.web.classifier import Settled, Sighting, Verdict, classify
 from connectors.kit.web.connector import WebConnector
 from connectors.kit.web.hands import Hands
 from connectors.kit.web.look import LOOK_JS, given, sighting_of
@@ -69,6 +69,15 @@ def expected(cell: Cell) -> str:
     return cell.name
 
 
+def meaning(cell: Cell, verdict: Verdict | None) -> str:
+    """A verdict in the table's words."""
+    if verdict is None:
+        return NOT_UNDERSTOOD
+    if verdict.place is Place.LOBBY:
+        return (verdict.refusal or Refusal.LOBBY_TIMEOUT).value
+    return verdict.place.value if cell.name in ENDINGS else refusal_of(verdict).value
+
+
 class Looker:
     """One platform's way in, on a browser it shares."""
 
@@ -97,7 +106,7 @@ async def play(browser: Browser, base_url: str, cell: Cell) -> Outcome:
     request = JoinRequest(
         meeting_url=link_of(base_url, cell),
         display_name="Iris (AI)",
-        page_timeout_s=KNOWN_S if is_known(cell) else UNKNOWN_S,
+        page_timeout_s=KNOWN_S if is_known(cell) and cell.name != NOT_UNDERSTOOD else UNKNOWN_S,
         lobby_timeout_s=0.5,
     )
     link = find_meeting(request.meeting_url)

@@ -59,6 +59,8 @@ class Way:
                     await self._wait(sure, in_lobby, give_up)
                 elif sure.place is not Place.DOOR:
                     raise await self._refused(refusal_of(sure), sure.rule)
+            if verdict is None and self._knocked:
+                await self._hands.wake()  # a call whose controls are hidden shows nothing that proves it
             if time.monotonic() > self._deadline_s:
                 raise await self._refused(Refusal.PAGE_NOT_UNDERSTOOD, "")
             await self._pass(seen)

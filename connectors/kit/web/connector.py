@@ -192,6 +192,7 @@ class WebConnector:
             self._over = True
             with suppress(TimeoutError, BrowserDied, *_page_errors()), self._browser.driven():
                 async with asyncio.timeout(LEAVE_S):
+                    await self._hands.wake()
                     await self.ways.leave(self._hands)
         await self._stop_listening()
 
