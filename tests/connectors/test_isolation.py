@@ -31,15 +31,19 @@ async def test_two_bots_on_one_machine_hear_nothing_of_each_other(tmp_path: Path
             open_connector(links[0], tmp_path / "a") as speaker,
             open_connector(links[1], tmp_path / "b") as ears,
         ):
-            for connector, url in ((speaker, links[0]), (ears, links[1])):
+            for connector, url in ((speaker, links[0]), (ear, links[1])):
                 await connector.join(JoinRequest(meeting_url=url, display_name=NAME))
-            notes = Notes(ears)
+            notes = Notes(ear)
             with playing(speaker, hz=440.0, luma=180):
                 await until(lambda: speaker.microphone.heard()[1] > HEARD_SAMPLES, 30)
             assert notes.chunks, "it listens"
             assert max(int(np.abs(chunk.pcm.astype(np.int32)).max()) for chunk in notes.chunks) < 50
-            assert ears.microphone.heard()[0] == 0
-            families = [connector.browser.processes() for connector in (speaker, ears)]
+            assert ear.microphone.heard()[0] == 0
+            families = [connector.browser.processes() for connector in (speaker, ear)]
             await notes.close()
     assert not [one for family in families for one in family if one.is_running() and one.status() != "zombie"]
-    assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} <= {".png", ".html"}
+    assert {path.suffix for path in files_in(tmp_path)} <= {".png", ".html"}
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
