@@ -20,7 +20,8 @@ def address(link: MeetingLink, request: JoinRequest) -> str:
 async def knock(hands: Hands, request: JoinRequest) -> None:
     """An account that is signed in is asked for no name: its own is shown."""
     patience_ms = request.page_timeout_s * 1000
-    await hands.fill("name", request.display_name, timeout_ms=patience_ms)
+    if await hands.appears("name"):
+        await hands.fill("name", request.display_name, timeout_ms=patience_ms)
     for name in TURN_ON:
         await hands.press(name)
     await hands.press("join", timeout_ms=patience_ms)

@@ -29,7 +29,7 @@ async def test_two_bots_on_one_machine_hear_nothing_of_each_other(tmp_path: Path
         links = [f"{simulator.base_url}/{page}?scenario=open" for page in ("teams/aaa-aaaa-aaa", "zoom/bbb-bbbb-bbb")]
         async with (
             open_connector(links[0], tmp_path / "a") as speaker,
-            open_connector(links[1], tmp_path / "b") as ears,
+            open_connector(links[1], tmp_path / "b") as ear,
         ):
             for connector, url in ((speaker, links[0]), (ear, links[1])):
                 await connector.join(JoinRequest(meeting_url=url, display_name=NAME))

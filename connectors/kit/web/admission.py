@@ -7,11 +7,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Protocol
 
 from connectors.base import Evidence, JoinRefused, JoinRequest, Refusal
 from connectors.kit.web.classifier import Settled, Sighting, Verdict, classify
-from connectors.kit.web.hands import Hands
+from connectors.kit.web.hands import Hands, page_errors
 from connectors.kit.web.screens import Place, Screens
 from connectors.kit.web.ways import Ways
 
@@ -86,7 +87,8 @@ class Way:
         """What stands in the way and may be pressed away."""
         for name in self._ways.passes:
             if name in seen.shown:
-                await self._hands.press_in_page(name)
+                with suppress(*page_errors()):  # it may lead to another page at once
+                    await self._hands.press_in_page(name)
 
     async def _refused(self, refusal: Refusal, rule: str) -> JoinRefused:
         evidence = await self._page.evidence(refusal.value, rule)

@@ -41,7 +41,7 @@ from connectors.kit.sound import MICROPHONE_SINK, SoundServer
 from connectors.kit.web.admission import LOOK_S, Way
 from connectors.kit.web.arrival import OUTBOUND_JS, SENT_JS, Arrival, Sent
 from connectors.kit.web.classifier import Settled, Sighting, Verdict, classify
-from connectors.kit.web.hands import Hands
+from connectors.kit.web.hands import Hands, page_errors
 from connectors.kit.web.look import LOOK_JS, given, sighting_of
 from connectors.kit.web.network import Overheard
 from connectors.kit.web.screens import Place
@@ -150,7 +150,7 @@ class WebConnector:
                 await self._open(self.ways.address(link, request), request)
                 way = Way(self, self._hands, self.ways, request)
                 await way.go(lambda: self._tell(InLobby(at_s=self._now_s())), self.leave)
-        except _page_errors() as error:
+        except page_errors() as error:
             raise JoinRefused(Refusal.PAGE_NOT_UNDERSTOOD, await self.evidence("page_not_understood")) from error
         except TimeoutError as error:
             raise BrowserDied("the meeting's page does not answer") from error
@@ -175,7 +175,7 @@ class WebConnector:
             with self._browser.driven():
                 await self.ways.open_chat(self._hands)
                 await self.ways.write(self._hands, text)
-        except _page_errors() as error:
+        except page_errors() as error:
             raise BrowserDied("the meeting's page took no chat message") from error
 
     async def raise_hand(self, up: bool) -> None:
@@ -184,13 +184,13 @@ class WebConnector:
         try:
             with self._browser.driven():
                 await self._hands.press("hand_up" if up else "hand_down")
-        except _page_errors() as error:
+        except page_errors() as error:
             raise BrowserDied("the meeting's page took no raised hand") from error
 
     async def leave(self) -> None:
         if not self._over:
             self._over = True
-            with suppress(TimeoutError, BrowserDied, *_page_errors()), self._browser.driven():
+            with suppress(TimeoutError, BrowserDied, *page_errors()), self._browser.driven():
                 async with asyncio.timeout(LEAVE_S):
                     await self._hands.wake()
                     await self.ways.leave(self._hands)
@@ -233,11 +233,11 @@ class WebConnector:
 
     async def _settle_in(self) -> None:
         """What makes the call comfortable; none of it may end it."""
-        with suppress(*_page_errors()):
+        with suppress(*page_errors()):
             await self._press_away()
-        with suppress(*_page_errors()):
+        with suppress(*page_errors()):
             await self._turn_on()
-        with suppress(*_page_errors()):
+        with suppress(*page_errors()):
             await self.ways.open_chat(self._hands)
 
     async def _press_away(self) -> None:
@@ -257,7 +257,7 @@ class WebConnector:
             self._page_is_gone(f"the meeting's page has not answered for {HANGING_S:.0f} s")
         except BrowserDied:
             self._page_is_gone("the browser ended while the meeting was going on")
-        except _page_errors() as error:
+        except page_errors() as error:
             self._page_is_gone(f"the meeting's page is gone: {type(error).__name__}")
 
     async def _look_until_the_end(self) -> None:
@@ -288,11 +288,11 @@ class WebConnector:
         settling = self._now_s() - self._admitted_s < SETTLING_S
         wanted = [*self.ways.passes, *(self.ways.turn_on if settling else ())]
         for name in seen.shown.intersection(wanted):
-            with suppress(*_page_errors()):
+            with suppress(*page_errors()):
                 await self._hands.press_in_page(name)
 
     async def _count_frames(self, *, others: bool) -> None:
-        with suppress(*_page_errors()):
+        with suppress(*page_errors()):
             async with asyncio.timeout(HANGING_S):
                 sent = Sent(**await self._browser.page.evaluate(SENT_JS))
             for event in self._arrival.take(sent, others=others, at_s=self._now_s()):
@@ -321,7 +321,7 @@ class WebConnector:
         try:
             async with asyncio.timeout(timeout_s):
                 return sighting_of(await self._browser.page.evaluate(LOOK_JS, asked), self._overheard.signs)
-        except _page_errors() as error:
+        except page_errors() as error:
             if "context was destroyed" not in str(error):
                 raise
             return Sighting()  # the page is on its way to another one: nothing to see yet
@@ -350,9 +350,3 @@ class WebConnector:
 
     def _now_s(self) -> float:
         return time.monotonic() - self._start_s
-
-
-def _page_errors() -> tuple[type[Exception], ...]:
-    from playwright.async_api import Error
-
-    return (Error,)

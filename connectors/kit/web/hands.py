@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from typing import TYPE_CHECKING
 
 from connectors.kit.browser import Browser
@@ -12,6 +14,15 @@ if TYPE_CHECKING:
     from playwright.async_api import Locator
 
 CLICK_MS = 5000
+APPEARS_S = 1.5
+LOOK_S = 0.1
+
+
+def page_errors() -> tuple[type[Exception], ...]:
+    """What driving a page raises."""
+    from playwright.async_api import Error
+
+    return (Error,)
 
 
 class Hands:
@@ -32,6 +43,15 @@ class Hands:
 
     async def sees(self, name: str) -> bool:
         return await self.find(name) is not None
+
+    async def appears(self, name: str) -> bool:
+        """Whether it is seen, or is within a moment: pages draw themselves piece by piece."""
+        deadline_s = time.monotonic() + APPEARS_S
+        while not await self.sees(name):
+            if time.monotonic() > deadline_s:
+                return False
+            await asyncio.sleep(LOOK_S)
+        return True
 
     async def press(self, name: str, *, timeout_ms: float = CLICK_MS) -> bool:
         """False when it is not there to be pressed."""
