@@ -64,7 +64,7 @@ def modal_is_gone(connector) -> object:
 async def test_a_page_with_everything_in_the_way_is_joined_and_left(
     simulator: SimulatorServer, tmp_path: Path, platform: str, variant: str
 ) -> None:
-    url = link(simulator, platform, f"scenario=admitted&after=1.5&variant={variant}")
+    url = link(simulator, platform, f"scenario=admitted&after=4&variant={variant}")
     async with open_connector(url, tmp_path) as connector:
         notes = Notes(connector)
         await connector.join(JoinRequest(meeting_url=url, display_name=NAME))
