@@ -27,6 +27,7 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
     home: Path = Path.home() / ".understudy"  # all state of this installation
+    cache: str = ""  # folder of what is made once from a knowledge base; empty: `cache` in `home`
     database_url: str = ""  # empty: SQLite in `home`; else postgresql://...
     broker_url: str = ""  # empty: a private Redis; else redis://...
     api_host: str = "127.0.0.1"
@@ -53,6 +54,10 @@ class Settings:
     nobody_came_timeout_s: float = 20 * 60.0  # leave when nobody has come to the meeting for so long
     silence_timeout_s: float = 20 * 60.0  # leave when nobody but the bot has spoken or written for so long
     max_meeting_s: float = 4 * 3600.0
+
+    @property
+    def cache_folder(self) -> Path:
+        return Path(self.cache) if self.cache else self.home / "cache"
 
     def __repr__(self) -> str:
         shown = (f"{f.name}={'***' if f.name in SECRETS else getattr(self, f.name)!r}" for f in fields(self))

@@ -291,11 +291,13 @@ Event = (
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AudioChunk:
     """20 ms of sound. `participant` None is the mix of everyone else. `start_sample` counts 16 kHz samples from
-    `Connector.timeline_start_s`; a stream's chunks never overlap and never run backwards, gaps are gaps in time."""
+    `Connector.timeline_start_s`; a stream's chunks never overlap and never run backwards, gaps are gaps in time.
+    `arrived_s`: when the last of it came from the network, `time.monotonic()`; None where that is not known."""
 
     participant: str | None
     start_sample: int
     pcm: Pcm = field(repr=False)  # (320,) int16
+    arrived_s: float | None = None
 
 
 class Microphone(Protocol):

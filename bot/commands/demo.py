@@ -71,6 +71,7 @@ def _show(settings: Settings, engine: str | None) -> int:
     settings = replace(
         settings,
         home=settings.home / "demo",
+        cache=str(settings.cache_folder),
         lobby_timeout_s=VISITING_S,
         alone_timeout_s=VISITING_S,
         nobody_came_timeout_s=VISITING_S,
@@ -121,7 +122,8 @@ def _rehearse(args: argparse.Namespace, settings: Settings) -> int:
     leftovers = Leftovers(home)
     try:
         playing = _scene if args.scene else _questions
-        told = playing(args, replace(settings, home=home), Teller(sys.stderr), leftovers)
+        settings = replace(settings, home=home, cache=str(settings.cache_folder))
+        told = playing(args, settings, Teller(sys.stderr), leftovers)
         if told is None:
             return INTERRUPTED
         whole, shown = told

@@ -1,7 +1,7 @@
 """Is it for us? Rules over what was heard and who is there; silent by default. Pure: knows no clock, no platform.
 
-With one other person everything is for us. With more, only what calls the bot by name (`vocative.py` tells a call from
-talk about it), and what the person just answered says within the reply window, unless it is for someone else.
+With one other everything is for us. With more, or nobody known, only what calls the bot by name (`vocative.py` tells a
+call from talk about it), and what the person just answered says within the reply window, unless it is for someone else.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Because(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Remark:
-    """Something said or written. `others`: people in the meeting besides the bot and other bots of ours.
+    """Something said or written. `others`: who is in the meeting besides the bot, people or bots; 0: nobody is known.
     `since_answer_s`: since our last answer to this speaker ended; None when the last one was not to them.
     `other_names`: what the others in the meeting are called.
     `readings`: what else may have been said, likelier first."""
@@ -46,7 +46,7 @@ class Remark:
 
 RULES: tuple[tuple[Because, Callable[[Remark], bool]], ...] = (
     (Because.NAME, lambda remark: _called(remark)),
-    (Because.ALONE, lambda remark: remark.others <= 1),
+    (Because.ALONE, lambda remark: remark.others == 1),
     (Because.REPLY, lambda remark: _within_the_window(remark) and not _for_others(remark)),
 )
 
@@ -101,7 +101,7 @@ def wants_the_floor(text: str, names: Sequence[str], *, others: int) -> bool:
     words = words_of(text)
     if not words or is_backchannel(text):
         return False
-    asks = others <= 1 and len(words) >= 3 and bool(_QUESTION.match(" ".join(words)))
+    asks = others == 1 and len(words) >= 3 and bool(_QUESTION.match(" ".join(words)))
     return asks or bool(_HALT.match(_without_names(text, names))) or named(text, names) is Named.CALLED
 
 

@@ -32,7 +32,7 @@ def chat_notice(name: str) -> str:
 
 
 GOODBYE = "Goodbye, and thank you for having me."
-STOPPED = "I'll stop."
+TOOK_TOO_LONG = "I'm sorry, that took me too long."
 
 
 def spoken_goodbye(name: str = "") -> str:
@@ -43,6 +43,7 @@ SETTLE_S = 5.0  # who comes within so long of another is told together; and befo
 WINDOW_S = 60.0
 WRITTEN_PER_WINDOW = 1
 SPOKEN_PER_WINDOW = 2
+REMEMBERED = 1000  # people who were told, the latest ones
 RETRY_S = (2.0, 10.0, 30.0)  # after a notice that failed; after the last of these it is given up
 
 
@@ -82,6 +83,10 @@ class Way:
         return tuple(one for one in participants if self.waiting.pop(one, None) is not None)
 
 
+def _newest(names: Counter[str], most: int) -> Counter[str]:
+    return names if len(names) <= most else Counter(dict(list(names.items())[-most:]))
+
+
 class Audience:
     """Everyone who came, and which of them still has to be told what the bot is. Who left and comes back knows: by
     their id or, as platforms give a new one, by a name that somebody who was told has left free."""
@@ -90,7 +95,7 @@ class Audience:
         self.spoken, self.written = Way(per_window=SPOKEN_PER_WINDOW), Way(per_window=WRITTEN_PER_WINDOW)
         self._ways = (self.spoken, self.written) if by_chat else (self.spoken,)
         self._here: dict[str, str] = {}
-        self._known: set[str] = set()
+        self._known: dict[str, None] = {}  # who was told, those who were last at the end
         self._left: Counter[str] = Counter()  # names of those who left knowing
         self._unreached: dict[str, int] = {}  # ways given up, per participant
 
@@ -98,7 +103,7 @@ class Audience:
         self._here[participant] = name
         if participant in self._known or (name and self._left[name]):
             self._left[name] -= self._left[name] > 0
-            self._known.add(participant)
+            self._knows(participant)
             return
         for way in self._ways:
             way.waiting[participant] = at_s
@@ -107,6 +112,7 @@ class Audience:
         name = self._here.pop(participant, "")
         if participant in self._known:
             self._left[name] += 1
+            self._left = _newest(+self._left, REMEMBERED)
         for way in self._ways:
             way.waiting.pop(participant, None)
 
@@ -116,7 +122,13 @@ class Audience:
 
     def told(self, way: Way, participants: tuple[str, ...], at_s: float) -> None:
         way.told(participants, at_s)
-        self._known.update(participants)
+        for participant in participants:
+            self._knows(participant)
+
+    def _knows(self, participant: str) -> None:
+        self._known[participant] = None
+        if len(self._known) > REMEMBERED:  # who is forgotten is told again
+            del self._known[next(iter(self._known))]
 
     def failed(self, way: Way, participants: tuple[str, ...], at_s: float) -> tuple[str, ...]:
         """Returns those whom no way has reached and none will."""

@@ -42,13 +42,15 @@ class SpeechStopped:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Heard:
     """The words of a stretch that ended. Empty: there were none. `voice`: who it was called while it went on, where
-    that is not the speaker: in a mix nobody is known before the end. `readings`: what else may have been said."""
+    that is not the speaker: in a mix nobody is known before the end. `readings`: what else may have been said. `number`
+    comes back in the `Think` that answers it."""
 
     at_s: float
     speaker: str
     text: str
     voice: str = ""
     readings: tuple[str, ...] = ()
+    number: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,13 +114,15 @@ Event = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Think:
-    """Make an answer and say it under `epoch`. `written`: the question came by chat."""
+    """Make an answer and say it under `epoch`. `written`: the question came by chat. `number` is that of the newest
+    words in it that were heard, 0 where none were."""
 
     question: str
     speaker: str
     epoch: int
     because: Because
     written: bool = False
+    number: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

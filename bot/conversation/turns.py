@@ -18,6 +18,7 @@ from typing import Any
 
 from bot.conversation import overlap
 from bot.conversation.addressing import Because, Remark, is_backchannel, says_goodbye, says_stop, why
+from bot.conversation.notices import TOOK_TOO_LONG
 from bot.conversation.overlap import Before, Meaning, Talker
 from bot.conversation.turn_events import (
     ChatWritten,
@@ -71,6 +72,7 @@ class Question:
     text: str
     because: Because
     written: bool = False
+    number: int = 0  # of the words that were heard
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -191,7 +193,8 @@ def _heard(state: State, event: Heard) -> Step:
         return _leaving(state, event)
     if is_backchannel(said):
         return _resume(state, event, "backchannel")
-    return _ask(state, Question(speaker=event.speaker, text=said, because=because), event.at_s)
+    question = Question(speaker=event.speaker, text=said, because=because, number=event.number)
+    return _ask(state, question, event.at_s)
 
 
 def _chat_written(state: State, event: ChatWritten) -> Step:
@@ -256,7 +259,11 @@ def _tick(state: State, event: Tick) -> Step:
             state, _ = _speech_stopped(state, SpeechStopped(at_s=event.at_s, speaker=one.speaker))
     waited_s = event.at_s - state.since_s
     too_long = state.heard and event.at_s - state.audible_s >= SPEAK_LIMIT_S
-    if too_long or (state.phase is Phase.THINK and waited_s >= THINK_LIMIT_S):
+    thought_too_long = state.phase is Phase.THINK and waited_s >= THINK_LIMIT_S
+    if thought_too_long and state.asked is not None and not state.resumed:
+        state, effects = _say(state, TOOK_TOO_LONG, event.at_s, notice=False)  # who asked is not left in silence
+        return state, (Interrupt(epoch=state.epoch, by=""), *effects)
+    if too_long or thought_too_long:
         state = replace(_at_rest(_silent(state), event.at_s), epoch=state.epoch + 1)
         over = Interrupt(epoch=state.epoch, by="")
         state, effects = _next_waiting(state, event.at_s)
@@ -304,6 +311,7 @@ def _think(state: State, question: Question, at_s: float) -> Step:
         epoch=state.epoch,
         because=question.because,
         written=question.written,
+        number=question.number,
     )
     return state, (Interrupt(epoch=state.epoch, by=question.speaker), think) if was_busy else (think,)
 

@@ -6,8 +6,9 @@ asked, on the meeting's own timeline: not the moment a detector was sure of it. 
 device, where the first audible sample and the first picture that belongs to it leave for the meeting; what a platform
 adds on the way there and back is not in it.
 
-`overhead_ms` is everything that is neither a model at work nor the silence that ends a question nor the wait for the
-next frame: `OVERHEAD` names its parts.
+`overhead_ms` is everything of ours that is neither a model at work nor the silence that ends a question nor the wait
+for the next frame: `OVERHEAD` names its parts. What sound took to reach us (the speaker's own sound card and packets,
+and the network) is `arrival_ms`.
 """
 
 from __future__ import annotations
@@ -28,14 +29,13 @@ STAGES: tuple[tuple[str, str], ...] = (  # in order of time; each ends when the 
     ("decide", "it was decided to answer"),
     ("llm_first_token", "the language model's first words were there"),
     ("knowledge_or_llm_first_clause", "the first clause was there, from the knowledge or the language model"),
-    ("guard", "the first clause was found fit to be said"),
     ("voice_first_sound", "the voice's first sound was there"),
     ("engine_first_block", "the first pictures with this sound were there"),
     ("device_first_sound", "the first audible sample left the device"),
 )
 
 OVERHEAD: tuple[tuple[str, str], ...] = (
-    ("hearing", "from the sample that made the silence long enough until that was known here"),
+    ("hearing", "from the arrival of the sound that made the silence long enough until that was known"),
     ("words", "from the recogniser's answer until it was taken up"),
     ("decide", "from the words, or from the end of what held it up, to the decision"),
     ("publish", "from the engine's block to the device's queue: size, rate, badge"),
@@ -87,6 +87,7 @@ class TurnRecord:
     first_frame_device_ms: float | None = _is("t0 to the first frame at the device that belongs to audible speech")
     overhead_ms: float | None = _is("time outside the models and outside the wait for the next frame")
     overhead_parts_ms: Mapping[str, float] = field(default_factory=dict, metadata={"description": "what it is made of"})
+    arrival_ms: float | None = _is("from the sample that made the silence long enough until it came from the network")
     wait_for_frame_ms: float | None = _is("from sound to its turn on the device: what was begun before plays out first")
     av_offset_device_ms: float | None = _is("sound against picture at the device, median; + is sound early")
     interrupted: bool = _is("the answer was not heard to its end", False)
@@ -115,6 +116,7 @@ class Moments:
 
     last_voiced_s: float | None = None
     silence_s: float | None = None  # the sample at which the silence was long enough was spoken
+    arrived_s: float | None = None  # it came from the network
     ended_s: float | None = None  # that was known here
     recognising_s: float | None = None  # a duration: the recogniser's own
     words_s: float | None = None
@@ -122,7 +124,6 @@ class Moments:
     decided_s: float | None = None
     first_token_s: float | None = None
     first_clause_s: float | None = None
-    guarded_s: float | None = None
     voice_first_s: float | None = None
     block_asked_s: float | None = None  # the engine was asked for the block in which the speech begins
     block_first_s: float | None = None  # it was there
@@ -139,7 +140,6 @@ _STAGE_MOMENTS: tuple[tuple[str, str], ...] = (
     ("decide", "decided_s"),
     ("llm_first_token", "first_token_s"),
     ("knowledge_or_llm_first_clause", "first_clause_s"),
-    ("guard", "guarded_s"),
     ("voice_first_sound", "voice_first_s"),
     ("engine_first_block", "block_first_s"),
     ("device_first_sound", "first_audible_s"),
@@ -160,6 +160,7 @@ def times_of(moments: Moments) -> dict[str, Any]:
         "first_frame_device_ms": None if moments.first_frame_s is None else _ms(moments.first_frame_s, t0_s),
         "overhead_ms": round(sum(parts.values()), 1) if "device" in parts else None,
         "overhead_parts_ms": parts,
+        "arrival_ms": _arrival(moments),
         "wait_for_frame_ms": _wait_for_frame(moments),
     }
 
@@ -169,7 +170,7 @@ def overhead_of(moments: Moments) -> dict[str, float]:
     taken_s, audible_s = moments.device_taken_s, moments.first_audible_s
     known = moments.ended_s is not None and moments.recognising_s is not None
     spans: dict[str, tuple[float | None, float | None]] = {
-        "hearing": (moments.silence_s, moments.ended_s),
+        "hearing": (moments.silence_s if moments.arrived_s is None else moments.arrived_s, moments.ended_s),
         "words": ((moments.ended_s or 0.0) + (moments.recognising_s or 0.0) if known else None, moments.words_s),
         "decide": (moments.words_s if moments.released_s is None else moments.released_s, moments.decided_s),
         "publish": (moments.block_first_s, moments.block_put_s),
@@ -177,6 +178,12 @@ def overhead_of(moments: Moments) -> dict[str, float]:
     }
     whole = {part: (start, end) for part, (start, end) in spans.items() if start is not None and end is not None}
     return {part: max(0.0, _ms(end, start)) for part, (start, end) in whole.items()}
+
+
+def _arrival(moments: Moments) -> float | None:
+    if moments.silence_s is None or moments.arrived_s is None:
+        return None
+    return max(0.0, _ms(moments.arrived_s, moments.silence_s))
 
 
 def _wait_for_frame(moments: Moments) -> float | None:

@@ -47,12 +47,14 @@ class SpeechGoesOn:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SpeechEnded:
     """Enough silence followed. `end_sample` is the sample after the last voiced one; `decided_sample` is when the
-    silence was long enough to say so."""
+    silence was long enough to say so; `arrived_s` when that sound came from the network (`time.monotonic()`), None
+    where nobody knows, or it is silence because nothing came."""
 
     stream: str
     start_sample: int
     end_sample: int
     decided_sample: int
+    arrived_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,6 +92,12 @@ class HearingError(Exception):
     retryable = True
 
 
+class RecogniserSlow(HearingError):
+    """The recogniser gave no answer in time; it may answer the next."""
+
+    code = "recogniser_slow"
+
+
 class Recogniser(Protocol):
     """Speech to words, streaming, in its own process; decodes while the speech goes on so that the end comes fast."""
 
@@ -105,7 +113,7 @@ class Recogniser(Protocol):
         ...
 
     async def finish(self, stream: str) -> Recognised:
-        """It ended. Raises HearingError after 10 s without an answer."""
+        """It ended. Raises RecogniserSlow after 10 s without an answer, HearingError when there can be none."""
         ...
 
     async def __aenter__(self) -> Self: ...
@@ -151,8 +159,9 @@ class Ears(Protocol):
         """Sound dropped because the ears were behind, in all, in seconds of sound."""
         ...
 
-    def feed(self, stream: str, start_sample: int, pcm: Pcm) -> None:
-        """The next 20 ms of one stream; gaps in `start_sample` are silence. Never waits; bounded, drops oldest."""
+    def feed(self, stream: str, start_sample: int, pcm: Pcm, *, arrived_s: float | None = None) -> None:
+        """The next 20 ms of one stream, which came from the network at `arrived_s` (`time.monotonic()`); gaps in
+        `start_sample` are silence. Never waits; bounded, drops oldest."""
         ...
 
     def events(self) -> AsyncIterator[HearingEvent]:

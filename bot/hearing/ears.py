@@ -1,6 +1,7 @@
 """Streams of sound in, hearing events out: per stream a voice detector, and one recogniser for all of them.
 
-Knows no meeting: the bot's own participant is a stream nobody feeds, and its echo is taken out before (`echo.py`).
+Who speaks is told at once, however slow the recogniser is (`asking.py`). Knows no meeting: the bot's own participant is
+a stream nobody feeds, and its echo is taken out before (`echo.py`).
 Sound waits in one bounded queue; when it is full the oldest is dropped, which the stream then hears as silence.
 """
 
@@ -14,9 +15,9 @@ from typing import Any, Self
 import numpy as np
 
 from bot.clock import Clock, RealClock
+from bot.hearing.asking import Asking
 from bot.hearing.base import (
     RATE_HZ,
-    EarlyWords,
     HearingError,
     HearingEvent,
     Mortal,
@@ -25,7 +26,6 @@ from bot.hearing.base import (
     SpeechEnded,
     SpeechGoesOn,
     SpeechStarted,
-    Utterance,
 )
 from bot.hearing.vad import WINDOW, Began, Finished, GateSettings, SpeechGate, SpeechProbability, load_model
 from bot.log import get_log
@@ -40,7 +40,7 @@ TICK_S = 0.1
 LATE_S = 0.25  # a stream in speech that sends nothing for so long has fallen silent
 
 log = get_log(__name__)
-_Chunk = tuple[str, int, Pcm]
+_Chunk = tuple[str, int, Pcm, float | None]
 
 
 class _Stream:
@@ -54,7 +54,8 @@ class _Stream:
         self.history: deque[Pcm] = deque(maxlen=kept)
         self.position = position  # the next sample expected
         self.untold = 0  # windows since the stretch was last told
-        self.arrived_s = 0.0
+        self.came_s: float | None = None  # from the network, the sound being heard
+        self.arrived_s = 0.0  # here
         self.arrived_position = position
 
     def jump(self, position: int) -> None:
@@ -81,7 +82,6 @@ class RecognisingEars:
 
     def __init__(self, recogniser: Recogniser, *, settings: GateSettings | None = None, clock: Clock | None = None):
         self._recogniser = recogniser
-        self._early = recogniser if isinstance(recogniser, EarlyWords) else None
         self._settings = settings or GateSettings()
         self._clock = clock or RealClock()
         self._model: Any = None
@@ -90,16 +90,16 @@ class RecognisingEars:
         self.dropped_s = 0.0
         self._arrived = asyncio.Event()
         self._events: asyncio.Queue[HearingEvent | None] = asyncio.Queue(MAX_EVENTS)
-        self._finishing: dict[str, asyncio.Task[None]] = {}
+        self._asking = Asking(recogniser, tell=self._emit, fail=self._fail, clock=self._clock)
         self._worker: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
         self._failure: HearingError | None = None
 
-    def feed(self, stream: str, start_sample: int, pcm: Pcm) -> None:
+    def feed(self, stream: str, start_sample: int, pcm: Pcm, *, arrived_s: float | None = None) -> None:
         if len(self._chunks) == QUEUE_CHUNKS:
             self.dropped_s += len(self._chunks[0][2]) / RATE_HZ
             log.warning("sound dropped: the ears are behind")
-        self._chunks.append((stream, start_sample, pcm))
+        self._chunks.append((stream, start_sample, pcm, arrived_s))
         self._arrived.set()
 
     @property
@@ -115,6 +115,7 @@ class RecognisingEars:
     async def __aenter__(self) -> Self:
         self._model = await asyncio.to_thread(load_model)
         await self._recogniser.__aenter__()
+        self._asking.start()
         self._worker = asyncio.create_task(self._work(), name="ears")
         self._worker.add_done_callback(self._over)
         if isinstance(self._recogniser, Mortal):
@@ -122,11 +123,12 @@ class RecognisingEars:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        tasks = [task for task in (self._watch, self._worker, *self._finishing.values()) if task is not None]
+        tasks = [task for task in (self._watch, self._worker) if task is not None]
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        await self._asking.aclose()
         await self._recogniser.__aexit__(*exc)
         self._close_events()
 
@@ -141,9 +143,10 @@ class RecognisingEars:
                 if not self._chunks:
                     await self._wait()
                 if self._chunks:
-                    await self._take(*self._chunks.popleft())
+                    self._take(*self._chunks.popleft())
+                    await asyncio.sleep(0)  # much may be waiting
                 if not self._chunks:  # else what seems late may be waiting here
-                    await self._silence_for_the_late()
+                    self._silence_for_the_late()
         except HearingError as error:
             self._fail(error)
 
@@ -155,15 +158,17 @@ class RecognisingEars:
         except TimeoutError:
             return
 
-    async def _take(self, name: str, start: int, pcm: Pcm) -> None:
+    def _take(self, name: str, start: int, pcm: Pcm, arrived_s: float | None) -> None:
         stream = self._streams.get(name)
         if stream is None:
             stream = self._add_stream(name, start)
             if stream is None:
                 return
-        await self._fill(name, stream, start)
+        self._fill(name, stream, start)
         stream.arrived_s, stream.arrived_position = self._clock.monotonic_s(), start + len(pcm)
-        await self._hear(name, stream, pcm[max(0, stream.position - start) :])  # what is behind came too late
+        stream.came_s = arrived_s
+        self._hear(name, stream, pcm[max(0, stream.position - start) :])  # what is behind came too late
+        stream.came_s = None
 
     def _add_stream(self, name: str, start: int) -> _Stream | None:
         if len(self._streams) >= MAX_STREAMS:
@@ -174,44 +179,44 @@ class RecognisingEars:
         self._streams[name] = _Stream(self._model, self._settings, start)
         return self._streams[name]
 
-    async def _fill(self, name: str, stream: _Stream, until: int) -> None:
+    def _fill(self, name: str, stream: _Stream, until: int) -> None:
         """A gap is silence; after a long one the stream starts anew."""
         gap = until - stream.position
         if gap <= 0:
             return
         if stream.speaking or gap <= LONGEST_GAP_SAMPLES:
-            await self._hear(name, stream, np.zeros(min(gap, LONGEST_GAP_SAMPLES), np.int16))
+            self._hear(name, stream, np.zeros(min(gap, LONGEST_GAP_SAMPLES), np.int16))
         if gap > LONGEST_GAP_SAMPLES:
             stream.jump(until)
 
-    async def _silence_for_the_late(self) -> None:
+    def _silence_for_the_late(self) -> None:
         now_s = self._clock.monotonic_s()
         for name, stream in list(self._streams.items()):
             if stream.speaking and now_s - stream.arrived_s > LATE_S:
                 late = stream.arrived_position + round((now_s - stream.arrived_s - LATE_S / 2) * RATE_HZ)
-                await self._fill(name, stream, late)
+                self._fill(name, stream, late)
 
-    async def _hear(self, name: str, stream: _Stream, pcm: Pcm) -> None:
+    def _hear(self, name: str, stream: _Stream, pcm: Pcm) -> None:
         stream.position += len(pcm)
         sound = np.concatenate([stream.pending, pcm])
         whole = len(sound) // WINDOW * WINDOW
         stream.pending = sound[whole:]
         for begin in range(0, whole, WINDOW):
-            await self._hear_window(name, stream, sound[begin : begin + WINDOW])
+            self._hear_window(name, stream, sound[begin : begin + WINDOW])
 
-    async def _hear_window(self, name: str, stream: _Stream, window: Pcm) -> None:
+    def _hear_window(self, name: str, stream: _Stream, window: Pcm) -> None:
         stream.history.append(window)
         was_speaking = stream.speaking
         verdict = stream.gate.add(window, stream.probability.of(window))
         if was_speaking:
-            await self._recogniser.feed(name, window)
+            self._asking.sound(name, window)
         match verdict:
             case Began(start_sample=start):
                 self._emit(SpeechStarted(stream=name, start_sample=start))
                 stream.untold = 0
                 begin, sound = stream.preroll(start)
-                await self._recogniser.start(name, begin)
-                await self._recogniser.feed(name, sound)
+                self._asking.begin(name, begin)
+                self._asking.sound(name, sound)
             case Finished() as ended:
                 self._emit(
                     SpeechEnded(
@@ -219,9 +224,10 @@ class RecognisingEars:
                         start_sample=ended.start_sample,
                         end_sample=ended.end_sample,
                         decided_sample=ended.decided_sample,
+                        arrived_s=stream.came_s,
                     )
                 )
-                await self._finish(name, ended)
+                self._asking.end(name, ended)
             case None:
                 self._tell(name, stream)
 
@@ -240,39 +246,7 @@ class RecognisingEars:
                 at_sample=gate.position,
                 voiced_samples=gate.voiced_samples,
                 silent_samples=gate.silent_samples,
-                text=self._early.partial(name) if self._early else "",
-            )
-        )
-
-    async def _finish(self, name: str, ended: Finished) -> None:
-        """Ask for the words without holding up the other streams; a stream's utterances stay in order."""
-        before = self._finishing.get(name)
-        if before is not None:
-            await asyncio.wait([before])
-        if self._failure is not None:
-            raise self._failure
-        self._finishing[name] = words = asyncio.create_task(self._recognise(name, ended), name=f"words of {name}")
-        words.add_done_callback(self._over)
-        words.add_done_callback(lambda task: self._finishing.get(name) is task and self._finishing.pop(name))
-        await asyncio.sleep(0)  # the question to the recogniser leaves before any later sound of this stream
-
-    async def _recognise(self, name: str, ended: Finished) -> None:
-        began_s = self._clock.monotonic_s()
-        try:
-            recognised = await self._recogniser.finish(name)
-        except HearingError as error:
-            self._fail(error)
-            return
-        self._emit(
-            Utterance(
-                stream=name,
-                start_sample=ended.start_sample,
-                end_sample=ended.end_sample,
-                text=recognised.text,
-                words=recognised.words,
-                confidence=recognised.confidence,
-                recognised_s=self._clock.monotonic_s() - began_s,
-                alternatives=recognised.alternatives,
+                text=self._asking.so_far(name),
             )
         )
 
@@ -290,7 +264,7 @@ class RecognisingEars:
             self._fail(failure)
 
     def _fail(self, error: HearingError) -> None:
-        self._failure = error
+        self._failure = self._failure or error
         if self._worker is not None and self._worker is not asyncio.current_task():
             self._worker.cancel()
         self._close_events()

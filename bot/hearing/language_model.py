@@ -114,7 +114,10 @@ def _mix(
 
 def _mixed_unigrams(words: Sequence[str], known: Counts, asked: Counts, general: _General) -> Probabilities:
     def of(counts: Counts) -> Counter[str]:
-        return sum(counts.values(), Counter())
+        whole: Counter[str] = Counter()
+        for following in counts.values():  # adding counters up would copy the whole for each
+            whole.update(following)
+        return whole
 
     mixed: dict[str, float] = defaultdict(float)
     for share, source in ((KNOWLEDGE, of(known)), (QUESTIONS, of(asked))):

@@ -95,7 +95,8 @@ class Stretch:
         loud = float(np.sqrt((levels[len(levels) // 2 :] ** 2).mean()))  # half is pre-roll, the rest is voice
         self._gain = min(MAX_GAIN, SPEECH_RMS / max(loud, 1.0))
         self._held = []
-        self._decode(sound)
+        if sound:  # the decoder takes no empty piece
+            self._decode(sound)
 
     def _decode(self, sound: bytes) -> None:
         pcm = np.frombuffer(sound, np.int16).astype(np.float32) * (self._gain or 1.0)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bot.child import Child, ChildDied, ChildTimedOut
-from bot.hearing.base import RATE_HZ, HeardWord, HearingError, Pcm, Recognised
+from bot.hearing.base import RATE_HZ, HeardWord, HearingError, Pcm, Recognised, RecogniserSlow
 from bot.hearing.language_model import folder_name, unknown_words
 
 FINISH_TIMEOUT_S = 10.0
@@ -40,10 +40,12 @@ class PocketsphinxRecogniser:
         cache: Path,
         pronounce: Pronounce | None = None,
         options: dict[str, Any] | None = None,
+        finish_timeout_s: float = FINISH_TIMEOUT_S,
     ) -> None:
         self._texts, self._names = list(texts), list(names)
         self._cache, self._pronounce = cache, pronounce
         self._options = OPTIONS | (options or {})
+        self._finish_timeout_s = finish_timeout_s
         self._child = Child(["bot.hearing.pocketsphinx_process"])
         self._starts: dict[str, int] = {}
         self._unasked: dict[str, int] = {}  # samples fed since the last partial was asked for
@@ -88,7 +90,7 @@ class PocketsphinxRecogniser:
         start = self._starts.pop(stream, 0)
         self._unasked.pop(stream, None)
         self._partials.pop(stream, None)
-        answer = await self._ask({"do": "finish", "stream": stream}, FINISH_TIMEOUT_S)
+        answer = await self._ask({"do": "finish", "stream": stream}, self._finish_timeout_s)
         words = tuple(
             HeardWord(
                 start_sample=start + first * SAMPLES_PER_FRAME,
@@ -141,6 +143,8 @@ class PocketsphinxRecogniser:
     async def _ask(self, header: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         try:
             answer, _ = await self._child.ask(header, timeout_s=timeout_s)
-        except (ChildDied, ChildTimedOut) as error:
+        except ChildTimedOut as error:
+            raise RecogniserSlow(f"pocketsphinx: {error}") from error
+        except ChildDied as error:
             raise HearingError(f"pocketsphinx: {error}") from error
         return answer

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bot.child import Child, ChildDied, ChildTimedOut
-from bot.hearing.base import RATE_HZ, HeardWord, HearingError, Pcm, Recognised
+from bot.hearing.base import RATE_HZ, HeardWord, HearingError, Pcm, Recognised, RecogniserSlow
 
 FINISH_TIMEOUT_S = 10.0
 LOAD_TIMEOUT_S = 120.0
@@ -95,6 +95,8 @@ class WhisperRecogniser:
     async def _ask(self, header: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         try:
             answer, _ = await self._child.ask(header, timeout_s=timeout_s)
-        except (ChildDied, ChildTimedOut) as error:
+        except ChildTimedOut as error:
+            raise RecogniserSlow(f"faster-whisper: {error}") from error
+        except ChildDied as error:
             raise HearingError(f"faster-whisper: {error}") from error
         return answer

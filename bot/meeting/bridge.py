@@ -199,7 +199,7 @@ class Bridge:
             stream, pcm = chunk.participant or MIX, chunk.pcm
             if self._own_voice is not None:
                 pcm = self._own_voice.clean(stream, chunk.start_sample, pcm)
-            self._ears.feed(stream, chunk.start_sample, pcm)
+            self._ears.feed(stream, chunk.start_sample, pcm, arrived_s=chunk.arrived_s)
             shown = speakers.hear(chunk.start_sample, pcm) if mixed and speakers else None
             self._session.listen(pcm, speaker_id=chunk.participant or shown)
 

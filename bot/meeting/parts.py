@@ -79,7 +79,7 @@ async def open_parts(
             whisper_model=settings.whisper_model,
             texts=passages,
             names=(character.name, *character.aliases),
-            cache=settings.home / "cache" / "hearing",
+            cache=settings.cache_folder / "hearing",
             pronounce=getattr(voice, "pronounce", None),  # only a voice that has a dictionary can
         )
         return voice, await stack.enter_async_context(RecognisingEars(recogniser))

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from bot.clock import Clock
 from bot.domain.leave_rules import Snapshot, stronger
 from bot.domain.naming import DISCLOSURE
+from bot.meeting.newest import Newest
+
+KNOWN = 1000  # people whose name is remembered when they have left
 
 
 class Stay:
@@ -57,7 +60,7 @@ class Roster:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._present: dict[str, Participant] = {}
-        self._known: dict[str, Participant] = {}
+        self._known: Newest[str, Participant] = Newest(KNOWN, stays=lambda one: one in self._present)
         self._bots: set[str] = set()
         self._entered_s: float | None = None
         self._alone_since_s: float | None = None
@@ -73,7 +76,8 @@ class Roster:
             self.own = participant
             return
         someone = Participant(participant=participant, name=name)
-        self._present[participant] = self._known[participant] = someone
+        self._present[participant] = someone
+        self._known[participant] = someone
         self.spoke(participant)
         self._count()
 
@@ -96,6 +100,7 @@ class Roster:
         self._count()
 
     def _count(self) -> None:
+        self._bots &= self._known.keys()
         if self.people:
             self._alone_since_s = None
         elif self._people_came and self._alone_since_s is None:
@@ -113,18 +118,22 @@ class Roster:
     def others(self) -> tuple[Participant, ...]:
         return tuple(self._present.values())
 
+    def is_bot(self, participant: str) -> bool:
+        """Is it another bot of this installation?"""
+        return participant in self._bots
+
     @property
     def people(self) -> int:
         return len(self._present.keys() - self._bots)
 
     @property
-    def _people_came(self) -> bool:
-        return bool(self._known.keys() - self._bots)
-
-    @property
     def may_be_bots(self) -> bool:
         """Does anyone here carry a name such as we give?"""
         return any(DISCLOSURE in one.name for one in self._present.values())
+
+    @property
+    def _people_came(self) -> bool:
+        return bool(self._known.keys() - self._bots)
 
     def snapshot(self, told: frozenset[str]) -> Snapshot:
         """How it stands, for the rules. Before the call nothing but being told counts."""

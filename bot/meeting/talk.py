@@ -28,12 +28,13 @@ from bot.hearing.base import RATE_HZ, HearingEvent, SpeechEnded, SpeechGoesOn, S
 from bot.log import get_log
 from bot.meeting.bridge import Bridge, Heard
 from bot.meeting.minutes import Minutes
+from bot.meeting.newest import Newest
 from bot.meeting.parts import Parts
 from bot.meeting.record import Recorder
 from bot.meeting.speakers import Speakers
 from bot.meeting.speaking import Speaking
 from bot.meeting.stay import Roster, Stay
-from bot.meeting.turn_record import Question, Turn, record_of_remark
+from bot.meeting.turn_record import Question, Stretch, Turn, record_of_remark
 from bot.store.characters import Character
 from connectors.base import ChatMessage
 
@@ -43,6 +44,8 @@ TICK_S = 0.05
 GOODBYE_TIMEOUT_S = 10.0
 ONSET_S = 3.0  # words come at most so long after their stretch, where they matter
 PAUSE_TIMEOUT_S = 10.0  # a line that a user asked for waits so long for silence
+STREAMS_KEPT = 64  # twice what the ears follow
+QUESTIONS_KEPT = 64  # a few wait at most
 LINE_TIMEOUT_S = 60.0  # and so long for what the bot is saying, or it itself, to be over
 SORRY = "I'm sorry, I can't answer that right now."
 _LEAVE_REASONS = {"goodbye": "said_goodbye", "stopped": "killed"}
@@ -67,10 +70,9 @@ class Talk:
         self._bridge = bridge
         self._names = (character.name, *character.aliases)
         self._state = turns.State(names=self._names)
-        self._started: dict[str, float] = {}  # when each stream's last stretch began and ended, monotonic
-        self._ended: dict[str, float] = {}
-        self._silent: dict[str, float] = {}  # when the sample was spoken that made its silence long enough
-        self._questions: dict[str, Question] = {}
+        self._stretches: Newest[str, Stretch] = Newest(STREAMS_KEPT)  # of each stream the last
+        self._questions: Newest[int, Question] = Newest(QUESTIONS_KEPT)  # by the number the machine gives back
+        self._said = 0
         self._event_s = 0.0  # when the machine was last told something, monotonic
         start_s = parts.connector.timeline_start_s
         self._minutes = Minutes(recorder, roster, known, name=character.name, start_s=start_s, models=parts.models)
@@ -104,13 +106,15 @@ class Talk:
         self._roster.spoke(event.stream)
         match event:
             case SpeechStarted():
-                self._started[event.stream] = self._monotonic_s(event.start_sample)
+                self._stretches[event.stream] = Stretch(began_s=self._monotonic_s(event.start_sample))
                 self._apply(turn_events.SpeechBegan(at_s=self._now_s(), speaker=event.stream))
             case SpeechGoesOn():
                 self._apply(self._going_on(event))
             case SpeechEnded():
-                self._ended[event.stream] = time.monotonic()
-                self._silent[event.stream] = self._monotonic_s(event.decided_sample)
+                stretch = self._stretches.get(event.stream) or Stretch(began_s=self._monotonic_s(event.start_sample))
+                stretch.ended_s, stretch.arrived_s = time.monotonic(), event.arrived_s
+                stretch.silence_s = self._monotonic_s(event.decided_sample)
+                self._stretches[event.stream] = stretch
                 self._apply(turn_events.SpeechStopped(at_s=self._now_s(), speaker=event.stream))
             case Utterance():
                 for said in self.speakers.said(event):
@@ -120,10 +124,10 @@ class Talk:
 
     def _onset_s(self, stream: str) -> float | None:
         """When the stretch began that is spoken now or was just now; None for who wrote, or spoke long ago."""
-        started_s, ended_s = self._started.get(stream), self._ended.get(stream, -1.0)
-        if started_s is None or (ended_s > started_s and time.monotonic() - ended_s > ONSET_S):
+        stretch = self._stretches.get(stream)
+        if stretch is None or (stretch.ended_s is not None and time.monotonic() - stretch.ended_s > ONSET_S):
             return None
-        return started_s
+        return stretch.began_s
 
     def _going_on(self, event: SpeechGoesOn) -> turn_events.SpeechGoesOn:
         return turn_events.SpeechGoesOn(
@@ -136,13 +140,16 @@ class Talk:
 
     def _on_words(self, said: Utterance, stream: str) -> None:
         now_s = time.monotonic()
-        self._questions[said.stream] = Question(
+        stretch = self._stretches.get(stream) or Stretch(began_s=now_s)
+        self._said += 1
+        self._questions[self._said] = Question(
             text=said.text,
             readings=said.alternatives,
             last_voiced_s=self._monotonic_s(said.end_sample),
-            ended_s=self._ended.get(stream, now_s),
+            ended_s=now_s if stretch.ended_s is None else stretch.ended_s,
             words_s=now_s,
-            silence_s=self._silent.get(said.stream),
+            silence_s=stretch.silence_s,
+            arrived_s=stretch.arrived_s,
             recognising_s=said.recognised_s,
         )
         self._minutes.others_said(said)
@@ -150,9 +157,10 @@ class Talk:
             turn_events.Heard(
                 at_s=self._now_s(),
                 speaker=said.stream,
-                text=said.text,
+                text="" if self._roster.is_bot(said.stream) else said.text,  # two bots would never end
                 voice=stream,
                 readings=tuple(said.alternatives),
+                number=self._said,
             )
         )
 
@@ -255,7 +263,7 @@ class Talk:
             speaker=effect.speaker,
             question=effect.question,
             because=effect.because.value,
-            heard=None if effect.written else self._questions.get(effect.speaker),
+            heard=self._questions.get(effect.number),
             released_s=self._event_s,
         )
 

@@ -15,6 +15,17 @@ from bot.domain.turn_record import Moments, TurnRecord, times_of
 from bot.meeting.bridge import Answer, Heard
 
 
+@dataclass(slots=True)
+class Stretch:
+    """One stretch of someone's speech; `time.monotonic()` seconds. `silence_s`: the sample that made the silence long
+    enough was spoken; `arrived_s`: it came from the network; `ended_s`: that was known here."""
+
+    began_s: float
+    ended_s: float | None = None
+    silence_s: float | None = None
+    arrived_s: float | None = None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
     """When a stretch of someone's speech became words; `time.monotonic()` seconds."""
@@ -25,6 +36,7 @@ class Question:
     ended_s: float  # when the silence was long enough
     words_s: float
     silence_s: float | None = None  # the sample that made the silence long enough was spoken
+    arrived_s: float | None = None  # and came from the network
     recognising_s: float | None = None  # a duration: what the recogniser took for the words
 
 
@@ -138,6 +150,7 @@ def _moments(turn: Turn, heard: Heard, answer: Answer) -> Moments:
     return Moments(
         last_voiced_s=question.last_voiced_s if question else None,
         silence_s=question.silence_s if question else None,
+        arrived_s=question.arrived_s if question else None,
         ended_s=question.ended_s if question else None,
         recognising_s=question.recognising_s if question else None,
         words_s=question.words_s if question else None,

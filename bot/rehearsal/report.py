@@ -282,6 +282,7 @@ def _turn(one: Received, record: Json | None) -> Json:
         "first_frame_device_ms": own.get("first_frame_device_ms"),
         "overhead_ms": own.get("overhead_ms"),
         "overhead_parts_ms": own.get("overhead_parts_ms") or {},
+        "arrival_ms": own.get("arrival_ms"),
         "wait_for_frame_ms": own.get("wait_for_frame_ms"),
         "av_offset_device_ms": rounded(own.get("av_offset_device_ms"), 1),
         "av_offset_received_ms": milliseconds(one.av_offset_s),

@@ -164,7 +164,7 @@ async def _gone(client: Client, bot_id: str) -> bool:
         bot = await client.until_state(bot_id, (), timeout_s=OBEYED_S)
     except TookTooLong:
         return False
-    return str(bot["state"]) == "ended"
+    return str(bot["state"]) == "ended" and str(bot["code"]) == "said_goodbye"
 
 
 def _keep_sound(people: People, kept: _Kept, notes: Notes, began_s: float) -> None:

@@ -22,7 +22,7 @@ from aiohttp import WSMsgType, web
 
 from connectors.base import HEARING_RATE_HZ, AudioChunk, DeviceFailed
 from connectors.kit.pulse import Record
-from connectors.kit.timeline import Lane
+from connectors.kit.timeline import FILLED_S, Lane
 
 HELD_SAMPLES = 2 * HEARING_RATE_HZ
 HEADER = struct.Struct("<IIdd")
@@ -126,7 +126,7 @@ class PageEars:
         self.unclaimed += owner is None
         for start_sample, chunk in self._lane(stream, rate_hz).place(pcm, stamp_s=stamp_s, arrived_s=arrived_s):
             if owner is not None:
-                self._put(AudioChunk(participant=owner, start_sample=start_sample, pcm=chunk))
+                self._put(AudioChunk(participant=owner, start_sample=start_sample, pcm=chunk, arrived_s=arrived_s))
 
     def _lane(self, stream: int, rate_hz: int) -> Lane:
         """The stream's lane. When there are too many, the one not heard for longest makes room."""
@@ -173,7 +173,7 @@ class MixEars:
                 arrived_s, stamp_s = time.monotonic(), read / MIX_RATE_HZ
                 read += PIECE
                 for start_sample, chunk in self._lane.place(pcm, stamp_s=stamp_s, arrived_s=arrived_s):
-                    mixed = AudioChunk(participant=None, start_sample=start_sample, pcm=chunk)
+                    mixed = AudioChunk(participant=None, start_sample=start_sample, pcm=chunk, arrived_s=arrived_s)
                     self._loop.call_soon_threadsafe(self._outlet.put, mixed)
         except (DeviceFailed, RuntimeError):
             return  # the sound server or the loop is gone: so is the meeting
@@ -185,4 +185,5 @@ def ears_script(url: str, *, tiles: str, attribute: str) -> str:
     """The page part, for a context's init scripts. A participant's sound is that of the media elements inside the
     element that matches the CSS selector `tiles`, and its id is that element's `attribute`."""
     source = (Path(__file__).parent / "ears.js").read_text("utf-8")
-    return f"({source})({json.dumps({'url': url, 'tiles': tiles, 'attribute': attribute})})"
+    settings = {"url": url, "tiles": tiles, "attribute": attribute, "filled_s": FILLED_S}
+    return f"({source})({json.dumps(settings)})"

@@ -4,13 +4,14 @@
 (settings) => {
   if (window.top !== window || !window.RTCPeerConnection || !window.MediaStreamTrackProcessor) return;
 
-  const worker = () => {
+  const worker = ({ filled_s: FILLED_S }) => {
     const RATE_HZ = 48000; // of every Opus clock, RFC 7587
     const LATE_MS = 60; // a packet that is missing is waited for so long
     const LATE_PACKETS = 4; // or for so many after it
     const RESTART_PACKETS = 500; // further ahead is another numbering
     const RECONNECT_MS = 500;
-    const FILLED_S = 0.2; // a shorter hole is filled with silence, a longer one is a pause
+    const LONGEST = 0.12 * RATE_HZ; // samples of one packet
+    const UNDECODED = 500; // packets: a decoder that holds so many gives nothing more
     let socket = null;
     let owners = {};
     const ended = []; // not yet told
@@ -93,35 +94,82 @@
       return bytes.subarray(at + 1 + before);
     }
 
+    // How many samples a packet holds, by its first bytes (RFC 6716, 3.1); 0 where they make no sense.
+    function lengthOf(data) {
+      const [first, second = 0] = new Uint8Array(data);
+      const kind = first >> 3;
+      const frame = kind < 12 ? [480, 960, 1920, 2880][kind & 3] : kind < 16 ? [480, 960][kind & 1] : 120 << (kind & 3);
+      const length = frame * [1, 2, 2, second & 63][first & 3];
+      return length <= LONGEST ? length : 0;
+    }
+
+    // Packets to samples: `give(packet, at, samples)`, which begin `at` samples into that packet. A decoder may put out
+    // more or fewer pieces than it took, and Chromium's counts on from its first stamp whatever the others say; so a
+    // packet is stamped by the sound before it, and what comes out is cut where one packet ends.
+    function decoding(give) {
+      const fed = []; // packets that have not come out whole, in order
+      let decoder = null;
+      let position = 0; // samples fed
+      function output(audio) {
+        let at = Math.round((audio.timestamp / 1e6) * RATE_HZ);
+        let samples = plane(audio);
+        while (fed.length && samples.length) {
+          const packet = fed[0];
+          const until = packet.position + packet.length;
+          if (at < packet.position) samples = samples.subarray(packet.position - at);
+          at = Math.max(at, packet.position);
+          const own = samples.subarray(0, Math.max(0, until - at));
+          if (own.length) give(packet, at - packet.position, own);
+          samples = samples.subarray(own.length);
+          at += own.length;
+          if (at >= until) fed.shift();
+        }
+      }
+      function error() { // the packet it fell over is lost, those after it are not
+        fed.shift();
+        decoder = null;
+        fed.forEach(feed);
+      }
+      function feed(packet) {
+        if (decoder?.state !== "configured") {
+          decoder = new AudioDecoder({ output, error });
+          decoder.configure({ codec: "opus", sampleRate: RATE_HZ, numberOfChannels: 1 });
+        }
+        const timestamp = (packet.position / RATE_HZ) * 1e6;
+        decoder.decode(new EncodedAudioChunk({ type: "key", timestamp, data: packet.data }));
+      }
+      function close() {
+        if (decoder?.state === "configured") decoder.close();
+        [decoder, fed.length] = [null, 0];
+      }
+      function decode(packet) {
+        const length = lengthOf(packet.data);
+        if (!length) return;
+        if (fed.length > UNDECODED) close();
+        const one = { ...packet, position, length };
+        position += length;
+        fed.push(one);
+        feed(one);
+      }
+      return { decode, close };
+    }
+
     async function listen(stream, { readable, writable }) {
       const [reader, writer] = [readable.getReader(), writable.getWriter()];
       const count = unwrapped();
-      const decoding = []; // packets, in order; the decoder's own stamps know nothing of holes
-      let decoder = null;
-      let expected = null; // seconds
-      function heard(audio) {
-        const { stamp, at } = decoding.shift() ?? {};
-        if (stamp === undefined) return audio.close();
-        const age = Math.max(0, performance.now() - at) / 1e3;
-        const rate = audio.sampleRate;
-        let samples = plane(audio);
-        const missing = expected === null ? 0 : Math.round((stamp - expected) * rate);
-        expected = stamp + samples.length / rate;
-        if (missing > 0 && missing < FILLED_S * rate) {
-          const longer = new Float32Array(missing + samples.length);
-          longer.set(samples, missing);
-          samples = longer;
+      let expected = null; // the sender's count after what was sent
+      const { decode, close } = decoding(({ stamp, came }, at, samples) => {
+        const age = Math.max(0, performance.now() - came) / 1e3;
+        const begins = stamp + at;
+        const missing = expected === null ? 0 : begins - expected;
+        expected = begins + samples.length;
+        let whole = samples;
+        if (missing > 0 && missing < FILLED_S * RATE_HZ) { // what was lost, or a sender that says nothing in silence
+          whole = new Float32Array(missing + samples.length);
+          whole.set(samples, missing);
         }
-        send(stream, rate, expected - samples.length / rate, age, samples);
-      }
-      function decode(packet) {
-        if (decoder?.state !== "configured") {
-          decoder = new AudioDecoder({ output: heard, error: () => decoding.splice(0) }); // the next packet makes another
-          decoder.configure({ codec: "opus", sampleRate: RATE_HZ, numberOfChannels: 1 });
-        }
-        decoding.push(packet);
-        decoder.decode(new EncodedAudioChunk({ type: "key", timestamp: packet.stamp * 1e6, data: packet.data }));
-      }
+        send(stream, RATE_HZ, (expected - whole.length) / RATE_HZ, age, whole);
+      });
       const put = inOrder(decode);
       let known = ""; // the kind of the packet before
       function look(packet) {
@@ -133,9 +181,9 @@
           self.postMessage(ours ? { comes: stream } : { foreign: stream });
         }
         const data = kind === "audio/red" ? newest(packet.data) : packet.data;
-        const at = receiveTime ?? performance.now();
+        const came = receiveTime ?? performance.now();
         const heard = ours && data.byteLength // the page takes the packet itself: a copy
-          ? { stamp: count(synchronizationSource, rtpTimestamp) / RATE_HZ, at, data: data.slice(0) }
+          ? { stamp: count(synchronizationSource, rtpTimestamp), came, data: data.slice(0) }
           : null;
         put(synchronizationSource, sequenceNumber, heard);
       }
@@ -150,7 +198,7 @@
         }
         writer.write(packet).catch(() => {});
       }
-      if (decoder && decoder.state !== "closed") decoder.close();
+      close();
       self.postMessage({ foreign: stream }); // the page has put another in our place, or the track is over
     }
 
@@ -210,7 +258,7 @@
 
   function start() {
     if (reader) return;
-    reader = new Worker(URL.createObjectURL(new Blob([`(${worker})()`], { type: "text/javascript" })));
+    reader = new Worker(URL.createObjectURL(new Blob([`(${worker})(${JSON.stringify(settings)})`], { type: "text/javascript" })));
     reader.onmessage = ({ data }) => {
       if ("comes" in data) coming.add(data.comes);
       for (const one of [...tracks.values()]) {

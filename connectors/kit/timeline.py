@@ -22,6 +22,9 @@ Pcm = NDArray[np.int16]
 
 HELD_UP = 8  # pieces: stamps are late for less than this when a page is held up and catches up
 HOLE = HEARING_RATE_HZ * 200 // 1000  # stamps further ahead than any page is held up are a hole at once
+FILLED_S = (
+    0.5  # who stamps exactly fills shorter holes: far enough from HOLE that no error of the clock tells them apart
+)
 GAP = HEARING_RATE_HZ * 30 // 1000  # all of the last pieces further ahead than this are a hole too
 OVERLAP = HEARING_RATE_HZ * 40 // 1000  # all of them further behind than this: so much is left out
 UNSURE = HEARING_RATE_HZ * 8 // 1000  # the same while the clock is hardly known
@@ -84,7 +87,11 @@ class Lane:
         ahead = [self._begins(stamped_s) - laid for stamped_s, laid in self._last]
         whole, earliest = len(ahead) == HELD_UP, min(ahead)
         if ahead[-1] > HOLE or (whole and earliest > GAP):
-            self._restart(self._expected() + (ahead[-1] if ahead[-1] > HOLE else earliest))
+            begins = self._expected() + (ahead[-1] if ahead[-1] > HOLE else earliest)
+            if len(self._pending) and begins >= self._next + CHUNK_SAMPLES:  # the last before a hole, made whole
+                yield self._next, np.pad(self._pending, (0, CHUNK_SAMPLES - len(self._pending)))
+                self._next += CHUNK_SAMPLES
+            self._restart(begins)
             whole = False
         elif whole and -max(ahead) > (OVERLAP if self._clock.sure else UNSURE):
             self._leave_out = -max(ahead) * self.rate_hz // HEARING_RATE_HZ

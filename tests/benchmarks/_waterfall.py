@@ -18,7 +18,6 @@ COLOURS: dict[str, tuple[str, str]] = {  # stage: colour, what the legend calls 
     "decide": ("#e15759", "decision"),
     "llm_first_token": ("#76b7b2", "first token"),
     "knowledge_or_llm_first_clause": ("#59a14f", "first clause (knowledge or LLM)"),
-    "guard": ("#edc948", "guard"),
     "voice_first_sound": ("#f28e2b", "voice"),
     "engine_first_block": ("#b07aa1", "engine, with the wait for its block"),
     "device_first_sound": ("#9c755f", "device"),

@@ -82,6 +82,7 @@ def figures_of(whole: Mapping[str, Any]) -> dict[str, Any]:
         "overhead_p95_ms": overhead["p95"] if overhead else None,
         "overhead_ms": overhead,
         "overhead_parts_ms": _by_part([turn["overhead_parts_ms"] for turn in turns]),
+        "arrival_ms": _percentiles([turn["arrival_ms"] for turn in turns]),
         "wait_for_frame_ms": _percentiles([turn["wait_for_frame_ms"] for turn in turns]),
         "av_offset_device_ms": _percentiles([turn["av_offset_device_ms"] for turn in turns]),
         "missed_answers": sum(turn["latency_ms"] is None for turn in turns),

@@ -7,7 +7,7 @@ import random
 import numpy as np
 
 from connectors.base import CHUNK_SAMPLES, HEARING_RATE_HZ
-from connectors.kit.timeline import Lane, Pcm
+from connectors.kit.timeline import FILLED_S, Lane, Pcm
 
 RATE_HZ = 48_000
 PIECE = 960
@@ -63,6 +63,19 @@ def test_a_hole_stays_a_hole() -> None:
     assert (steps > CHUNK_SAMPLES).sum() == 1
     after = next(start for start, step in zip([s for s, _ in chunks][1:], steps, strict=True) if step > CHUNK_SAMPLES)
     assert abs(after - (HEARING_RATE_HZ + 60 * CHUNK_SAMPLES)) <= 1
+
+
+def test_the_last_said_before_a_hole_is_not_lost() -> None:
+    lane, piece = Lane(start_s=99.0, rate_hz=RATE_HZ), np.full(PIECE * 3 // 2, 5000, np.int16)  # 30 ms
+    chunks = []
+    for index in (*range(41), *range(60, 90)):
+        ends_s = (index + 1) * PIECE_S * 1.5
+        chunks += lane.place(piece, stamp_s=STAMP_ZERO_S + ends_s - PIECE_S * 1.5, arrived_s=100.0 + ends_s)
+    assert_orderly(chunks)
+    hole = HEARING_RATE_HZ + 41 * CHUNK_SAMPLES * 3 // 2
+    before = np.concatenate([pcm for start, pcm in chunks if start < hole])
+    lost = 41 * CHUNK_SAMPLES * 3 // 2 - int((before > 1000).sum())
+    assert lost < HEARING_RATE_HZ // 200, f"{lost} samples"
 
 
 def test_sound_that_comes_twice_is_taken_once() -> None:
@@ -128,3 +141,14 @@ def test_what_a_page_lost_while_it_was_held_up_is_a_hole() -> None:
     at = int(holes.argmax())
     assert (holes > 0).sum() == 1 and abs(int(holes[at]) - len(lost) * CHUNK_SAMPLES) < CHUNK_SAMPLES * 3 // 2
     assert 250 <= at < 265, "it is told within 300 ms"
+
+
+def test_the_first_sound_after_a_hole_that_nobody_filled_stands_where_it_sounded() -> None:
+    """Though all before it came late, and was laid too late."""
+    hole = range(20, 20 + round(FILLED_S / PIECE_S))
+    late_s = [0.25] * 20 + [0.0] * 80
+    chunks = placed(Lane(start_s=99.0, rate_hz=RATE_HZ), ramp(100), skip=hole, late_s=late_s)
+    assert_orderly(chunks)
+    starts = np.array([start for start, _ in chunks])
+    after = starts[1 + int(np.diff(starts).argmax())]
+    assert abs(int(after) - (HEARING_RATE_HZ + hole.stop * CHUNK_SAMPLES)) <= 1

@@ -20,6 +20,7 @@ def turn(latency_ms: float | None, **changes: Any) -> dict[str, Any]:
         "first_frame_device_ms": latency_ms,
         "overhead_ms": 20.0 if stages else None,
         "overhead_parts_ms": {"device": 20.0} if stages else {},
+        "arrival_ms": 12.0 if stages else None,
         "wait_for_frame_ms": 80.0 if stages else None,
         "av_offset_device_ms": 3.0,
         "passage_right": True,

@@ -27,6 +27,7 @@ from bot.scheduling.launchers.subprocess import SubprocessLauncher
 from bot.store import characters, keys, leases, schema, workspaces
 from bot.store.session import Database
 from connectors.simulator import Policy, Room, SimulatorServer
+from tests.caching import CACHE
 from tests.polling import eventually
 
 RUN_BOT = (sys.executable, "-m", "bot", "run")
@@ -98,7 +99,7 @@ async def small_stage(
     settings: Settings, *, argv: Sequence[str] = RUN_BOT, engine: str = "portrait"
 ) -> AsyncIterator[SmallStage]:
     """`settings.home` is an empty folder; `argv` starts a bot, its id and attempt are added."""
-    settings = replace(settings, database_url=f"sqlite:///{settings.home / 'small.sqlite3'}")
+    settings = replace(settings, cache=str(CACHE), database_url=f"sqlite:///{settings.home / 'small.sqlite3'}")
     told = tuple(f"{name}={value}" for name, value in environment_of(settings).items())
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database.open(settings))

@@ -15,6 +15,7 @@ from bot.meeting.outcome import REFUSALS
 from bot.rehearsal.client import ApiSaidNo
 from bot.rehearsal.stage import Stage, on_stage
 from connectors.base import Refusal
+from tests.caching import CACHE
 from tests.journeys.needs import real_parts
 from tests.polling import until_true
 
@@ -65,7 +66,9 @@ async def every_refusal(stage: Stage) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    settings = replace(Settings(), home=tmp_path_factory.mktemp("h"), api_port=0, lobby_timeout_s=LOBBY_S)
+    settings = replace(
+        Settings(), home=tmp_path_factory.mktemp("h"), cache=str(CACHE), api_port=0, lobby_timeout_s=LOBBY_S
+    )
     played = asyncio.run(on_stage(settings, tell=print, play=every_refusal))
     assert played is not None
     return played

@@ -65,5 +65,5 @@ def test_all_figures_are_there(scene: dict[str, Any]) -> None:
 
 def test_one_mixed_stream_is_played_too_and_says_what_told_voices_apart(tmp_path: Path) -> None:
     whole = played(tmp_path / "h", "--mixed")
-    assert whole["streams"] == "mix" and whole["diarization"]
-    assert whole["scene_s"] is not None, whole["problems"]
+    assert whole["ok"], whole["problems"]
+    assert whole["streams"] == "mix" and whole["diarization"] and whole["der"] is not None

@@ -30,6 +30,7 @@ from connectors.kit.display import SOCKET, is_dead
 from connectors.kit.folders import PLACES, maker_of
 from connectors.simulator import Room, SimulatorServer
 from tests.bot.clocks import until
+from tests.caching import CACHE
 from tests.journeys.kept_up import READY
 from tests.journeys.small_stage import enter_as_guest, seeded
 
@@ -185,7 +186,8 @@ async def whole_stage(settings: Settings) -> AsyncIterator[WholeStage]:
         home.mkdir(mode=0o700)
         temporary.mkdir(mode=0o700)
         url = f"sqlite:///{home / 'stage.sqlite3'}"
-        settings = replace(settings, home=home, database_url=url, api_port=free_port("127.0.0.1", 0))
+        port = free_port("127.0.0.1", 0)
+        settings = replace(settings, home=home, cache=str(CACHE), database_url=url, api_port=port)
         async with AsyncExitStack() as stack:
             spared = stack.enter_context(kernel.adopting_orphans())
             database = await stack.enter_async_context(Database.open(settings))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.conversation.notices import TOOK_TOO_LONG
 from bot.conversation.overlap import BARGE_IN_S
 from bot.conversation.turn_events import (
     ChatWritten,
@@ -146,8 +147,20 @@ def test_the_kill_switch_silences_and_leaves_whatever_happens_after():
 
 
 def test_a_mind_that_never_answers_is_given_up():
-    state, effects = play(*says("ann", QUESTION, 1.0), Tick(at_s=2.0 + THINK_LIMIT_S))
-    assert state.phase is Phase.LISTEN and effects[-1] == Interrupt(epoch=2, by="")
+    asked = says("ann", QUESTION, 1.0)
+    state, effects = play(*asked, Tick(at_s=2.0 + THINK_LIMIT_S))
+    assert effects[-2:] == [Interrupt(epoch=2, by=""), Speak(text=TOOK_TOO_LONG, epoch=2)]
+    state, effects = play(*asked, Tick(at_s=2.0 + THINK_LIMIT_S), Tick(at_s=3.0 + 2 * THINK_LIMIT_S))
+    assert state.phase is Phase.LISTEN and effects[-1] == Interrupt(epoch=3, by=""), "nothing can be said at all"
+
+
+def test_a_question_that_waited_is_answered_by_its_own_number():
+    state, effects = play(*says("ann", f"iris {QUESTION}", 1.0), *spoken(1, 2.0)[:1], others=2)
+    garlic = "iris how do i grow garlic"
+    for number, text in ((2, garlic), (3, "a remark to somebody else")):
+        state, _ = step(state, Heard(at_s=1.0 + number, speaker="ben", text=text, number=number))
+    state, effects = step(state, PlaybackEnded(at_s=9.0, epoch=1))
+    assert [(one.question, one.number) for one in effects if isinstance(one, Think)] == [(garlic, 2)]
 
 
 def test_a_mention_in_the_chat_is_answered():

@@ -41,7 +41,7 @@ TURN = Moments(
 
 def test_stages_add_up_to_the_latency_at_the_device() -> None:
     times = times_of(TURN)
-    assert list(times["stages_ms"]) == [stage for stage, _ in STAGES if stage != "guard"]
+    assert list(times["stages_ms"]) == [stage for stage, _ in STAGES]
     assert sum(times["stages_ms"].values()) == pytest.approx(times["latency_device_ms"]) == 1250.0
     assert times["reached_ms"]["llm_first_token"] == 900.0 and times["first_frame_device_ms"] == 1260.0
 
@@ -53,6 +53,12 @@ def test_overhead_is_neither_models_nor_silence_nor_the_wait_for_the_next_frame(
     )
     assert times["overhead_ms"] == 46.0
     assert times["wait_for_frame_ms"] == 108.0, "40 ms before the block was asked for, 68 ms in the device's queue"
+
+
+def test_what_sound_took_to_reach_us_is_told_apart() -> None:
+    times = times_of(replace(TURN, arrived_s=T0 + 0.512))
+    assert times["arrival_ms"] == 12.0 and times["overhead_parts_ms"]["hearing"] == pytest.approx(8.0)
+    assert times_of(TURN)["arrival_ms"] is None, "and belongs to hearing where nobody knows"
 
 
 def test_a_decision_held_up_by_others_speech_is_no_overhead() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.hearing.base import RATE_HZ, HearingError
+from bot.hearing.base import RATE_HZ, HearingError, RecogniserSlow
 from bot.hearing.ears import RecognisingEars
 from bot.hearing.language_model import SPHINX_LOG, build, folder_name, unknown_words
 from bot.hearing.phones import cmu_phones
@@ -96,6 +96,20 @@ async def test_a_dead_recogniser_is_a_hearing_error(tmp_path: Path):
         with pytest.raises(HearingError):
             await recogniser.finish("ann")
         assert time.monotonic() - began_s < 5
+
+
+@pytest.mark.slow
+async def test_a_recogniser_that_is_held_up_is_slow_and_goes_on_later(tmp_path: Path):
+    recogniser = PocketsphinxRecogniser(texts=TEXTS, names=["Iris"], cache=tmp_path, finish_timeout_s=0.3)
+    async with recogniser:
+        await recogniser.start("ann", 0)
+        assert recogniser.pid is not None
+        os.kill(recogniser.pid, signal.SIGSTOP)
+        with pytest.raises(RecogniserSlow):
+            await recogniser.finish("ann")
+        os.kill(recogniser.pid, signal.SIGCONT)
+        await recogniser.start("ann", 0)
+        assert (await recogniser.finish("ann")).text == ""
 
 
 @pytest.mark.slow

@@ -111,7 +111,7 @@ class ToneVoice:
 class ScriptedEars:
     queue: asyncio.Queue[HearingEvent] = field(default_factory=asyncio.Queue)
 
-    def feed(self, stream: str, start_sample: int, pcm: np.ndarray) -> None: ...
+    def feed(self, stream: str, start_sample: int, pcm: np.ndarray, *, arrived_s: float | None = None) -> None: ...
 
     async def events(self) -> AsyncIterator[HearingEvent]:
         while True:

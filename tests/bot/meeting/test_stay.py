@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.leave_rules import LEAVE_RULES, Limits
 from bot.meeting.outcome import REASONS
-from bot.meeting.stay import Roster, Stay
+from bot.meeting.stay import KNOWN, Roster, Stay
 from bot.meeting.watch import keep_the_rules
 from tests.bot.clocks import HandClock
 
@@ -42,6 +42,15 @@ def call() -> Call:
 def test_every_reason_has_a_rule_and_an_outcome() -> None:
     assert [reason for reason, _, _ in LEAVE_RULES if reason not in REASONS] == []
     assert REASONS.keys() == {reason for reason, _, _ in LEAVE_RULES}
+
+
+def test_of_very_many_who_came_and_left_the_latest_names_are_known(call: Call) -> None:
+    call.roster.joined("first", "Ada", is_self=False)
+    for number in range(KNOWN + 5):
+        call.roster.joined(f"p{number}", f"Guest {number}", is_self=False)
+        call.roster.left(f"p{number}")
+    assert call.roster.name_of("first") == "Ada", "who is here is never forgotten"
+    assert call.roster.name_of("p0") == "Someone" and call.roster.name_of(f"p{KNOWN + 4}") == f"Guest {KNOWN + 4}"
 
 
 async def test_in_the_lobby_no_time_counts(call: Call) -> None:

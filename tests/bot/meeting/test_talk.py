@@ -73,6 +73,19 @@ async def test_an_answer_is_heard_whole_and_kept_with_its_times(room: Room) -> N
     assert [segment["own"] for segment in room.recorder.segments] == [False, True]
 
 
+async def test_what_another_bot_of_ours_says_is_written_down_and_not_answered(room: Room) -> None:
+    room.roster.joined("b2", "Max (AI)", is_self=False)
+    room.roster.bots_are({"Max (AI)": 1})
+    room.ears.begins("b2")
+    room.ears.said("b2", "iris how do i grow garlic")
+    await eventually(lambda: room.recorder.segments)
+    room.ears.begins("p1")
+    room.ears.said("p1", "iris what about soil")
+    await eventually(lambda: room.recorder.turns)
+    assert [question for question, _ in room.mind.asked] == ["iris what about soil"]
+    assert room.recorder.segments[0]["text"] == "iris how do i grow garlic"
+
+
 async def test_what_is_cut_is_kept_as_far_as_it_was_heard(room: Room) -> None:
     room.mind.answers = [" ".join(f"word{n}" for n in range(120))]
     room.ears.begins("p1")

@@ -105,7 +105,9 @@ def findings(records: list[dict[str, Any]]) -> Findings:
     )
 
 
-def judged(records: list[dict[str, Any]] | None = None, **changes: Any) -> dict[str, Any]:
+def judged(
+    records: list[dict[str, Any]] | None = None, *, error: Diarized | None = None, **changes: Any
+) -> dict[str, Any]:
     good = SceneFindings(
         name="table",
         streams="separate",
@@ -119,7 +121,7 @@ def judged(records: list[dict[str, Any]] | None = None, **changes: Any) -> dict[
     return scene_report(
         findings(RECORDS if records is None else records),
         replace(good, **changes),
-        lambda truth, claim: Diarized(rate=0.031),
+        lambda truth, claim: error or Diarized(rate=0.031),
     )
 
 
@@ -163,6 +165,11 @@ SILENT_RECORD = [record(18.1), record(43.1)]
         ({"claim": WRONG_NAMES}, "only 45% of the transcript's seconds"),
         ({"claim": []}, "only 0%"),
         ({"played": None}, "not played to its end"),
+        ({"error": Diarized(rate=0.062)}, "error rate of who spoke when is 6.2%"),
+        ({"error": Diarized(rate=None, reason="no pyannote.metrics")}, "not measured: no pyannote.metrics"),
+        ({"streams": "mix", "error": Diarized(rate=None, reason="no x")}, "not measured: no x"),
+        ({"played": played(3, over=())}, "nobody interrupted"),
+        ({"records": [RECORDS[0], record(43.1, interrupted=True)]}, "no times of its stop for Ada"),
     ],
 )
 def test_each_way_of_not_behaving_is_a_problem(changes: dict[str, Any], problem: str) -> None:
@@ -178,7 +185,8 @@ def test_a_late_one_may_be_told_by_voice_or_in_writing() -> None:
 
 
 def test_names_of_a_mix_are_reported_not_judged() -> None:
-    whole = judged(streams="mix", claim=WRONG_NAMES, diarization="random weights prove the path only")
+    random = Diarized(rate=0.5)
+    whole = judged(streams="mix", claim=WRONG_NAMES, error=random, diarization="random weights prove the path only")
     assert whole["ok"] and whole["names_right"] < 0.5
     assert "der" not in {target["figure"] for target in whole["targets"]}
     assert "random weights" in scene_table(whole)
