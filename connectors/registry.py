@@ -40,16 +40,25 @@ def open_connector(
     *,
     headless: bool = True,
     chromium: str = "",
+    profile: Path | None = None,
     camera: str = "auto",
     width: int = 640,
     height: int = 360,
     fps: int = 24,
 ) -> Connector:
-    """A connector for this link, not yet entered. `workdir` keeps its evidence. Raises UnknownPlatform."""
+    """A connector for this link, not yet entered. `workdir` keeps its evidence; `profile` is one of a browser that is
+    signed in, of which it takes a copy. Raises UnknownPlatform."""
     platform = platform_of(url)
     make = getattr(importlib.import_module(platform.module), platform.connector)
     connector: Connector = make(
-        workdir, headless=headless, chromium=chromium, camera=camera, width=width, height=height, fps=fps
+        workdir,
+        headless=headless,
+        chromium=chromium,
+        profile=profile,
+        camera=camera,
+        width=width,
+        height=height,
+        fps=fps,
     )
     return connector
 

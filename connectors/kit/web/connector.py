@@ -69,13 +69,14 @@ class WebConnector:
         *,
         headless: bool = True,
         chromium: str = "",
+        profile: Path | None = None,
         camera: str = "auto",
         width: int = 640,
         height: int = 360,
         fps: int = 24,
     ) -> None:
         self.capabilities: Capabilities = self.ways.capabilities
-        self._workdir, self._headless, self._chromium = workdir, headless, chromium
+        self._workdir, self._headless, self._chromium, self._profile = workdir, headless, chromium, profile
         self._camera_format: dict[str, Any] = {"way": camera, "width": width, "height": height, "fps": fps}
         self._stack = AsyncExitStack()
         self._events: asyncio.Queue[Event | ConnectorError | None] = asyncio.Queue(EVENTS_HELD)
@@ -127,6 +128,7 @@ class WebConnector:
                     sound=self._sound,
                     headless=self._headless,
                     chromium=self._chromium,
+                    profile=self._profile,
                     flags=self._camera.flags,
                 )
             )
