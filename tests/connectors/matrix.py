@@ -39,7 +39,7 @@ CONNECTORS: dict[str, type[WebConnector]] = {"meet": MeetConnector, "teams": Tea
 LOOKS = Path(__file__).parents[1] / "data" / "looks.json"
 NOT_UNDERSTOOD = "page_not_understood"
 ENDINGS = {"removed": "removed", "ended": "ended", "lost": "cut", "left": "open"}  # ending: the scenario it is in
-KNOWN_S, UNKNOWN_S = 15.0, 1.5  # patience with a page whose words are known, and with one whose are not
+KNOWN_S, UNKNOWN_S = 15.0, 0.8  # patience with a page whose words are known, and with one whose are not
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,7 +136,7 @@ async def ending(looker: Looker, cell: Cell) -> str:
         return len(said) > 1
 
     try:
-        await eventually_async(over, KNOWN_S if is_known(cell) else 2 * UNKNOWN_S)
+        await eventually_async(over, KNOWN_S if is_known(cell) else UNKNOWN_S + 2.0)
     except TimeoutError:
         return NOT_UNDERSTOOD
     return said[-1]

@@ -37,8 +37,9 @@ class Page(Protocol):
 class Way:
     """One page on its way into one meeting."""
 
-    def __init__(self, page: Page, hands: Hands, ways: Ways, request: JoinRequest) -> None:
+    def __init__(self, page: Page, hands: Hands, ways: Ways, request: JoinRequest, *, look_s: float = LOOK_S) -> None:
         self._page, self._hands, self._ways, self._request = page, hands, ways, request
+        self._look_s = look_s
         self._settled = Settled()
         self._knocked = False
         self._lobby_since_s: float | None = None
@@ -50,22 +51,22 @@ class Way:
         while True:
             seen = await self._page.look()
             verdict = classify(self._ways.screens, seen)
+            sure = self._settled.take(verdict)
             if verdict is not None and verdict.place is Place.DOOR and not self._knocked:
                 await self._knock(verdict)
-            elif (sure := self._settled.take(verdict)) is not None:
+            elif verdict is not None and verdict.place is Place.LOBBY:  # at once: it promises nothing
+                await self._wait(verdict, in_lobby, give_up)
+            elif sure is not None and sure.place is not Place.DOOR:
                 self._count(sure)
                 if sure.place is Place.CALL:
                     return
-                if sure.place is Place.LOBBY:
-                    await self._wait(sure, in_lobby, give_up)
-                elif sure.place is not Place.DOOR:
-                    raise await self._refused(refusal_of(sure), sure.rule)
+                raise await self._refused(refusal_of(sure), sure.rule)
             if verdict is None and self._knocked:
                 await self._hands.wake()  # a call whose controls are hidden shows nothing that proves it
             if time.monotonic() > self._deadline_s:
                 raise await self._refused(Refusal.PAGE_NOT_UNDERSTOOD, "")
             await self._pass(seen)
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(self._look_s)
 
     async def _knock(self, verdict: Verdict) -> None:
         self._knocked = True
@@ -74,6 +75,7 @@ class Way:
         self._be_patient()
 
     async def _wait(self, lobby: Verdict, in_lobby: Callable[[], None], give_up: Callable[[], Awaitable[None]]) -> None:
+        self._count(lobby)
         if self._lobby_since_s is None:
             self._lobby_since_s = time.monotonic()
             in_lobby()
