@@ -22,9 +22,7 @@ Pcm = NDArray[np.int16]
 
 HELD_UP = 8  # pieces: stamps are late for less than this when a page is held up and catches up
 HOLE = HEARING_RATE_HZ * 200 // 1000  # stamps further ahead than any page is held up are a hole at once
-FILLED_S = (
-    0.5  # who stamps exactly fills shorter holes: far enough from HOLE that no error of the clock tells them apart
-)
+FILLED_S = 0.5  # who stamps exactly fills shorter holes: no error of a clock takes what is left for one under HOLE
 GAP = HEARING_RATE_HZ * 30 // 1000  # all of the last pieces further ahead than this are a hole too
 OVERLAP = HEARING_RATE_HZ * 40 // 1000  # all of them further behind than this: so much is left out
 UNSURE = HEARING_RATE_HZ * 8 // 1000  # the same while the clock is hardly known

@@ -149,6 +149,7 @@ def said(pieces: Iterable[tuple[float, NDArray[np.int16]]], rate_hz: int) -> tup
     levels = np.sqrt((line[: len(line) // frame * frame].reshape(-1, frame) ** 2).mean(axis=1))
     loud = np.flatnonzero(levels > levels.max() / 4)
     spans = [span * frame for span in np.split(loud, np.flatnonzero(np.diff(loud) > 8) + 1)]
+    spans = [span for span in spans if len(span) > 1]  # a click of a starved sender's is less than any packet
     pitches = [np.abs(np.fft.rfft(line[span[0] : span[-1]], 2 * rate_hz)).argmax() / 2 for span in spans]
     begins, ends = np.array([(span[0], span[-1] + frame) for span in spans]).T
     return (begins + first) / rate_hz, (ends - begins) / rate_hz, np.array(pitches)
