@@ -115,9 +115,10 @@ class Room:
         self._gone(seat)
 
     def update(self, seat: Seat, state: Message) -> None:
-        """Camera, microphone, hand or voice of a participant changed."""
-        if seat.place == "call" and self._take(seat, state):
-            self._tell({"type": "state", **seat.shown()})
+        """Camera, microphone, hand or voice of a participant changed, or of one who waits."""
+        if seat.place in ("lobby", "call") and self._take(seat, state):
+            if seat.place == "call":
+                self._tell({"type": "state", **seat.shown()})
             self._tell_watchers()
 
     def chat(self, seat: Seat, text: str) -> None:

@@ -80,6 +80,7 @@ HAPPENINGS: dict[str, str] = {
     "camera_off": "the camera is switched off while one waits",
     "renamed_chat": "the chat's button says more than its name",
     "light": "after the launcher a lighter page is loaded, without the ids and labels of the full one",
+    "shared": "Meet's page gets three tracks for all who speak, told apart by contributing sources",
     "signed_in": "the page knows an account: it asks for no name",
 }
 

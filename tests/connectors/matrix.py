@@ -85,11 +85,11 @@ class Looker:
         self._browser, self.ways = browser, CONNECTORS[cell.platform].ways
         self.hands = Hands(browser, self.ways.screens)
         self.overheard = Overheard(self.ways.hears)
-        self.seen, self.called = Sighting(), False
+        self.seen, self.called, self.joined = Sighting(), False, False
         browser.page.on("websocket", lambda socket: socket.on("framereceived", self.overheard.take))
 
     async def look(self) -> Sighting:
-        asked = given(self.ways.screens, self.ways.roster, self.ways.least, 0)
+        asked = given(self.ways.screens, self.ways.roster, self.ways.least, 0, joined=self.joined)
         self.seen = sighting_of(await self._browser.page.evaluate(LOOK_JS, asked), self.overheard.signs)
         verdict = classify(self.ways.screens, self.seen)
         self.called |= verdict is not None and verdict.place is Place.CALL
@@ -116,6 +116,7 @@ async def play(browser: Browser, base_url: str, cell: Cell) -> Outcome:
     said, evidence = "call", None
     try:
         await way.go(lambda: told.append("lobby"), lambda: looker.ways.leave(looker.hands))
+        looker.joined = True
         if cell.name in ENDINGS:
             said = await ending(looker, cell)
     except JoinRefused as refused:

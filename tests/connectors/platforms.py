@@ -12,6 +12,7 @@ FILES = {
     f"{name}.py"
     for name in ("__init__", "connector", "join", "admission", "roster", "audio", "chat", "screen", "leave")
 } | {"selectors.toml"}
+BESIDES = {"meet": {"sources.js"}}  # what one platform alone has
 
 NO_PAGE = {Refusal.UNREACHABLE: "there is no page", Refusal.PAGE_NOT_UNDERSTOOD: "no rule is for this"}
 CANNOT_BE_SHOWN: dict[str, dict[Refusal, str]] = {

@@ -11,10 +11,20 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
-from connectors.base import BrowserDied, ChatMessage, Connector, Ended, JoinRequest, Removed, Speaking
+from connectors.base import (
+    BrowserDied,
+    ChatMessage,
+    Connector,
+    Ended,
+    JoinRequest,
+    ParticipantJoined,
+    Removed,
+    Speaking,
+)
 from connectors.kit.browser import PROGRAMS
 from connectors.meet.connector import MeetConnector
 from connectors.simulator.screens import ENDINGS
@@ -30,6 +40,25 @@ pytestmark = [
     pytest.mark.skipif(not any(map(shutil.which, PROGRAMS)), reason="no Chromium is installed"),
     pytest.mark.skipif(not shutil.which("pulseaudio"), reason="no PulseAudio is installed"),
 ]
+
+
+@pytest.mark.acceptance
+async def test_shared_tracks_are_told_apart_by_their_contributing_sources(tmp_path: Path) -> None:
+    async with meeting_stage(tmp_path / "guest") as stage:
+        url = await stage.open_meeting(lobby=False)
+        await stage.guest_joins("Guest")
+        async with MeetConnector(tmp_path / "bot") as connector:
+            notes = Notes(connector)
+            await connector.join(JoinRequest(meeting_url=f"{url}?variant=shared", display_name=NAME))
+            guest = (await until(lambda: [one for one in notes.of(ParticipantJoined) if not one.is_self]))[
+                0
+            ].participant
+            await stage.guest_beeps(600.0, 3.0)
+            theirs = [chunk for chunk in notes.chunks if chunk.participant == guest]
+            loud = [chunk for chunk in theirs if np.abs(chunk.pcm.astype(np.int32)).max() > 800]
+            assert len(loud) > 100, "two seconds of three, for a track is shared from the first sound on"
+            await connector.leave()
+            await notes.close()
 
 
 class TestMeet(ConnectorContract):

@@ -208,6 +208,8 @@ class WebConnector:
             ears = PageEars(self._outlet, self._start_s)
             self._channel.serve("ears", ears.handle)
             url = self._channel.ws_url("ears")
+            if tracks.sources:
+                await context.add_init_script(tracks.sources)
             await context.add_init_script(ears_script(url, tiles=tracks.tile, attribute=tracks.participant))
         self._overheard.listen(context)
 
@@ -319,7 +321,8 @@ class WebConnector:
         return True
 
     async def look(self, first_message: int = 0, timeout_s: float = LOOK_TIMEOUT_S) -> Sighting:
-        asked = given(self.ways.screens, self.ways.roster, self.ways.least, first_message)
+        joined = self._watching is not None
+        asked = given(self.ways.screens, self.ways.roster, self.ways.least, first_message, joined=joined)
         try:
             async with asyncio.timeout(timeout_s):
                 return sighting_of(await self._browser.page.evaluate(LOOK_JS, asked), self._overheard.signs)

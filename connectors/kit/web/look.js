@@ -1,6 +1,7 @@
 // One look at the page: what it says, which controls are seen, who is there, what was written. Reads only; text comes
-// back as text. Words of participants are never among the phrases.
-({ controls, roster, firstMessage }) => {
+// back as text. Words of participants are never among the phrases. Who has joined reads nothing but notices while there
+// is a call; before, everything is read, for a lobby may look like one.
+({ controls, roster, firstMessage, joined }) => {
   const PHRASES = 200;
   const LENGTH = 300;
   const MESSAGES = 50;
@@ -18,7 +19,7 @@
   }
 
   const [tiles, own] = [[...document.querySelectorAll(roster.tile)].filter(seen), roster.own];
-  const calls = tiles.length > 0 && "leave" in shown;
+  const calls = joined && tiles.length > 0 && "leave" in shown;
   const phrases = [];
   const words = (root) => {
     const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);

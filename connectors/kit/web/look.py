@@ -35,7 +35,9 @@ class Roster:
     notices: str = ""
 
 
-def given(screens: Screens, roster: Roster, least: Mapping[str, tuple[int, int]], first_message: int) -> dict[str, Any]:
+def given(
+    screens: Screens, roster: Roster, least: Mapping[str, tuple[int, int]], first_message: int, *, joined: bool
+) -> dict[str, Any]:
     """What `look.js` is asked with. `least`: controls that count only from a size on, width and height in pixels."""
     controls = {
         name: {
@@ -44,7 +46,7 @@ def given(screens: Screens, roster: Roster, least: Mapping[str, tuple[int, int]]
         }
         for name, control in screens.controls.items()
     }
-    return {"controls": controls, "roster": asdict(roster), "firstMessage": first_message}
+    return {"controls": controls, "roster": asdict(roster), "firstMessage": first_message, "joined": joined}
 
 
 def sighting_of(read: dict[str, Any], told: frozenset[str]) -> Sighting:

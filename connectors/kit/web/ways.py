@@ -17,10 +17,12 @@ from connectors.links.link import MeetingLink
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tracks:
-    """Where each one's sound is played: media elements inside `tile`, whose attribute `participant` is the id."""
+    """Where each one's sound is played: media elements inside `tile`, whose attribute `participant` is the id. What is
+    on a track no tile plays is told by contributing sources; `sources` is the script that learns which is whose."""
 
     tile: str
     participant: str
+    sources: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

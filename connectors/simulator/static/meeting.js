@@ -2,7 +2,7 @@
 import { Call } from "./call.js";
 import { element, icon } from "./dom.js";
 import { listMicrophones, openDevices, watchVoice } from "./media.js";
-import { Mixer } from "./mixed.js";
+import { Mixer, SharedTracks } from "./mixed.js";
 import { SKINS } from "./skins.js";
 import { Tiles } from "./tiles.js";
 
@@ -23,7 +23,7 @@ let resting;
 const tiles = new Tiles(at("grid"), texts.you, skin);
 let self = null;
 let call = null;
-let mixer = null; // where the platform sends one mixed track
+let mixer = null; // where the platform's server sends other tracks than the participants'
 let local = new MediaStream();
 let ready = false; // the devices have answered
 let stopWatching = () => {};
@@ -124,7 +124,8 @@ function cover(name) {
 
 // A tile of one's own effects stands in some lobbies, as it would in a call.
 function phantom() {
-  const tile = element("div", { ...skin.tile({ id: "effects", name: "You" }, false), class: "tile phantom" });
+  const tile = element("div", skin.tile({ id: "effects", name: "You" }, false));
+  tile.classList.add("phantom");
   at("lobby").append(tile);
 }
 
@@ -143,7 +144,8 @@ const TAKE = {
   },
   call: (message) => {
     self = message.self.id;
-    mixer = skin.mixed ? new Mixer() : null;
+    if (skin.mixed) mixer = new Mixer();
+    else if (variants.has("shared")) mixer = new SharedTracks();
     const onStream = (id, stream) => tiles.stream(id, mixer ? mixer.take(id, stream) : stream);
     const Connection = mixer?.Connection;
     call = new Call({ self, local, send, pictures: !at("no-video").checked, sounds: !at("no-sound").checked, onStream, Connection });
