@@ -30,6 +30,7 @@ class Policy:
     cut_after_s: float | None = None  # the network, of that page
 
 
+WAITS = ("admit_after_s", "deny_after_s", "remove_after_s", "end_after_s", "cut_after_s")
 SCENARIOS: dict[str, Callable[[float], Policy]] = {
     "open": lambda after_s: Policy(lobby=False),
     "lobby": lambda after_s: Policy(),

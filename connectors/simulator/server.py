@@ -9,7 +9,8 @@
 A link may carry `scenario`, `lang`, `variant` (several: a.b) and `after`: a meeting nobody made is then made of it.
 
 The control API under /control takes `Authorization: Bearer <control_token>`:
-POST /control/meetings {"lobby", "refuse", "capacity", "lobby_timeout_s"} -> {"code", "url", "host_url"};
+POST /control/meetings {"lobby", "refuse", "capacity", "lobby_timeout_s", "admit_after_s" and the other waits of
+`scenarios.py`} -> {"code", "url", "host_url"};
 GET /control/meetings/CODE; POST /control/meetings/CODE/{admit,deny,remove} {"who"}; POST /control/meetings/CODE/end.
 """
 
@@ -31,7 +32,7 @@ from aiohttp import WSMsgType, web
 
 from connectors.base import Refusal
 from connectors.simulator.rooms import Message, Room, Seat
-from connectors.simulator.scenarios import Policy, scenario, seconds, skin_of
+from connectors.simulator.scenarios import WAITS, Policy, scenario, seconds, skin_of
 from connectors.simulator.screens import as_json, can_be_shown
 from connectors.simulator.script import Script
 
@@ -289,6 +290,7 @@ def policy_of(body: Message) -> Policy:
         refuse=None if refuse is None else stageable[refuse],
         capacity=int(_number(body.get("capacity", 50))),
         lobby_timeout_s=_number(body.get("lobby_timeout_s", 600.0)),
+        **{wait: _number(body[wait]) for wait in WAITS if body.get(wait) is not None},
     )
 
 
@@ -299,7 +301,7 @@ def _number(value: Any) -> float:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise ValueError("capacity and lobby_timeout_s are finite numbers")
+        raise ValueError("capacity and all times are finite numbers")
     return number
 
 

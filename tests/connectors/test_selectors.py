@@ -14,6 +14,7 @@ from connectors.kit.web.classifier import Sighting, classify
 from connectors.kit.web.connector import WebConnector
 from connectors.kit.web.screens import LANGUAGES, Place, Proof, Screens
 from connectors.registry import PLATFORMS
+from connectors.simulator.screens import rows
 from tests.connectors.platforms import BESIDES, CANNOT_BE_SHOWN, FILES, FOLDERS, NO_PAGE
 
 CONNECTORS: dict[str, type[WebConnector]] = {
@@ -69,6 +70,14 @@ def test_each_refusal_has_a_screen_or_a_reason_to_have_none(name: str) -> None:
     shown -= NO_PAGE.keys()
     assert shown.isdisjoint(CANNOT_BE_SHOWN[name])
     assert shown | CANNOT_BE_SHOWN[name].keys() == set(Refusal)
+
+
+@each
+def test_each_refusal_a_page_shows_can_be_staged(name: str) -> None:
+    ours = {Refusal.LOBBY_TIMEOUT}  # some platforms leave it to us how long to wait
+    staged = {screen for screen, _ in rows(name)}
+    assert set(Refusal) - CANNOT_BE_SHOWN[name].keys() - ours <= staged
+    assert Refusal.UNREACHABLE not in staged
 
 
 @each
