@@ -14,7 +14,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -26,7 +25,6 @@ TABLES = Path(__file__).parent / "tables"
 PLATFORMS = ("meet", "teams", "zoom")
 LANGUAGES = ("en", "de", "fr", "es", "pt", "ja")
 PLAIN = "plain"
-READ_ON = date(2026, 11, 21)
 
 
 class Moment(StrEnum):

@@ -142,6 +142,7 @@ async def test_what_a_participant_does_is_told_and_a_picture_that_stops_too(plat
             await until(lambda: notes.of(ChatMessage))
             with playing(connector, hz=440.0, luma=180):
                 await until(lambda: sees(stage, 180), 30)
+                await until(lambda: connector.sound_left)
             await connector.browser.page.evaluate(STOP_JS)
             await until(lambda: [one.active for one in notes.of(PictureArrives)] == [False], 20)
             await connector.leave()

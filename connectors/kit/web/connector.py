@@ -110,6 +110,11 @@ class WebConnector:
     def browser(self) -> Browser:
         return self._browser
 
+    @property
+    def sound_left(self) -> bool:
+        """Whether sound was ever given to the meeting's connections with something in it."""
+        return self._arrival.sounds
+
     def hits(self) -> Mapping[str, int]:
         return dict(self.ways.screens.hits)
 
