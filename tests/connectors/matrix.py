@@ -176,6 +176,8 @@ def wrong(outcome: Outcome) -> str:
     if cell.name not in ENDINGS and outcome.call:
         return f"{cell}: taken for a call"
     fine = {expected(cell)} if is_known(cell) else {expected(cell), NOT_UNDERSTOOD}
+    if row_of(cell).get("captcha") and not is_known(cell):
+        fine.add("captcha_shown")  # which it shows, whatever its words say of it
     if said not in fine:
         return f"{cell}: came out as {said}, seen was {outcome.seen}"
     refused = cell.name not in ENDINGS
