@@ -3,8 +3,9 @@
 Words this command does not know go to pytest (`understudy test tests/engine -k mouth`, or after `--` when the first one
 is an option). With such words only what they select runs; without any, everything but the acceptance sizes.
 
-Tests on real browsers, sound servers and databases share two cores with them: a few that fail are run once more, alone.
-What passes then is not hidden: it is shown as it failed, and counted as flaky in the last line.
+Real parts that mind nobody beside them (`parallel`: databases, brokers, processes, models) are tested two at a time,
+the others one by one: browsers and sound keep real time, which a neighbour would take from them. A few that fail are
+run once more, alone. What passes then is not hidden: it is shown as it failed, and counted as flaky in the last line.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.config import Settings
+from bot.config import Settings, environment_with
 
 HELP = "run the tests"
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +28,8 @@ FAST_LIMIT_S = 90.0
 PYTEST_FOUND_NONE = 5  # exit code
 PYTEST_FAILED = 1
 MOST_RUN_AGAIN = 3  # more have failed for a cause they share
+# Containers often say that nothing compiled is kept: then each of hundreds of processes compiles everything again.
+KEEP_COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,10 +59,21 @@ CHECKS = (
     Step(name="mypy", argv=_module("mypy"), quiet=True),
 )
 PYTEST = _module("pytest", "-q", "-m")
-# Those on real parts would take each other's time.
-SIDE_BY_SIDE = _module("pytest", "-q", "-n", "2", "--dist", "worksteal", "-m")
-FAST = Step(name="fast tests", argv=(*SIDE_BY_SIDE, "not slow and not acceptance"))
-REAL = Step(name="tests on real parts", argv=(*PYTEST, "slow and not acceptance"), may_be_empty=True, again=True)
+SIDE_BY_SIDE = _module("pytest", "-q", "--dist", "worksteal")
+# Each waits for about a third of its time: three fill two cores.
+FAST = Step(name="fast tests", argv=(*SIDE_BY_SIDE, "-n", "3", "-m", "not slow and not acceptance"))
+PARALLEL = Step(
+    name="tests on real parts, two at a time",
+    argv=(*SIDE_BY_SIDE, "-n", "2", "-m", "slow and parallel and not acceptance"),
+    may_be_empty=True,
+    again=True,
+)
+REAL = Step(
+    name="tests on real parts, one by one",
+    argv=(*PYTEST, "slow and not parallel and not acceptance"),
+    may_be_empty=True,
+    again=True,
+)
 ACCEPTANCE = Step(name="acceptance", argv=(*PYTEST, "acceptance"), may_be_empty=True)
 
 
@@ -97,7 +111,7 @@ def plan(words: Sequence[str], *, acceptance: bool, fast_only: bool) -> tuple[tu
         return (), (Step(name="chosen tests", argv=_module("pytest", *words)),)
     if fast_only:
         return CHECKS, (FAST,)
-    return CHECKS, (FAST, REAL, ACCEPTANCE) if acceptance else (FAST, REAL)
+    return CHECKS, (FAST, PARALLEL, REAL, ACCEPTANCE) if acceptance else (FAST, PARALLEL, REAL)
 
 
 def run_step(step: Step) -> Outcome:
@@ -105,9 +119,14 @@ def run_step(step: Step) -> Outcome:
     if not step.quiet:
         print(f"== {step.name}", flush=True)
     told: list[str] = []
-    pipe = subprocess.PIPE
     with subprocess.Popen(
-        step.argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=pipe, stderr=subprocess.STDOUT, text=True
+        step.argv,
+        cwd=ROOT,
+        env=environment_with(KEEP_COMPILED),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         for line in process.stdout or ():
             told.append(line)

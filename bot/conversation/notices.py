@@ -4,7 +4,7 @@ AI is declared by voice, in the chat, in the name and in the picture. Seconds co
 from __future__ import annotations
 
 import re
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass, field
 
 _DECLARES = re.compile(r"\bI(?:'m|’m| am)\b[^.!?]*\ban AI\b[^.!?]*", re.IGNORECASE)
@@ -32,6 +32,7 @@ def chat_notice(name: str) -> str:
 
 
 GOODBYE = "Goodbye, and thank you for having me."
+FAREWELL = "Goodbye!"  # to one who goes while others stay
 TOOK_TOO_LONG = "I'm sorry, that took me too long."
 
 
@@ -41,8 +42,10 @@ def spoken_goodbye(name: str = "") -> str:
 
 SETTLE_S = 5.0  # who comes within so long of another is told together; and before it nobody's page shows the chat
 WINDOW_S = 60.0
+PATIENCE_S = 90.0
 WRITTEN_PER_WINDOW = 1
 SPOKEN_PER_WINDOW = 2
+BACK_S = 180.0  # who comes so soon after somebody of that name left is the same
 REMEMBERED = 1000  # people who were told, the latest ones
 RETRY_S = (2.0, 10.0, 30.0)  # after a notice that failed; after the last of these it is given up
 
@@ -65,6 +68,10 @@ class Way:
             self._told_s.popleft()
         return tuple(self.waiting) if len(self._told_s) < self.per_window else ()
 
+    def overdue(self, at_s: float) -> bool:
+        """Whether somebody has waited longer than a pause in the talk is worth waiting for."""
+        return bool(self.waiting) and at_s >= min(self.waiting.values()) + PATIENCE_S
+
     def told(self, participants: tuple[str, ...], at_s: float) -> None:
         self._forget(participants)
         self._told_s.append(at_s)
@@ -83,36 +90,38 @@ class Way:
         return tuple(one for one in participants if self.waiting.pop(one, None) is not None)
 
 
-def _newest(names: Counter[str], most: int) -> Counter[str]:
-    return names if len(names) <= most else Counter(dict(list(names.items())[-most:]))
-
-
 class Audience:
     """Everyone who came, and which of them still has to be told what the bot is. Who left and comes back knows: by
-    their id or, as platforms give a new one, by a name that somebody who was told has left free."""
+    their id or, as platforms give a new one, by a name that somebody who was told has left free a moment ago."""
 
     def __init__(self, *, by_chat: bool = True) -> None:
         self.spoken, self.written = Way(per_window=SPOKEN_PER_WINDOW), Way(per_window=WRITTEN_PER_WINDOW)
         self._ways = (self.spoken, self.written) if by_chat else (self.spoken,)
         self._here: dict[str, str] = {}
         self._known: dict[str, None] = {}  # who was told, those who were last at the end
-        self._left: Counter[str] = Counter()  # names of those who left knowing
+        self._left: deque[tuple[str, float]] = deque(maxlen=REMEMBERED)  # names of those who left knowing, and when
         self._unreached: dict[str, int] = {}  # ways given up, per participant
 
     def joined(self, participant: str, name: str, at_s: float) -> None:
         self._here[participant] = name
-        if participant in self._known or (name and self._left[name]):
-            self._left[name] -= self._left[name] > 0
+        if participant in self._known or self._is_back(name, at_s):
             self._knows(participant)
             return
         for way in self._ways:
             way.waiting[participant] = at_s
 
-    def left(self, participant: str) -> None:
+    def _is_back(self, name: str, at_s: float) -> bool:
+        """Whether somebody who was told has just left that name free."""
+        free = next((one for one in self._left if one[0] == name and at_s - one[1] <= BACK_S), None)
+        if not name or free is None:
+            return False
+        self._left.remove(free)
+        return True
+
+    def left(self, participant: str, at_s: float) -> None:
         name = self._here.pop(participant, "")
         if participant in self._known:
-            self._left[name] += 1
-            self._left = _newest(+self._left, REMEMBERED)
+            self._left.append((name, at_s))
         for way in self._ways:
             way.waiting.pop(participant, None)
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from bot.conversation.addressing import Because
 
+UNKNOWN = ""  # a speaker: nobody knows who, and two of them are not the same person
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PeopleChanged:
@@ -79,10 +81,11 @@ class PlaybackBegan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlaybackEnded:
-    """The last sample of this epoch was heard, or the epoch has nothing to be heard."""
+    """The last sample of this epoch was heard, or the epoch has nothing to be heard. `asks`: it ended in a question."""
 
     at_s: float
     epoch: int
+    asks: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

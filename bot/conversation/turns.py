@@ -12,15 +12,15 @@ Every answer has its epoch. Whatever carries an older one than the newest `Think
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import Any
 
 from bot.conversation import overlap
-from bot.conversation.addressing import Because, Remark, is_backchannel, says_goodbye, says_stop, why
-from bot.conversation.notices import TOOK_TOO_LONG
+from bot.conversation.addressing import Because, Remark, asks_to_leave, is_backchannel, says_goodbye, says_stop, why
+from bot.conversation.notices import FAREWELL, TOOK_TOO_LONG
 from bot.conversation.overlap import Before, Meaning, Talker
 from bot.conversation.turn_events import (
+    UNKNOWN,
     ChatWritten,
     Duck,
     Effect,
@@ -44,6 +44,9 @@ from bot.conversation.turn_events import (
     Tick,
     Unduck,
 )
+from bot.conversation.turn_state import Cut, Phase, Question, State
+
+__all__ = ["RESUME_S", "Phase", "State", "step"]
 
 THINK_LIMIT_S = 20.0
 SPEAK_LIMIT_S = 300.0
@@ -53,64 +56,6 @@ RESUME_S = 2.0  # so long a cut may turn out to have been nothing
 LOST_S = 3.0  # ears that told of someone and tell no more have lost them
 LOST_UNTOLD_S = 120.0
 MAX_WAITING = 3
-
-
-class Phase(StrEnum):
-    LISTEN = "listen"
-    CANDIDATE = "candidate"
-    DECIDE = "decide"
-    THINK = "think"
-    SPEAK = "speak"
-    DUCKED = "ducked"
-    LEAVING = "leaving"
-    STOPPED = "stopped"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Question:
-    speaker: str
-    text: str
-    because: Because
-    written: bool = False
-    number: int = 0  # of the words that were heard
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cut:
-    """An answer that was cut, and may go on if what cut it was nothing."""
-
-    epoch: int
-    by: str
-    at_s: float
-    asked: Question | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class State:
-    names: tuple[str, ...]  # what the bot is called
-    phase: Phase = Phase.LISTEN
-    epoch: int = 0
-    others: int = 0
-    other_names: tuple[str, ...] = ()
-    since_s: float = 0.0  # when the phase began
-    talking: tuple[Talker, ...] = ()  # who speaks now
-    asked: Question | None = None  # being answered, or held while its speaker goes on
-    waiting: tuple[Question, ...] = ()
-    answered: tuple[str, float] | None = None  # whom we answered last, and when that ended
-    notice: bool = False  # what is being said is one
-    notices: tuple[str, ...] = ()  # to be said next
-    resumed: bool = False  # what is being said went on after a false alarm
-    cut: Cut | None = None
-    before: Before | None = None  # who last spoke over what is being said
-    audible_s: float = 0.0  # since when it is heard
-
-    @property
-    def busy(self) -> bool:
-        return self.phase in {Phase.THINK, Phase.SPEAK, Phase.DUCKED}
-
-    @property
-    def heard(self) -> bool:
-        return self.phase in {Phase.SPEAK, Phase.DUCKED}
 
 
 Step = tuple[State, tuple[Effect, ...]]
@@ -190,11 +135,11 @@ def _heard(state: State, event: Heard) -> Step:
     if because is Because.NOT_ADDRESSED:
         return _resume(state, event, because.value)
     if says_goodbye(said, state.names):
-        return _leaving(state, event)
-    if is_backchannel(said):
+        return _told_goodbye(state, event)
+    if is_backchannel(said) and not _was_asked(state, event):
         return _resume(state, event, "backchannel")
     question = Question(speaker=event.speaker, text=said, because=because, number=event.number)
-    return _ask(state, question, event.at_s)
+    return _ask(state, question, event)
 
 
 def _chat_written(state: State, event: ChatWritten) -> Step:
@@ -205,12 +150,15 @@ def _chat_written(state: State, event: ChatWritten) -> Step:
     if says_stop(said, state.names):
         return _told_to_stop(state, event)
     if says_goodbye(said, state.names):
-        return _leaving(state, event)
-    return _ask(state, Question(speaker=event.speaker, text=said, because=because, written=True), event.at_s)
+        return _told_goodbye(state, event)
+    return _ask(state, Question(speaker=event.speaker, text=said, because=because, written=True), event)
 
 
 def _told_to_stop(state: State, event: Heard | ChatWritten) -> Step:
-    """Never a question, also where the voice that said it has cut us before its words were known."""
+    """Never a question, also where the voice that said it has cut us before its words were known. What is not heard yet
+    is stopped by who asked for it, or by who says it to us: others may tell each other to wait."""
+    if not state.heard and not _is_theirs(state, event.speaker) and why(_remark(state, event)) is Because.NOT_ADDRESSED:
+        return _resume(state, event, Because.NOT_ADDRESSED.value)
     state = replace(state, waiting=tuple(one for one in state.waiting if one.speaker != event.speaker))
     if state.notice:  # is said to its end
         return state, (Ignore(reason="stop", speaker=event.speaker),)
@@ -218,6 +166,15 @@ def _told_to_stop(state: State, event: Heard | ChatWritten) -> Step:
         state = _interrupted(state, event.at_s, hold=False)
         return state, (Interrupt(epoch=state.epoch, by=event.speaker), Ignore(reason="stop", speaker=event.speaker))
     return _resume(state, event, "stop")
+
+
+def _told_goodbye(state: State, event: Heard | ChatWritten) -> Step:
+    """One who takes leave of us goes alone where there are others; only being sent away makes us leave them."""
+    if state.others <= 1 or asks_to_leave(event.text, state.names):
+        return _leaving(state, event)
+    if state.busy or state.talking:
+        return _resume(state, event, "farewell")
+    return _say(state, FAREWELL, event.at_s, notice=False)
 
 
 def _leaving(state: State, event: Heard | ChatWritten) -> Step:
@@ -235,6 +192,9 @@ def _say_asked(state: State, event: SayAsked) -> Step:
 
 
 def _say(state: State, text: str, at_s: float, *, notice: bool) -> Step:
+    """What was being asked, and has no answer yet, is answered after it."""
+    if state.asked is not None and not state.heard:
+        state = replace(state, waiting=(state.asked, *state.waiting)[:MAX_WAITING])
     state = replace(_go(_silent(state), Phase.THINK, at_s), epoch=state.epoch + 1, notice=notice)
     return state, (Speak(text=text, epoch=state.epoch, notice=notice),)
 
@@ -249,7 +209,7 @@ def _playback_ended(state: State, event: PlaybackEnded) -> Step:
     if event.epoch != state.epoch or not state.busy:
         return state, ()
     answered = (state.asked.speaker, event.at_s) if state.asked else state.answered
-    state = replace(_at_rest(_silent(state), event.at_s), answered=answered)
+    state = replace(_at_rest(_silent(state), event.at_s), answered=answered, asked_back=event.asks)
     return _next_waiting(state, event.at_s)
 
 
@@ -261,7 +221,8 @@ def _tick(state: State, event: Tick) -> Step:
     too_long = state.heard and event.at_s - state.audible_s >= SPEAK_LIMIT_S
     thought_too_long = state.phase is Phase.THINK and waited_s >= THINK_LIMIT_S
     if thought_too_long and state.asked is not None and not state.resumed:
-        state, effects = _say(state, TOOK_TOO_LONG, event.at_s, notice=False)  # who asked is not left in silence
+        given_up = replace(state, asked=None)
+        state, effects = _say(given_up, TOOK_TOO_LONG, event.at_s, notice=False)  # who asked is not left in silence
         return state, (Interrupt(epoch=state.epoch, by=""), *effects)
     if too_long or thought_too_long:
         state = replace(_at_rest(_silent(state), event.at_s), epoch=state.epoch + 1)
@@ -289,22 +250,41 @@ _HANDLERS: dict[type, Callable[[State, Any], Step]] = {
 }
 
 
-def _ask(state: State, question: Question, at_s: float) -> Step:
+def _ask(state: State, question: Question, event: Heard | ChatWritten) -> Step:
     """Answer now; a question by someone else waits for the answer being given, and one's own goes on from before."""
     before = state.asked
-    if before is not None and before.speaker == question.speaker and not state.heard:
+    if before is not None and not _is_theirs(state, question.speaker):
+        state, full = _wait(state, question)
+        state, effects = _resume_held(state, event.at_s)
+        return state, full + effects
+    if before is not None and not state.heard:
         question = replace(question, text=f"{before.text} {question.text}")
-    elif before is not None and before.speaker != question.speaker:
-        waiting = (*state.waiting, question)[-MAX_WAITING:]
-        return _resume_held(replace(state, waiting=waiting), at_s)
     elif state.notice or (before is None and state.heard):
-        return replace(state, waiting=(*state.waiting, question)[-MAX_WAITING:]), ()
-    return _think(state, question, at_s)
+        return _wait(state, question)
+    return _think(state, question, event.at_s)
+
+
+def _wait(state: State, question: Question) -> Step:
+    if len(state.waiting) >= MAX_WAITING:
+        return state, (Ignore(reason="too_many_questions", speaker=question.speaker),)
+    return replace(state, waiting=(*state.waiting, question)), ()
+
+
+def _is_theirs(state: State, speaker: str) -> bool:
+    """Whether what is being answered is that person's; of two who are unknown nobody knows it."""
+    return state.asked is not None and state.asked.speaker == speaker != UNKNOWN
+
+
+def _was_asked(state: State, event: Heard) -> bool:
+    """Whether "yes" is an answer: we asked, and nobody else is here to nod to."""
+    return (
+        state.asked_back and state.others == 1 and not state.busy and _remark(state, event).since_answer_s is not None
+    )
 
 
 def _think(state: State, question: Question, at_s: float) -> Step:
     was_busy = state.busy
-    state = replace(_go(_silent(state), Phase.THINK, at_s), epoch=state.epoch + 1, asked=question)
+    state = replace(_go(_silent(state), Phase.THINK, at_s), epoch=state.epoch + 1, asked=question, asked_back=False)
     think = Think(
         question=question.text,
         speaker=question.speaker,
@@ -395,9 +375,8 @@ def _held(state: State) -> bool:
 
 
 def _remark(state: State, event: Heard | ChatWritten) -> Remark:
-    answered = state.answered if state.answered and state.answered[0] == event.speaker else None
-    going_on = state.asked is not None and state.asked.speaker == event.speaker
-    since_s = 0.0 if going_on else (event.at_s - answered[1] if answered else None)
+    answered = state.answered if state.answered and state.answered[0] == event.speaker != UNKNOWN else None
+    since_s = 0.0 if _is_theirs(state, event.speaker) else (event.at_s - answered[1] if answered else None)
     return Remark(
         text=event.text,
         others=state.others,

@@ -125,6 +125,11 @@ class Attribution:
             self._shown.append(self._sign(participant, since, at_sample - self._samples(self._rules.shown_after_s)))
         self._forget(at_sample)
 
+    def gone(self, participant: str) -> None:
+        """They left: their sign, if it is still up, holds until the newest sound."""
+        if (since := self._showing.pop(participant, None)) is not None:
+            self._shown.append(self._sign(participant, since, max(since, self._newest)))
+
     @property
     def showing(self) -> str | None:
         """Whose sign came last of those that are shown now."""

@@ -56,7 +56,7 @@ class Disclosure:
         self._audience.joined(participant, name, self._clock.monotonic_s())
 
     def left(self, participant: str) -> None:
-        self._audience.left(participant)
+        self._audience.left(participant, self._clock.monotonic_s())
 
     async def run(self) -> None:
         """The full notice once someone can hear it, then a short one to who comes later."""
@@ -72,7 +72,9 @@ class Disclosure:
         if self._audience.here:
             await self._say(self._audience.here)
         while True:
-            if (to := way.due(self._clock.monotonic_s())) and self._speaker.quiet:
+            now_s = self._clock.monotonic_s()
+            over_talk = way.overdue(now_s) and not self._connector.capabilities.chat  # nobody is told in any other way
+            if (to := way.due(now_s)) and (self._speaker.quiet or over_talk):
                 await self._say(to)
             await self._clock.sleep(WATCH_S)
 

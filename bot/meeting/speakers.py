@@ -101,6 +101,10 @@ class Speakers:
             for spoken in self._unsettled(at_sample - round(SIGNS_SETTLED_S * RATE_HZ)):
                 self._correct(spoken)
 
+    def left(self, participant: str) -> None:
+        """Whoever is gone speaks no more, though no sign has said so."""
+        self._attribution.gone(participant)
+
     def said(self, utterance: Utterance) -> list[Utterance]:
         """The utterance as those of its speakers, whose ids are their streams; into the transcript. Called once."""
         if not self.mixed:

@@ -118,9 +118,11 @@ class Roster:
     def others(self) -> tuple[Participant, ...]:
         return tuple(self._present.values())
 
-    def is_bot(self, participant: str) -> bool:
-        """Is it another bot of this installation?"""
-        return participant in self._bots
+    def is_bot(self, participant: str, *, name: str = "") -> bool:
+        """Is it this bot, or another one of this installation? By name where a participant is not known."""
+        if participant:
+            return participant == self.own or participant in self._bots
+        return any(one.name == name for one in self._present.values() if one.participant in self._bots)
 
     @property
     def people(self) -> int:

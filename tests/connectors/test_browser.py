@@ -16,6 +16,7 @@ from tests.connectors.contract import until
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.parallel,
     pytest.mark.browser,
     pytest.mark.skipif(not any(map(shutil.which, PROGRAMS)), reason="no Chromium is installed"),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 import sys
@@ -73,21 +74,24 @@ class TestMeet(ConnectorContract):
         return MeetConnector(workdir / "bot")
 
 
+@pytest.mark.parallel
 async def test_nothing_is_left_of_a_bot_but_its_evidence(tmp_path: Path) -> None:
     async with meeting_stage(tmp_path / "guest") as stage:
         url = await stage.open_meeting(lobby=False)
-        before = set(psutil.Process().children(recursive=True)), remains()
+        before = set(psutil.Process().children(recursive=True)), remains_of(os.getpid())
         async with MeetConnector(tmp_path / "bot") as connector:
             await connector.join(JoinRequest(meeting_url=url, display_name=NAME))
             assert len(psutil.Process().children(recursive=True)) > len(before[0]) + 3
+            assert remains_of(os.getpid()) > before[1]
             stage.room.remove(NAME)
             removed = await until_of(connector, Removed)
         assert {one for one in psutil.Process().children(recursive=True) if running(one)} <= before[0]
-        assert remains() == before[1]
+        assert remains_of(os.getpid()) == before[1]
     assert removed.evidence is not None and removed.evidence.heading == ENDINGS["removed"].heading
     assert {path.suffix for path in files_in(tmp_path / "bot")} == {".png", ".html"}
 
 
+@pytest.mark.parallel
 async def test_peoples_words_do_not_pass_for_screens(tmp_path: Path) -> None:
     async with meeting_stage(tmp_path / "guest") as stage:
         url = await stage.open_meeting(lobby=False)
@@ -122,6 +126,7 @@ async def test_a_raised_hand_and_speech_are_seen_by_the_others(tmp_path: Path) -
             await notes.close()
 
 
+@pytest.mark.parallel
 async def test_a_browser_that_dies_in_the_call_is_told(tmp_path: Path) -> None:
     async with meeting_stage(tmp_path / "guest") as stage:
         url = await stage.open_meeting(lobby=False)
@@ -134,10 +139,10 @@ async def test_a_browser_that_dies_in_the_call_is_told(tmp_path: Path) -> None:
                 await connector.say_in_chat("anyone there?")
 
 
+@pytest.mark.parallel
 async def test_a_killed_bot_leaves_no_process(tmp_path: Path) -> None:
     async with meeting_stage(tmp_path / "guest") as stage:
         url = await stage.open_meeting(lobby=False)
-        before = remains()
         owner = await asyncio.create_subprocess_exec(
             sys.executable, "-c", ORPHAN, url, str(tmp_path / "bot"), stdout=subprocess.PIPE
         )
@@ -148,7 +153,7 @@ async def test_a_killed_bot_leaves_no_process(tmp_path: Path) -> None:
         await owner.wait()
         await until(lambda: not any(running(one) for one in family))
         await until(lambda: not stage.room.people())
-        for folder in remains() - before:  # folders, unlike processes, have nobody to remove them
+        for folder in remains_of(owner.pid):  # folders, unlike processes, have nobody to remove them
             shutil.rmtree(folder)
 
 
@@ -177,10 +182,10 @@ def running(process: psutil.Process) -> bool:
         return False
 
 
-def remains() -> set[Path]:
-    """What our parts make outside a bot's own folder."""
+def remains_of(pid: int) -> set[Path]:
+    """What our parts made in that process, outside a bot's own folder."""
     folders = {Path(tempfile.gettempdir()), Path("/dev/shm")}
-    return {path for folder in folders for kind in KINDS for path in folder.glob(f"understudy-{kind}-*")}
+    return {path for folder in folders for kind in KINDS for path in folder.glob(f"understudy-{kind}-{pid}-*")}
 
 
 def files_in(folder: Path) -> list[Path]:

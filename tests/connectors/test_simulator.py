@@ -128,6 +128,7 @@ async def test_a_page_that_does_not_speak_our_language_is_closed(
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 async def test_a_dead_page_has_left_within_ten_seconds(
     simulator: SimulatorServer, client: aiohttp.ClientSession
 ) -> None:

@@ -75,6 +75,7 @@ def browse(home: Path, *, without: str = "-") -> tuple[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 @pytest.mark.browser
 @pytest.mark.skipif(sys.platform != "linux", reason="seccomp is Linux's")
 def test_chromium_runs_with_its_own_sandbox_under_the_profile(home: Path) -> None:
@@ -83,6 +84,7 @@ def test_chromium_runs_with_its_own_sandbox_under_the_profile(home: Path) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 @pytest.mark.browser
 @pytest.mark.parametrize(("without", "complaint"), [("unshare", "No usable sandbox"), ("chroot", "sys_chroot")])
 def test_without_what_the_profile_adds_the_sandbox_cannot_be_made(home: Path, without: str, complaint: str) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """They are all slow (their own conftest says so), and looking at them imports torch and diffusers: eight seconds
-    in each process of the fast part, for nothing."""
+    """They are all slow and parallel (their own conftest says so), and looking at them imports torch and diffusers:
+    eight seconds in each process that runs none of them."""
     heavy = collection_path == Path(__file__).parent / "diffusion"
-    return True if heavy and "not slow" in config.option.markexpr else None
+    chosen = config.option.markexpr
+    return True if heavy and ("not slow" in chosen or "not parallel" in chosen) else None

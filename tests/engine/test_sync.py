@@ -47,6 +47,7 @@ def test_a_longer_sound_path_delays_the_frames_by_as_much() -> None:
 @settings(max_examples=6, deadline=None)
 @given(drift_ppm=st.integers(-200, 200), offset_ms=st.integers(0, 120), phase=st.integers(0, PER_FRAME - 1))
 @pytest.mark.slow
+@pytest.mark.parallel
 def test_forty_minutes_of_clock_drift_leave_the_skew_within_one_frame(
     drift_ppm: int, offset_ms: int, phase: int
 ) -> None:

@@ -36,6 +36,13 @@ def test_figures_are_of_the_answered_and_the_others_are_counted() -> None:
     assert figures["stages_ms"]["vad"]["p50"] == 500.0 and figures["overhead_p95_ms"] == 20.0
 
 
+def test_a_target_that_is_missed_is_a_problem() -> None:
+    good = {"ok": True, "problems": [], "turns": [turn(1000.0), turn(1200.0)]}
+    assert figures_of(good)["ok"] and not figures_of(good)["problems"]
+    slow = figures_of({**good, "turns": [turn(1000.0, overhead_ms=80.0)]})
+    assert not slow["ok"] and slow["problems"] == ["overhead p95 is 80 ms, more than 50 ms"]
+
+
 def test_without_any_answer_there_are_no_figures_but_no_error() -> None:
     figures = figures_of({"ok": False, "problems": [], "turns": [turn(None)]})
     assert figures["median_ms"] is None and figures["n"] == 0

@@ -25,11 +25,12 @@ async def kept(stage: SmallStage, bot_id: str, kind: str) -> list[dict[str, Any]
     return [event["data"] for event in await stage.client.events(bot_id) if event["kind"] == kind]
 
 
-async def among_silent_people(stage: SmallStage) -> dict[str, Any]:
+async def among_silent_people(stage: SmallStage, all_are_there: asyncio.Event) -> dict[str, Any]:
     bot, _, room = await stage.send_bot()
     async with stage.guest(room, "Ada"):
         await until(lambda: kept(stage, bot["id"], "disclosure.spoken"), END_S)
         async with stage.guest(room, "Bo"):
+            all_are_there.set()
             over = await stage.client.until_state(bot["id"], (), timeout_s=END_S)
     return {"bot": over, **await told(stage, bot["id"])}
 
@@ -52,8 +53,12 @@ async def told(stage: SmallStage, bot_id: str) -> dict[str, Any]:
 def stays(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     async def play() -> dict[str, dict[str, Any]]:
         settings = replace(Settings(), home=tmp_path_factory.mktemp("s"), silence_timeout_s=SILENCE_S)
-        async with small_stage(settings) as stage:
-            return {"silence": await among_silent_people(stage), "chat": await sent_away_in_the_chat(stage)}
+        async with small_stage(settings) as stage, asyncio.TaskGroup() as group:
+            all_are_there = asyncio.Event()
+            silence = group.create_task(among_silent_people(stage, all_are_there))
+            await all_are_there.wait()  # the other bot has its meeting while this one waits in its own
+            chat = await sent_away_in_the_chat(stage)
+            return {"silence": await silence, "chat": chat}
 
     return asyncio.run(play())
 

@@ -26,12 +26,12 @@ LIMIT_S = 460
 FIGURES = ("der", "names_right", "false_turns", "missed_turns", "interruptions", "backchannels", "late_notice")
 
 
-def played(home: Path, *more: str) -> dict[str, Any]:
+def played(home: Path, *more: str, **settings: str) -> dict[str, Any]:
     words = ["demo", "--rehearse", "--scene", "table", "--headless", *more]
     done = subprocess.run(
         [sys.executable, "-m", "bot", *words],
         cwd=ROOT,
-        env={**os.environ, f"{PREFIX}HOME": str(home)},
+        env={**os.environ, f"{PREFIX}HOME": str(home), **settings},
         capture_output=True,
         text=True,
         timeout=LIMIT_S,
@@ -67,3 +67,12 @@ def test_one_mixed_stream_is_played_too_and_says_what_told_voices_apart(tmp_path
     whole = played(tmp_path / "h", "--mixed")
     assert whole["ok"], whole["problems"]
     assert whole["streams"] == "mix" and whole["diarization"] and whole["der"] is not None
+
+
+def test_voices_of_the_mix_go_through_pyannote_with_weights_that_prove_the_path_only(tmp_path: Path) -> None:
+    pytest.importorskip("pyannote.audio", reason="the extra [hearing] is not installed")
+    model = tmp_path / "model"
+    subprocess.run([sys.executable, "-m", "bot.hearing.diarization.random_model", model], check=True, timeout=LIMIT_S)
+    whole = played(tmp_path / "h", "--mixed", **{f"{PREFIX}DIARIZATION_MODEL": str(model)})
+    assert whole["ok"], whole["problems"]
+    assert whole["der"] is not None and "random" in whole["diarization"]

@@ -62,6 +62,7 @@ async def fuzz(store: Seeded, folder: Path, *words: str) -> tuple[int, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 async def test_a_few_requests_of_every_kind_are_answered_as_described(sqlite_store: Seeded, tmp_path: Path) -> None:
     code, said = await fuzz(sqlite_store, tmp_path, *SHORT)
     assert code == 0, said

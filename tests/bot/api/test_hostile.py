@@ -80,6 +80,7 @@ def test_every_body_has_its_good_example() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 @pytest.mark.parametrize("name", [name for name, body in GOOD.items() if body])
 async def test_hostile_values_are_refused_by_name_or_kept(api: Any, name: str) -> None:
     bot_id = await in_a_meeting(api, "hostile")
@@ -104,6 +105,7 @@ def _json(body: Any) -> bytes:
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 async def test_a_megabyte_is_a_document_and_more_is_too_large(api: Any) -> None:
     path = f"/characters/{api.store.character.id}/documents"
     text = "<b>\u202e na\u00efve\x07</b>\n" * 62_500

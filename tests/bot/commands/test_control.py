@@ -23,6 +23,7 @@ def understudy(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 def test_a_database_is_made_checked_and_keyed(understudy):
     assert understudy("db", "check").returncode == 1
     assert [understudy("db", "upgrade").returncode for _ in range(2)] == [0, 0]

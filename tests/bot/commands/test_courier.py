@@ -17,7 +17,7 @@ from tests.bot.clocks import HandClock, until
 from tests.bot.stores import NOW, Seeded
 from tests.bot.webhooks.receivers import Receiver, post_of, receiving
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.parallel]
 
 START_TIMEOUT_S = 60.0
 

@@ -6,6 +6,7 @@ import argparse
 import subprocess
 import sys
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -21,17 +22,17 @@ def _plan(words: list[str], *, acceptance: bool = False, fast_only: bool = False
 
 def test_checks_come_first_then_the_fast_tests() -> None:
     checks = ["ruff check", "ruff format", "import contracts", "mypy"]
-    assert _plan([]) == [*checks, "fast tests", "tests on real parts"]
+    real = ["tests on real parts, two at a time", "tests on real parts, one by one"]
+    assert _plan([]) == [*checks, "fast tests", *real]
     assert _plan([], fast_only=True) == [*checks, "fast tests"]
-    assert _plan([], acceptance=True) == [*checks, "fast tests", "tests on real parts", "acceptance"]
+    assert _plan([], acceptance=True) == [*checks, "fast tests", *real, "acceptance"]
 
 
 def test_every_test_is_in_exactly_one_run() -> None:
-    for slow in (False, True):
-        for acceptance in (False, True):
-            marks = {"slow": slow, "acceptance": acceptance}
-            expressions = [step.argv[-1] for step in (command.FAST, command.REAL, command.ACCEPTANCE)]
-            assert sum(bool(eval(expression, {}, marks)) for expression in expressions) == 1
+    steps = (command.FAST, command.PARALLEL, command.REAL, command.ACCEPTANCE)
+    for slow, parallel, acceptance in product((False, True), repeat=3):
+        marks = {"slow": slow, "parallel": parallel, "acceptance": acceptance}
+        assert sum(bool(eval(step.argv[-1], {}, marks)) for step in steps) == 1
 
 
 @pytest.mark.parametrize("words", [["tests/bot/test_nothing.py"], ["--", "-k", "x"], ["tests", "-k", "x"]])
@@ -67,6 +68,7 @@ def test_a_test_that_fails_fails_the_command() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 def test_pytest_is_shown_as_it_runs_and_counted(capsys) -> None:
     words = ["tests/bot/commands/test_test.py::test_checks_come_first_then_the_fast_tests"]
     assert command.run(argparse.Namespace(words=words, all=False, fast=False), Settings()) == 0
@@ -100,18 +102,21 @@ def _real(folder: Path, source: str) -> command.Outcome:
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 def test_what_passes_alone_after_failing_is_counted_as_flaky(tmp_path: Path) -> None:
     outcome = _real(tmp_path, FAILS_ONCE + "\ndef test_passes():\n    pass\n")
     assert outcome.ok and outcome.counts == Counter({"passed": 1, "flaky": 1})
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 def test_what_fails_twice_has_failed(tmp_path: Path) -> None:
     outcome = _real(tmp_path, "def test_fails():\n    assert False\n")
     assert not outcome.ok and outcome.counts == Counter({"failed": 1})
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 def test_many_failures_are_not_run_again(tmp_path: Path, capsys) -> None:
     source = "".join(f"def test_fails_{i}():\n    assert False\n" for i in range(command.MOST_RUN_AGAIN + 1))
     outcome = _real(tmp_path, source)

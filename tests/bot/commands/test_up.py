@@ -23,7 +23,7 @@ from tests.polling import until_true
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 45.0
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.parallel]
 
 
 class Installation:

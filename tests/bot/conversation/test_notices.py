@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from bot.conversation.notices import RETRY_S, Audience, Way, chat_notice, spoken_greeting, spoken_welcome
+from bot.conversation.notices import BACK_S, RETRY_S, Audience, Way, chat_notice, spoken_greeting, spoken_welcome
 from tests.bot.conversation.sources import LIBRARY
 
 
@@ -53,18 +53,27 @@ def test_who_comes_back_knows_and_a_namesake_does_not():
     audience = Audience()
     audience.joined("p1", "Ada", 0.0)
     audience.told(audience.written, ("p1",), 5.0)
-    audience.left("p1")
+    audience.left("p1", 60.0)
     audience.joined("p7", "Ada", 90.0)
     assert audience.written.waiting == {}
     audience.joined("p8", "Ada", 90.0)
     assert list(audience.written.waiting) == ["p8"]
 
 
+def test_a_namesake_who_comes_much_later_is_somebody_else():
+    audience = Audience()
+    audience.joined("p1", "Guest", 0.0)
+    audience.told(audience.spoken, ("p1",), 5.0)
+    audience.left("p1", 60.0)
+    audience.joined("p2", "Guest", 60.0 + BACK_S + 1.0)
+    assert list(audience.spoken.waiting) == list(audience.written.waiting) == ["p2"]
+
+
 def test_without_a_name_everyone_is_new():
     audience = Audience()
     audience.joined("p1", "", 0.0)
     audience.told(audience.spoken, ("p1",), 5.0)
-    audience.left("p1")
+    audience.left("p1", 60.0)
     audience.joined("p2", "", 90.0)
     assert list(audience.written.waiting) == ["p2"]
 
@@ -72,7 +81,7 @@ def test_without_a_name_everyone_is_new():
 def test_who_leaves_before_being_told_is_not_told():
     audience = Audience()
     audience.joined("p1", "Ada", 0.0)
-    audience.left("p1")
+    audience.left("p1", 3.0)
     assert audience.written.due(99.0) == ()
 
 

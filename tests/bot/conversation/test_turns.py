@@ -5,9 +5,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.conversation.notices import TOOK_TOO_LONG
+from bot.conversation.notices import FAREWELL, TOOK_TOO_LONG
 from bot.conversation.overlap import BARGE_IN_S
 from bot.conversation.turn_events import (
+    UNKNOWN,
     ChatWritten,
     Effect,
     Event,
@@ -134,6 +135,59 @@ def test_a_second_asker_is_answered_after_the_first():
 def test_goodbye_is_answered_and_then_the_bot_leaves():
     state, effects = play(*says("ann", "Goodbye Iris", 1.0), *spoken(1, 2.0))
     assert effects[-2:] == [SayGoodbye(epoch=1, by="ann"), Leave(reason="goodbye")] and state.phase is Phase.STOPPED
+
+
+def test_one_of_several_who_says_goodbye_goes_alone_but_sends_us_away_for_all():
+    _, effects = play(*says("ann", "Bye Iris", 1.0), others=3)
+    assert effects == [Speak(text=FAREWELL, epoch=1)]
+    _, effects = play(*says("ann", "Iris, please leave", 1.0), others=3)
+    assert isinstance(effects[-1], SayGoodbye)
+
+
+def test_a_stop_to_somebody_else_takes_nobodys_answer_away():
+    asked = says("ann", f"Iris {QUESTION}", 1.0)
+    state, _ = play(*asked, *says("ben", "wait", 1.6, 0.2), others=2)
+    assert state.phase is Phase.THINK and state.asked is not None
+    state, _ = play(*asked, *says("ben", "Iris stop", 1.6, 0.2), others=2)
+    assert state.phase is Phase.LISTEN
+
+
+def test_yes_is_an_answer_only_where_we_asked_and_one_is_there():
+    asked_back = (*says("ann", f"Iris {QUESTION}", 1.0), PlaybackBegan(at_s=2.0, epoch=1))
+    yes = says("ann", "yes", 4.0)
+    for asks, others, taken in ((True, 1, 2), (False, 1, 1), (True, 2, 1)):
+        _, effects = play(*asked_back, PlaybackEnded(at_s=3.0, epoch=1, asks=asks), *yes, others=others)
+        assert len(questions(effects)) == taken, (asks, others)
+
+
+def test_two_nobody_knows_are_not_one_person():
+    asked = says(UNKNOWN, f"Iris {QUESTION}", 1.0)
+    state, effects = play(*asked, *says(UNKNOWN, "Iris what about roses", 1.6, 0.3), others=3)
+    assert (
+        questions(effects)[-1] in (f"Iris {QUESTION}", "Iris what about roses") and "roses" not in questions(effects)[0]
+    )
+    assert [one.text for one in state.waiting] == ["Iris what about roses"]
+    _, effects = play(*asked, *spoken(1, 2.0), *says(UNKNOWN, "and what about roses", 6.0), others=3)
+    assert len(questions(effects)) == 1, "nobody knows whether the one just answered says it"
+
+
+def test_what_was_asked_is_answered_after_a_line_a_user_wants_said():
+    state, effects = play(*says("ann", QUESTION, 1.0), SayAsked(at_s=1.7, text="A word from us."))
+    assert effects[-1] == Speak(text="A word from us.", epoch=2)
+    state, effects = step(state, PlaybackBegan(at_s=2.0, epoch=2))
+    state, effects = step(state, PlaybackEnded(at_s=3.0, epoch=2))
+    assert questions(list(effects)) == [QUESTION]
+
+
+def test_who_asks_when_too_many_wait_is_told_to_nobody_but_the_record():
+    asked = (*says("p0", f"Iris {QUESTION}", 1.0), PlaybackBegan(at_s=2.0, epoch=1))
+    written = [ChatWritten(at_s=2.0 + n, speaker=f"p{n}", text=f"Iris what about {n}") for n in range(1, 6)]
+    state, effects = play(*asked, *written, others=9)
+    assert [one.speaker for one in state.waiting] == ["p1", "p2", "p3"]
+    assert [one for one in effects if isinstance(one, Ignore)] == [
+        Ignore(reason="too_many_questions", speaker="p4"),
+        Ignore(reason="too_many_questions", speaker="p5"),
+    ]
 
 
 def test_a_goodbye_nobody_hears_is_not_waited_for():

@@ -15,7 +15,7 @@ from tests.bot.dashboard.looks import CONTRAST_JS, RUNS_FOREIGN_JS, UNNAMED_JS
 from tests.bot.dashboard.stage import Shown, chromium, shown_in
 from tests.bot.stores import NOW, SqliteTemplate, seeded
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.parallel, pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 HOLD_MS = 1300
 

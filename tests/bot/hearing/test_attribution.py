@@ -42,6 +42,16 @@ class Scene:
         return self.attribution.who(at(start_s), at(end_s), after=after)
 
 
+def test_who_has_left_speaks_no_more_though_no_sign_said_so() -> None:
+    scene = Scene()
+    scene.attribution.shows("ada", at(0.5), active=True)
+    scene.attribution.gone("ada")
+    scene.attribution.shows("ben", at(5.5), active=True)
+    assert scene.attribution.showing == "ben" and scene.who(6.0, 9.0).participant == "ben"
+    scene.attribution.gone("ben")
+    assert scene.attribution.showing is None
+
+
 TWO = (("ada", 0.0, 4.0), ("ben", 5.0, 9.0))
 VOICES = (("A", 0.0, 4.0), ("B", 5.0, 9.0))
 

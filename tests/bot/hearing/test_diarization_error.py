@@ -18,7 +18,7 @@ from tests.bot.hearing.pyannote_parts import needs_pyannote
 from tests.bot.hearing.spans import standing
 from tests.bot.hearing.voices import centres, conversation
 
-pytestmark = [pytest.mark.slow, needs_pyannote]
+pytestmark = [pytest.mark.slow, pytest.mark.parallel, needs_pyannote]
 
 TALKS = {  # speakers, turns, seed, how often the next one begins early
     "three": (3, 40, 11, 0.25),

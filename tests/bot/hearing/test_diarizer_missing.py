@@ -50,6 +50,7 @@ def test_an_answer_of_the_hub_is_told_by_what_can_be_done() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 @needs_pyannote
 def test_a_file_that_is_no_checkpoint_is_told_as_such(tmp_path: Path) -> None:
     for part in PARTS:
@@ -60,6 +61,7 @@ def test_a_file_that_is_no_checkpoint_is_told_as_such(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 @needs_pyannote
 def test_an_import_without_the_switch_against_reporting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYANNOTE_METRICS_ENABLED", "1")
@@ -96,6 +98,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 @needs_pyannote
 @pytest.mark.timeout(600)
 async def test_what_the_hub_refuses_is_told_without_the_token(hub: None, capfd: pytest.CaptureFixture[str]) -> None:

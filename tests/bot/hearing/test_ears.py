@@ -197,6 +197,7 @@ PIECE = st.tuples(st.integers(0, 2 * MAX_STREAMS), st.integers(0, 3 * RATE_HZ), 
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 @settings(max_examples=12, deadline=None)
 @given(pieces=st.lists(PIECE, max_size=100))
 def test_sound_in_any_order_from_anyone_never_breaks_the_ears(pieces, speech):

@@ -96,6 +96,7 @@ async def starts_of_own_voice(seconds: float, delay_ms: float, gain_db: float) -
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 @needs_real_parts
 @pytest.mark.parametrize(("delay_ms", "gain_db"), [(50, 0), (300, -12)])
 async def test_our_own_voice_is_nobody(delay_ms: float, gain_db: float):
@@ -111,6 +112,7 @@ async def test_ten_minutes_of_our_own_voice_are_nobody(delay_ms: float, gain_db:
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 @needs_real_parts
 async def test_people_who_talk_over_our_echo_are_heard():
     own48 = echoes.own_speech(28.0)

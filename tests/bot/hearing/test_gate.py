@@ -73,6 +73,7 @@ def test_stretches_alternate_and_never_overlap(probabilities: list[float], posit
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 def test_the_networks_library_keeps_no_id_of_the_machine_and_writes_nothing_about_its_work(tmp_path: Path):
     places = {name: str(tmp_path) for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME")}
     environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"} | places

@@ -22,7 +22,7 @@ from tests.bot.hearing.pyannote_parts import needs_pyannote
 from tests.bot.hearing.spans import standing
 from tests.polling import eventually
 
-pytestmark = [pytest.mark.slow, needs_pyannote, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.parallel, needs_pyannote, pytest.mark.timeout(600)]
 
 CHUNK = RATE_HZ // 50
 DEADLINE_S = 240.0

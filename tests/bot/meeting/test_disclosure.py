@@ -10,7 +10,7 @@ import pytest
 
 from bot.meeting.bridge import Heard
 from bot.meeting.disclosure import Disclosure
-from connectors.base import NotSupported
+from connectors.base import Capabilities, NotSupported
 from tests.bot.clocks import HandClock
 from tests.bot.meeting.talk_doubles import MemoryConnector, MemoryRecorder
 
@@ -46,8 +46,9 @@ class Chat(MemoryConnector):
 
 
 class Stage:
-    def __init__(self) -> None:
+    def __init__(self, *, chat: bool = True) -> None:
         self.clock, self.mouth, self.chat, self.recorder = HandClock(), Mouth(), Chat(), MemoryRecorder()
+        self.chat.capabilities = Capabilities(chat=chat, participant_audio=True, participant_names=True)
         parts: Any = (self.chat, self.mouth, self.recorder, self.clock)
         self.disclosure = Disclosure(*parts, name="Iris", greeting="")
 
@@ -94,6 +95,22 @@ async def test_a_late_joiner_is_told_in_the_chat_and_by_voice_when_it_is_quiet(s
     assert stage.kept("disclosure.spoken")[-1] == {"to": ["p2"], "text": WELCOME, "cut": False}
     await stage.passes(200)
     assert len(stage.mouth.said) == 2 and len(stage.chat.written) == 2
+
+
+@pytest.mark.parametrize(("chat", "said"), [(True, [GREETING]), (False, [GREETING, WELCOME])])
+async def test_only_who_can_be_told_in_no_other_way_is_told_into_the_talk(chat: bool, said: list[str]) -> None:
+    stage = Stage(chat=chat)
+    running = asyncio.create_task(stage.disclosure.run())
+    stage.disclosure.joined("p1", "Ada")
+    await stage.passes(70)
+    stage.mouth.quiet = False
+    stage.disclosure.joined("p2", "Bo")
+    await stage.passes(80)
+    assert stage.mouth.said == [GREETING]
+    await stage.passes(20)
+    assert stage.mouth.said == said
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_greeting_that_was_cut_is_evidence_and_is_said_again_in_full(stage: Stage) -> None:

@@ -60,5 +60,6 @@ async def test_no_words_cost_the_bot_its_meeting_or_a_record(store: Seeded) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 async def test_a_megabyte_of_words_is_kept_whole(store: Seeded) -> None:
     await written_and_read(store, ["x\u00e9\U0001f44b" * 330_000])

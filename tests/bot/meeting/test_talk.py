@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bot.clock import RealClock
+from bot.hearing.base import SpeechEnded, SpeechStarted, Utterance
 from bot.meeting.bridge import Bridge
 from bot.meeting.parts import Parts
 from bot.meeting.stay import Roster, Stay
@@ -79,11 +80,35 @@ async def test_what_another_bot_of_ours_says_is_written_down_and_not_answered(ro
     room.ears.begins("b2")
     room.ears.said("b2", "iris how do i grow garlic")
     await eventually(lambda: room.recorder.segments)
+    room.talk.chat(ChatMessage(at_s=1.0, participant="b2", name="Max (AI)", text="Iris is here too"))
+    room.talk.chat(ChatMessage(at_s=1.0, participant=None, name="Max (AI)", text="Iris is here too"))
     room.ears.begins("p1")
     room.ears.said("p1", "iris what about soil")
     await eventually(lambda: room.recorder.turns)
     assert [question for question, _ in room.mind.asked] == ["iris what about soil"]
     assert room.recorder.segments[0]["text"] == "iris how do i grow garlic"
+
+
+async def test_late_words_carry_the_times_of_their_own_stretch(room: Room) -> None:
+    began_s, told = room.connector.timeline_start_s, room.ears.queue
+    for start, late_s in ((0, 0.01), (24_000, 0.1)):
+        told.put_nowait(SpeechStarted(stream="p1", start_sample=start))
+        decided, arrived_s = start + 20_000, began_s + (start + 20_000) / 16_000 + late_s
+        ended = SpeechEnded(
+            stream="p1", start_sample=start, end_sample=start + 16_000, decided_sample=decided, arrived_s=arrived_s
+        )
+        told.put_nowait(ended)
+    words: dict[str, Any] = {"text": "what about soil", "words": (), "confidence": 0.9, "recognised_s": 0.1}
+    told.put_nowait(Utterance(stream="p1", start_sample=0, end_sample=16_000, **words))
+    await eventually(lambda: room.recorder.turns)
+    assert room.recorder.turns[0]["t0_s"] == 1.0 and room.recorder.turns[0]["arrival_ms"] == pytest.approx(10.0)
+
+
+async def test_who_writes_without_an_id_is_nobody_known_and_no_name_is_taken_for_one(room: Room) -> None:
+    room.talk.chat(ChatMessage(at_s=1.0, participant=None, name="Alex Doe", text="what about soil"))
+    await eventually(lambda: room.recorder.turns)
+    kept = [room.recorder.turns[0]["speaker"], dict(room.recorder.notes)["chat.message"]["speaker_id"]]
+    assert kept == ["", ""]
 
 
 async def test_what_is_cut_is_kept_as_far_as_it_was_heard(room: Room) -> None:

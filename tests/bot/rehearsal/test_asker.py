@@ -60,6 +60,10 @@ async def lag_with(asker: BrowserAsker, page: Page, delay_s: float) -> float:
     """How late the sound is against the picture, when the picture is that much late."""
     await page.evaluate("(ms) => { window.late = ms; }", delay_s * 1000)
     heard, mouth, _ = await talk(asker, page)
+    return lag_of(heard, mouth)
+
+
+def lag_of(heard: Sound, mouth: Series) -> float:
     found = speech_match([(mouth, heard)])
     assert found is not None and found.r > 0.5, found
     return found.lag_s
@@ -75,13 +79,15 @@ async def test_the_asker_speaks_hears_sees_and_leaves(tmp_path: Path) -> None:
         assert (frames_per_second(mouth.times_s) or 0) > 12
         assert 2.0 < sum(span.seconds for span in spans(heard)) < 4.0
         # By turns, for what a call's buffers hold wanders by the length of the delay on a busy machine.
-        lags_s = [await lag_with(asker, page, delay_s) for delay_s in (0.0, LATE_S, 0.0, LATE_S)]
+        later_s = [await lag_with(asker, page, delay_s) for delay_s in (LATE_S, 0.0, LATE_S)]
+        lags_s = [lag_of(heard, mouth), *later_s]
         told_s = (lags_s[0] - lags_s[1] + lags_s[2] - lags_s[3]) / 2
         assert abs(told_s - LATE_S) < 0.1, f"the injected delay of the picture is what is measured: {lags_s}"
         await asker.leave()
         assert [seat.name for seat in room.people()] == ["Pat"]
 
 
+@pytest.mark.parallel
 async def test_a_wrong_link_is_told_by_the_screen(tmp_path: Path) -> None:
     async with SimulatorServer() as simulator, BrowserAsker(tmp_path / "asker") as asker:
         with pytest.raises(AskerStuck):

@@ -18,6 +18,7 @@ def test_the_mouth_of_the_shipped_character_is_in_the_lower_middle() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 async def test_an_offset_put_into_a_real_clip_comes_out() -> None:
     async with Renderer(SHIPPED, "640x360") as renderer:
         reference = await renderer.render(ANSWER)

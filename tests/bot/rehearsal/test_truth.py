@@ -38,6 +38,7 @@ ROWS: tuple[tuple[str, list[Spoken], tuple[float, float, float], float], ...] = 
 
 
 @pytest.mark.slow  # pyannote.metrics brings pandas
+@pytest.mark.parallel
 @pytest.mark.parametrize(("claim", "parts"), [row[1:3] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_the_error_rate_is_that_counted_by_hand(claim: list[Spoken], parts: tuple[float, float, float]) -> None:
     pytest.importorskip("pyannote.metrics", reason="pyannote.metrics is not installed")

@@ -44,6 +44,7 @@ def test_without_a_broker_publishing_is_a_typed_error(app):
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 @pytest.mark.parametrize("by_url", [False, True], ids=["the private broker", "by URL"])
 def test_a_launch_waits_in_the_broker_that_was_set_and_in_its_database(tmp_path, by_url):
     with redis(tmp_path, by_url=by_url) as broker:
@@ -56,6 +57,7 @@ def test_a_launch_waits_in_the_broker_that_was_set_and_in_its_database(tmp_path,
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 def test_a_broker_that_refuses_the_password_is_told_of_without_the_password(tmp_path):
     with redis(tmp_path, by_url=True) as broker:
         app = make_celery(Settings(home=tmp_path, broker_url=broker.url.replace("w%40rd", "wrong")))

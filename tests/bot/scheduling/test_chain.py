@@ -25,7 +25,7 @@ from tests.bot.clocks import until
 from tests.bot.scheduling.brokers import redis
 from tests.bot.stores import seeded
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.parallel]
 
 PLAYS_BOT = (sys.executable, "-c", "import time; time.sleep(120)", "{bot_id}", "{attempt}", "{task_id}")
 HOST = """

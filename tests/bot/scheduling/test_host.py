@@ -173,6 +173,7 @@ async def test_what_a_dead_bot_leaves_behind_is_killed(sqlite_store, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 async def test_what_a_bot_and_its_children_cost_is_counted_when_it_has_ended(sqlite_store, tmp_path):
     bot = await claimed(sqlite_store)
     async with hosting(sqlite_store, tmp_path, argv=WORKS, sweep_s=0.02) as (launch, _, _):

@@ -16,7 +16,7 @@ from tests.bot.clocks import until
 from tests.bot.scheduling.test_host import claimed, hosting, last_event
 from tests.bot.stores import NOW
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.parallel]
 FALLS_SILENT = (
     sys.executable,
     "-c",

@@ -17,7 +17,7 @@ from tests.bot.store.old_data import fill, reflected, rows
 from tests.bot.store.test_bots import SEGMENT
 from tests.bot.stores import NOW
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.parallel]
 PREVIOUS = schema.revisions()[-2]
 
 

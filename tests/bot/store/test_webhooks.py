@@ -39,6 +39,7 @@ async def listed(store: Seeded, endpoint: Endpoint, **options: Any) -> list[tupl
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 async def test_an_endpoint_is_changed_rotated_held_replayed_and_removed(store: Seeded) -> None:
     endpoint = await endpoint_of(store)
     mine = {"workspace_id": endpoint.workspace_id, "now": NOW}
@@ -65,6 +66,7 @@ async def test_an_endpoint_is_changed_rotated_held_replayed_and_removed(store: S
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 async def test_a_result_that_comes_too_late_changes_nothing(store: Seeded) -> None:
     endpoint = await endpoint_of(store)
     await store.bot()
@@ -87,6 +89,7 @@ async def test_a_result_that_comes_too_late_changes_nothing(store: Seeded) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 async def test_two_that_add_the_last_endpoint_at_once_do_not_both(store: Seeded) -> None:
     for _ in range(webhook_endpoints.MOST_ENDPOINTS - 1):
         await endpoint_of(store)

@@ -39,6 +39,7 @@ async def deliveries(post: Post, endpoint: webhook_endpoints.Endpoint) -> list[w
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 async def test_a_receiver_down_for_six_hours_gets_everything_under_the_first_ids_and_in_sequence(post: Post) -> None:
     receiver = Receiver()
     async with receiving(receiver) as url:
@@ -107,6 +108,7 @@ async def test_one_bots_refused_message_holds_up_that_bot_alone(alone: Post) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 async def test_couriers_beside_each_other_make_and_send_each_message_once(post: Post, tmp_path: Path) -> None:
     receiver = Receiver()
     rivals = [post.courier, *(post_of(post.store, tmp_path, post.clock).courier for _ in range(3))]
@@ -123,6 +125,7 @@ async def test_couriers_beside_each_other_make_and_send_each_message_once(post: 
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 async def test_a_courier_that_dies_after_sending_repeats_and_loses_nothing(alone: Post, tmp_path: Path) -> None:
     receiver = Receiver()
 
@@ -145,6 +148,7 @@ async def test_a_courier_that_dies_after_sending_repeats_and_loses_nothing(alone
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 async def test_what_never_arrives_is_given_up_after_three_days_and_the_endpoint_disabled_with_notice(
     post: Post,
 ) -> None:
@@ -171,6 +175,7 @@ async def test_what_never_arrives_is_given_up_after_three_days_and_the_endpoint_
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 async def test_an_endpoint_where_other_messages_arrive_is_not_disabled_for_one_that_does_not(alone: Post) -> None:
     receiver = Receiver(status=500)
     async with receiving(receiver) as url:
@@ -226,6 +231,7 @@ async def test_an_address_that_is_not_public_any_more_is_not_asked(alone: Post) 
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 async def test_a_slow_receiver_keeps_no_more_than_its_share_busy(alone: Post, tmp_path: Path) -> None:
     let_go = asyncio.Event()
 

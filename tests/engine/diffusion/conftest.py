@@ -14,11 +14,12 @@ except ImportError:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Importing torch alone takes seconds: nothing here belongs to the fast part."""
+    """Importing torch alone takes seconds: nothing here belongs to the fast part. And nothing here keeps real time."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents and not item.get_closest_marker("acceptance"):
             item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.parallel)
 
 
 @pytest.fixture(autouse=True)

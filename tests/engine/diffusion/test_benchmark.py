@@ -22,7 +22,7 @@ def bench(*words):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", ["tiny", "tiny-3"])
+@pytest.mark.parametrize("preset", [pytest.param("tiny", marks=pytest.mark.acceptance), "tiny-3"])
 def test_every_stage_has_its_time_and_floor(preset, tmp_path):
     done = bench("--config", preset, "--iterations", "4", "--out", str(tmp_path))
     assert done.returncode == 0, done.stderr

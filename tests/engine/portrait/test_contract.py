@@ -13,6 +13,7 @@ IRIS = Path(__file__).parents[3] / "bot" / "library" / "iris"
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 class TestPortrait(EngineContract):
     character = CharacterAssets(
         character_id="iris", image=IRIS / "portrait.png", record=IRIS / "record", likeness=Likeness.FICTIONAL

@@ -113,6 +113,7 @@ def test_closed_lids_leave_no_white(renderer: Renderer, record: Record) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 def test_idle_motion_stays_where_a_still_can_follow_for_forty_minutes() -> None:
     motion = Motion(7, 24)
     poses = [motion.step(speech_level=0.1 * (n // 40 % 2), heard_level=0.0, gaze_xy=None) for n in range(40 * 60 * 24)]

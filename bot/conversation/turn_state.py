@@ -1,0 +1,68 @@
+"""What the turn machine knows between two events. Immutable; `turns.py` says how it changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.conversation.addressing import Because
+from bot.conversation.overlap import Before, Talker
+
+
+class Phase(StrEnum):
+    LISTEN = "listen"
+    CANDIDATE = "candidate"
+    DECIDE = "decide"
+    THINK = "think"
+    SPEAK = "speak"
+    DUCKED = "ducked"
+    LEAVING = "leaving"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    speaker: str
+    text: str
+    because: Because
+    written: bool = False
+    number: int = 0  # of the words that were heard
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cut:
+    """An answer that was cut, and may go on if what cut it was nothing."""
+
+    epoch: int
+    by: str
+    at_s: float
+    asked: Question | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class State:
+    names: tuple[str, ...]  # what the bot is called
+    phase: Phase = Phase.LISTEN
+    epoch: int = 0
+    others: int = 0
+    other_names: tuple[str, ...] = ()
+    since_s: float = 0.0  # when the phase began
+    talking: tuple[Talker, ...] = ()  # who speaks now
+    asked: Question | None = None  # being answered, or held while its speaker goes on
+    waiting: tuple[Question, ...] = ()
+    answered: tuple[str, float] | None = None  # whom we answered last, and when that ended
+    asked_back: bool = False  # what we said last ended in a question
+    notice: bool = False  # what is being said is one
+    notices: tuple[str, ...] = ()  # to be said next
+    resumed: bool = False  # what is being said went on after a false alarm
+    cut: Cut | None = None
+    before: Before | None = None  # who last spoke over what is being said
+    audible_s: float = 0.0  # since when it is heard
+
+    @property
+    def busy(self) -> bool:
+        return self.phase in {Phase.THINK, Phase.SPEAK, Phase.DUCKED}
+
+    @property
+    def heard(self) -> bool:
+        return self.phase in {Phase.SPEAK, Phase.DUCKED}
