@@ -12,6 +12,7 @@ from typing import TextIO, TypeVar
 
 from bot.config import Settings
 from bot.rehearsal.client import Client
+from bot.rehearsal.face import FaceRates
 from bot.rehearsal.meeting import Host, free_port, simulator_child
 from bot.supervision.installation import ensure_shipped_character, installation, local_key, upgrade_database
 from bot.supervision.tree import Tree, run_tree
@@ -75,6 +76,9 @@ async def on_stage(
     # The simulator first: what starts first stops last, and bots say goodbye in their meeting.
     specs = (simulator_child(settings, port), *children)
     tell("starting the parts")
+    faces = FaceRates(settings.home / "logs")
     result = await run_tree(specs, log_folder=settings.home / "logs", body=run)
     tell("all parts are stopped")
+    for sentence in faces.told():
+        tell(sentence)
     return result

@@ -20,11 +20,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.api import SPEECH_RATE_HZ, Pcm
-from engine.diffusion.config import FRAMES_PER_LATENT, Checkpoint
-from engine.diffusion.model.wav2vec import Wav2Vec
+from engine.diffusion.config import FRAMES_PER_LATENT, AudioAdapter, Checkpoint
+from engine.diffusion.model.wav2vec import Wav2Vec, between
 
 ENCODER_RATE_HZ = 16_000
 GRID_HZ = 50
+S2V_HZ = 30  # S2V takes features at this rate, and of those the nearest to each frame
 GRID_SAMPLES = SPEECH_RATE_HZ // GRID_HZ
 TAPS = 24  # input samples each side that one output sample is made of
 
@@ -56,9 +57,19 @@ class Window:
 
     def moments(self, latent: int) -> list[float]:
         """Where on the window's grid each of its frames begins."""
-        start = self.samples(latent)[0] // GRID_SAMPLES
+        return [GRID_HZ * frame / self.fps - self._start(latent) for frame in self._frames(latent)]
+
+    def s2v_moments(self, latent: int) -> list[float]:
+        """The same, at the nearest of 30 moments a second."""
+        nearest = (round(S2V_HZ * frame / self.fps) for frame in self._frames(latent))
+        return [GRID_HZ * number / S2V_HZ - self._start(latent) for number in nearest]
+
+    def _start(self, latent: int) -> int:
+        return self.samples(latent)[0] // GRID_SAMPLES
+
+    def _frames(self, latent: int) -> range:
         first = (latent + self.ahead - self.latents) * FRAMES_PER_LATENT
-        return [GRID_HZ * frame / self.fps - start for frame in range(first, first + self.frames)]
+        return range(first, first + self.frames)
 
     def own_frames(self) -> slice:
         """Where the latent's own four frames are in its window."""
@@ -73,20 +84,31 @@ class AudioFeatures:
         weight = encoder.feature_projection["projection"].weight
         assert isinstance(weight, Tensor)
         self.encoder, self.window = encoder, Window(checkpoint)
+        self.adapter = checkpoint.trunk.audio
         self.device, self.dtype = weight.device, weight.dtype
         self.filter = polyphase_filter().to(weight)
 
     def read(self, first_latent: int, latents: int, read_samples: ReadSamples) -> Tensor:
-        """(latents, 4, A) for latents from `first_latent` on. Latent 0 is the still: its one frame four times."""
+        """What the transformer's `hear` takes, for latents from `first_latent` on."""
         windows = [read_samples(*self.window.samples(first_latent + n)) for n in range(latents)]
         sound_FS = torch.from_numpy(np.stack(windows)).to(self.device, self.dtype) / 32768
-        moments = [self.window.moments(first_latent + n) for n in range(latents)]
-        moments_FT = torch.tensor(moments, dtype=torch.float64).to(self.device)
-        features_FTA = self.encoder.features(resample(sound_FS, self.filter), moments_FT)
+        sound_FS = resample(sound_FS, self.filter)
+        if self.adapter is AudioAdapter.S2V:
+            return self._s2v(sound_FS, first_latent)
+        features_FTA = self.encoder.features(sound_FS, self._moments(self.window.moments, first_latent, latents))
         own_FTA = features_FTA[:, self.window.own_frames()]
-        if first_latent == 0:
+        if first_latent == 0:  # the still: its one frame four times
             own_FTA = torch.cat((own_FTA[:1, -1:].expand(-1, FRAMES_PER_LATENT, -1), own_FTA[1:]))
         return own_FTA
+
+    def _s2v(self, sound_FS: Tensor, first_latent: int) -> Tensor:
+        """(1, L, A, 4 * latents): every layer as it is on the grid, sampled afterwards."""
+        moments_FT = self._moments(self.window.s2v_moments, first_latent, len(sound_FS))[:, self.window.own_frames()]
+        layers_LFTA = torch.stack([between(state_FTA, moments_FT) for state_FTA in self.encoder(sound_FS)])
+        return layers_LFTA.flatten(1, 2).mT[None]
+
+    def _moments(self, of: Callable[[int], list[float]], first_latent: int, latents: int) -> Tensor:
+        return torch.tensor([of(first_latent + n) for n in range(latents)], dtype=torch.float64).to(self.device)
 
 
 def polyphase_filter() -> Tensor:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from engine.diffusion.config import Checkpoint
+from engine.diffusion.config import AudioAdapter, Checkpoint, TrunkShape
+from engine.diffusion.model.s2v import S2vWan
 from engine.diffusion.model.taehv import TinyDecoder
 from engine.diffusion.model.vae import WanVae
 from engine.diffusion.model.wan import CausalWan, TextMemory
@@ -35,6 +36,11 @@ class Bundle:
         return self.trunk.patch_embedding.weight.device
 
 
+def make_trunk(shape: TrunkShape, sound_layers: int) -> CausalWan:
+    """The module of this family; `sound_layers` outputs of the sound encoder are mixed by S2V."""
+    return S2vWan(shape, sound_layers) if shape.audio is AudioAdapter.S2V else CausalWan(shape)
+
+
 def random_bundle(
     checkpoint: Checkpoint, *, seed: int = 0, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
 ) -> Bundle:
@@ -45,12 +51,14 @@ def random_bundle(
         with device:  # large shapes are drawn where they live
             if device.type == "cuda":
                 torch.cuda.manual_seed(seed)
-            trunk = CausalWan(checkpoint.trunk).to(dtype)
+            trunk = make_trunk(checkpoint.trunk, checkpoint.sound.layers + 1).to(dtype)
             encoder_vae = WanVae(checkpoint.vae)
-            sound = Wav2Vec(checkpoint.sound) if checkpoint.trunk.audio_projections else None
+            sound = None if checkpoint.trunk.audio is AudioAdapter.NONE else Wav2Vec(checkpoint.sound)
             shape = checkpoint.trunk
+            tiny = TinyDecoder() if checkpoint.tiny_decoder else None
             prompts_PBLW = torch.randn(2, 1, shape.text_tokens, shape.text_width, dtype=dtype)
-    return make_bundle(checkpoint, trunk, encoder_vae, sound, prompts_PBLW[0], prompts_PBLW[1], device=device)
+    speaking, listening = prompts_PBLW[0], prompts_PBLW[1] if checkpoint.listening_prompt else None
+    return make_bundle(checkpoint, trunk, encoder_vae, sound, speaking, listening, device=device, tiny=tiny)
 
 
 def make_bundle(

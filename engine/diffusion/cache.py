@@ -3,11 +3,12 @@
 Latent k lives in slot k while k < sink, afterwards in slot sink + (k - sink) mod (window - sink): slot order does not
 matter to a softmax, so nothing is ever shifted. Which latent a slot holds is a device tensor, as are slot numbers,
 positions and mask: in steady state nothing is allocated and nothing synchronises, so a captured graph stays right
-while the ring turns. The block being made is inside the window; every pass over it overwrites its own slots.
+while the ring turns. The block being made is inside the window; every pass over it overwrites its own slots. In front
+of the slots lie the tokens beside the stream, where a checkpoint has any (`condition`): always seen, never evicted.
 """
 
 # R rings · Y layers · B batch · S slots · N tokens of one latent · H heads · D head width · T tokens, F * N
-# F latents of a block · P rotary pairs
+# F latents of a block · P rotary pairs · C condition tokens · X all tokens kept, C + S * N
 
 from __future__ import annotations
 
@@ -17,8 +18,9 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
+from engine.diffusion.condition import Condition
 from engine.diffusion.config import CachePolicy, Checkpoint, PositionPolicy
-from engine.diffusion.model.wan import attention
+from engine.diffusion.model.attention import Unmasked, attention
 from engine.diffusion.rope import Rotary, rotate
 
 ROTATED_WHEN_KEPT = (PositionPolicy.ABSOLUTE, PositionPolicy.RESET)
@@ -63,22 +65,34 @@ class RingCache:
         trunk, slots, block = checkpoint.trunk, checkpoint.window_latents, checkpoint.block_latents
         self.checkpoint = checkpoint
         self.rings = checkpoint.schedule.steps if checkpoint.cache is CachePolicy.PER_TIMESTEP else 1
-        size = (slots, checkpoint.tokens_per_latent, trunk.heads, trunk.head_width)
-        self.keys_RYBSNHD = torch.zeros(self.rings, trunk.layers, batch, *size, dtype=dtype, device=device)
-        self.values_RYBSNHD = torch.zeros_like(self.keys_RYBSNHD)
+        tokens, beside = checkpoint.tokens_per_latent, checkpoint.condition_tokens
+        size = (beside + slots * tokens, trunk.heads, trunk.head_width)
+        self.keys_RYBXHD = torch.zeros(self.rings, trunk.layers, batch, *size, dtype=dtype, device=device)
+        self.values_RYBXHD = torch.zeros_like(self.keys_RYBXHD)
+        self.keys_RYBSNHD, self.values_RYBSNHD = (
+            kept[:, :, :, beside:].unflatten(3, (slots, tokens)) for kept in (self.keys_RYBXHD, self.values_RYBXHD)
+        )
         self.slot_latent_S = torch.full((slots,), -1, dtype=torch.long, device=device)
         self.next_latent = torch.zeros((), dtype=torch.long, device=device)
         self.base = torch.zeros((), dtype=torch.long, device=device)  # RESET: the latent whose position is 0
         self.offsets_F = torch.arange(block, device=device)
         self.slots_F = self.offsets_F.clone()
-        self.mask_T = torch.zeros(1, 1, 1, slots * size[1], dtype=torch.bool, device=device)
+        self.mask_X = torch.ones(1, 1, 1, size[0], dtype=torch.bool, device=device)
+        self.mask_SN = self.mask_X[0, 0, 0, beside:].view(slots, tokens)
         self.rotary = Rotary(
-            trunk.head_width, checkpoint.latent_height // 2, checkpoint.latent_width // 2, device=device
+            trunk.head_width,
+            checkpoint.latent_height // 2,
+            checkpoint.latent_width // 2,
+            device=device,
+            half=checkpoint.half_angles,
         )
         self.block_angles = self.rotary.buffers(block, dtype)
         self.kept_rotated = checkpoint.positions in ROTATED_WHEN_KEPT
         if not self.kept_rotated:
             self.slot_angles = self.rotary.buffers(slots, dtype)
+        self.beside = beside
+        self.condition = Condition(checkpoint, self.rotary, self.values_RYBXHD[:, :, :, :beside]) if beside else None
+        self.attention: Unmasked = attention  # a faster one may be put here; where a mask is needed torch's own serves
         self.book = Book()
         self.view = View.PREFIX
         self.ring = 0
@@ -108,8 +122,11 @@ class RingCache:
         self.slots_F.copy_(torch.where(latents_F < sink, latents_F, sink + (latents_F - sink) % (slots - sink)))
         self.slot_latent_S.index_copy_(0, self.slots_F, latents_F)
         self.next_latent += self.checkpoint.block_latents
-        self.mask_T.view(slots, -1).copy_((self.slot_latent_S >= 0)[:, None].expand(-1, self.rotary.tokens))
-        self.rotary.write(self.positions(latents_F), *self.block_angles)
+        self.mask_SN.copy_((self.slot_latent_S >= 0)[:, None].expand(-1, self.rotary.tokens))
+        positions_F = self.positions(latents_F)
+        self.rotary.write(positions_F, *self.block_angles)
+        if self.condition is not None:
+            self.condition.place(positions_F[:1])
         if not self.kept_rotated:
             self.rotary.write(self.positions(self.slot_latent_S), *self.slot_angles)
 
@@ -146,12 +163,22 @@ class RingCache:
         latents_tokens = (len(self.slots_F), self.rotary.tokens)
         keys_BSNHD.index_copy_(1, self.slots_F, k_BTHD.unflatten(1, latents_tokens))
         values_BSNHD.index_copy_(1, self.slots_F, v_BTHD.unflatten(1, latents_tokens))
+        return self._attend(layer, q_BTHD)
+
+    def _attend(self, layer: int, q_BTHD: Tensor) -> Tensor:
         seen = self.book.count if self.view is View.PREFIX else len(self.slot_latent_S)
-        keys_BTHD = keys_BSNHD[:, :seen].flatten(1, 2)
+        end = self.beside + seen * self.rotary.tokens
+        keys_BXHD = self.keys_RYBXHD[self.ring, layer, :, :end]
+        values_BXHD = self.values_RYBXHD[self.ring, layer, :, :end]
+        if self.condition is not None:
+            keys_BXHD[:, : self.beside].copy_(self.condition.keys(layer))
         if not self.kept_rotated:
-            keys_BTHD = rotate(keys_BTHD, *(angle[:seen].flatten(0, 1) for angle in self.slot_angles))
-        mask = self.mask_T if self.view is View.MASKED else None
-        return attention(q_BTHD, keys_BTHD, values_BSNHD[:, :seen].flatten(1, 2), mask)
+            angles_TP = (angle[:seen].flatten(0, 1) for angle in self.slot_angles)
+            turned_BTHD = rotate(keys_BXHD[:, self.beside :], *angles_TP)
+            keys_BXHD = torch.cat((keys_BXHD[:, : self.beside], turned_BTHD), dim=1) if self.beside else turned_BTHD
+        if self.view is View.MASKED:
+            return attention(q_BTHD, keys_BXHD, values_BXHD, self.mask_X)
+        return self.attention(q_BTHD, keys_BXHD, values_BXHD)
 
     # --- leaving the straight line -------------------------------------------------------------------------------
 
@@ -191,8 +218,8 @@ class RingCache:
 
     def snapshot(self) -> CacheSnapshot:
         return CacheSnapshot(
-            keys=self.keys_RYBSNHD.clone(),
-            values=self.values_RYBSNHD.clone(),
+            keys=self.keys_RYBXHD.clone(),
+            values=self.values_RYBXHD.clone(),
             slot_latent_S=self.slot_latent_S.clone(),
             next_latent=self.next_latent.clone(),
             base=self.base.clone(),
@@ -201,8 +228,8 @@ class RingCache:
 
     def restore(self, snapshot: CacheSnapshot) -> None:
         """Exactly as it was, in place: captured graphs go on working."""
-        self.keys_RYBSNHD.copy_(snapshot.keys)
-        self.values_RYBSNHD.copy_(snapshot.values)
+        self.keys_RYBXHD.copy_(snapshot.keys)
+        self.values_RYBXHD.copy_(snapshot.values)
         self.slot_latent_S.copy_(snapshot.slot_latent_S)
         self.next_latent.copy_(snapshot.next_latent)
         self.base.copy_(snapshot.base)

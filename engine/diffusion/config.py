@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from engine.api import BadFormat
 
@@ -19,6 +20,10 @@ PIXELS_PER_LATENT = 8  # each way, of the Wan 2.1 autoencoder
 PATCH = 2  # latent pixels per token, each way
 FRAMES_PER_LATENT = 4
 LATENT_CHANNELS = 16
+# Wan2.2-S2V packs the motion so far, the newest latents least: how many latents, and the kernel that packs them
+MOTION_PACKS = (("proj", 1, (1, 2, 2)), ("proj_2x", 2, (2, 4, 4)), ("proj_4x", 16, (4, 8, 8)))
+MOTION_LATENTS = sum(latents for _, latents, _ in MOTION_PACKS)
+SMALLEST_PACKED_PX = PIXELS_PER_LATENT * 8
 
 
 class CachePolicy(StrEnum):
@@ -144,7 +149,10 @@ class Checkpoint:
     positions: PositionPolicy = PositionPolicy.ABSOLUTE
     position_limit: int = 1024  # RESET rebuilds here; the others only report it as the range of the tables upstream
     sink_distance_latents: int = 21  # EXTENDED: the sink is never further behind the newest latent than this
+    half_angles: bool = False  # round rotary cos and sin to float16, as LiveAvatar's own code does
     tiny_decoder: bool = False  # decode with taew2_1: softer, and far cheaper
+    reference_ahead_latents: int = 30  # S2V: where the reference's tokens stand, seen from a block's first latent
+    adopt_reference_after: int = 0  # S2V: from this latent on the first latent made stands for the still; 0 never
     drift_correction: float = 0.0  # 0 watches only; up to 1: see `drift`
     prompt: str = "A person looks into the camera and talks."
     listening_prompt: str | None = None
@@ -157,6 +165,8 @@ class Checkpoint:
             raise BadFormat(f"{self.name}: width and height must be multiples of {grid}")
         if not 0 < self.block_latents <= self.window_latents - self.sink_latents:
             raise ValueError(f"{self.name}: a block of {self.block_latents} does not fit beside the sink")
+        if self.trunk.audio is AudioAdapter.S2V and min(self.width_px, self.height_px) < SMALLEST_PACKED_PX:
+            raise BadFormat(f"{self.name}: packed motion needs {SMALLEST_PACKED_PX} pixels each way")
         if self.sink_latents < 0 or self.schedule.steps < 1:
             raise ValueError(f"{self.name}: sink and steps cannot be negative")
         if self.positions is PositionPolicy.RESET and self.position_limit < self.window_latents + self.block_latents:
@@ -173,6 +183,20 @@ class Checkpoint:
     @property
     def tokens_per_latent(self) -> int:
         return self.latent_height * self.latent_width // PATCH**2
+
+    @property
+    def begins_with_reference(self) -> bool:
+        """Whether latent 0 of the stream is the still itself; S2V sees the still beside the stream instead."""
+        return self.trunk.audio is not AudioAdapter.S2V
+
+    @property
+    def condition_tokens(self) -> int:
+        """Tokens beside the stream that every block sees: S2V's reference and packed motion, about 2.5 latents."""
+        if self.begins_with_reference:
+            return 0
+        height, width = self.latent_height, self.latent_width
+        packed = sum(n // t * (height // h) * (width // w) for _, n, (t, h, w) in MOTION_PACKS)
+        return self.tokens_per_latent + packed
 
     @property
     def passes(self) -> int:
@@ -192,6 +216,9 @@ TRUNK_S2V = replace(
 TRUNK_CAUSAL_FORCING = replace(TRUNK_1_3B, in_channels=LATENT_CHANNELS, audio=AudioAdapter.NONE)
 TRUNK_TINY = TrunkShape(
     width=48, heads=2, layers=4, ffn_width=96, text_width=32, text_tokens=8, frequency_width=32, audio_width=5 * 32
+)
+TRUNK_TINY_S2V = replace(
+    TRUNK_TINY, in_channels=LATENT_CHANNELS, audio=AudioAdapter.S2V, audio_width=32, injected_after=(0, 2)
 )
 SOUND_XLSR = SoundShape(
     width=1024, heads=16, layers=24, ffn_width=4096, layer_norm_in_convolutions=True, norm_first=True
@@ -213,9 +240,23 @@ LIVETALK_LICENCE = (
 )
 OMNIAVATAR_LICENCE = "OmniAvatar: Apache-2.0, on Wan2.1 (Apache-2.0)."
 AVATARFORCING_LICENCE = "AvatarForcing: README says Apache-2.0, LICENSE.txt allows academic use only."
+S2V_LICENCE = "Wan2.2-S2V: Apache-2.0."
 LIVEAVATAR_LICENCE = "LiveAvatar and Wan2.2-S2V: Apache-2.0."
 CAUSAL_FORCING_LICENCE = "Causal-Forcing: Apache-2.0, on Wan2.1 (Apache-2.0)."
 RANDOM_LICENCE = "Random weights: the picture is noise."
+
+_S2V: dict[str, Any] = {
+    "trunk": TRUNK_S2V,
+    "sound": SOUND_XLSR,
+    "width_px": 704,
+    "height_px": 384,
+    "fps": 25,
+    "window_latents": 12,
+    "sink_latents": 0,
+    "schedule": Schedule(kind=SamplerKind.EULER, shift=3.0, round_timesteps=False),
+    "cache": CachePolicy.PER_TIMESTEP,
+    "position_limit": 45_000,
+}
 
 _FRAMEWISE = Checkpoint(
     name="tiny",
@@ -255,21 +296,8 @@ PRESETS: dict[str, Checkpoint] = {
             distilled=False,
             licence=OMNIAVATAR_LICENCE,
         ),
-        Checkpoint(
-            name="liveavatar-14b",
-            trunk=TRUNK_S2V,
-            sound=SOUND_XLSR,
-            width_px=704,
-            height_px=384,
-            fps=25,
-            window_latents=12,
-            sink_latents=0,
-            schedule=Schedule(kind=SamplerKind.EULER, shift=3.0, round_timesteps=False),
-            cache=CachePolicy.PER_TIMESTEP,
-            positions=PositionPolicy.ABSOLUTE,
-            position_limit=45_000,
-            licence=LIVEAVATAR_LICENCE,
-        ),
+        Checkpoint(name="s2v-14b", **_S2V, distilled=False, licence=S2V_LICENCE),
+        Checkpoint(name="liveavatar-14b", **_S2V, adopt_reference_after=12, licence=LIVEAVATAR_LICENCE),
         Checkpoint(
             name="causal-forcing-1.3b",
             trunk=TRUNK_CAUSAL_FORCING,
@@ -309,5 +337,12 @@ PRESETS: dict[str, Checkpoint] = {
         ),
         _FRAMEWISE,
         replace(_FRAMEWISE, name="tiny-3", block_latents=3, window_latents=7, schedule=Schedule(steps=4)),
+        Checkpoint(
+            **_S2V | {"trunk": TRUNK_TINY_S2V, "sound": SOUND_TINY, "width_px": 64, "height_px": 64},
+            name="tiny-s2v",
+            vae=VAE_TINY,
+            adopt_reference_after=12,
+            licence=RANDOM_LICENCE,
+        ),
     )
 }

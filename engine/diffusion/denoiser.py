@@ -13,17 +13,26 @@ import torch
 from torch import Tensor
 
 from engine.diffusion.cache import RingCache, View
-from engine.diffusion.config import LATENT_CHANNELS, CachePolicy, Checkpoint
+from engine.diffusion.config import LATENT_CHANNELS, MOTION_LATENTS, AudioAdapter, CachePolicy, Checkpoint
 from engine.diffusion.graphs import Path, Runner
-from engine.diffusion.model.wan import CausalWan, TextMemory
+from engine.diffusion.model.attention import choose
+from engine.diffusion.model.s2v import LOCAL_TOKENS, S2vWan
+from engine.diffusion.model.wan import Audio, CausalWan, TextMemory
 from engine.diffusion.sampler import NoiseSource, levels, step
 
 
 class Denoiser:
-    """The state of one session's diffusion. Latent 0 is the reference image; what is new begins at latent 1."""
+    """The state of one session's diffusion. Latent 0 is the reference image and what is new begins at latent 1, except
+    for S2V, which sees the still beside the stream: there latent 0 is new."""
 
     def __init__(
-        self, trunk: CausalWan, checkpoint: Checkpoint, *, seed: int = 0, runner: Runner | None = None
+        self,
+        trunk: CausalWan,
+        checkpoint: Checkpoint,
+        *,
+        seed: int = 0,
+        runner: Runner | None = None,
+        attention: str = "auto",
     ) -> None:
         weight = trunk.patch_embedding.weight
         self.runner = runner or Runner(Path.EAGER, weight.device)
@@ -31,6 +40,7 @@ class Denoiser:
         self.device, self.dtype = weight.device, weight.dtype
         self.levels = levels(checkpoint.schedule)
         self.cache = RingCache(checkpoint, dtype=self.dtype, device=self.device)
+        self.attention, self.cache.attention = choose(attention, self.device, self.dtype)
         self.noise_source = NoiseSource(seed, self.device)
         block, shape = checkpoint.block_latents, checkpoint.trunk
         size = (checkpoint.latent_height, checkpoint.latent_width)
@@ -43,7 +53,17 @@ class Denoiser:
         self.noise_FKBCHW = zeros(block, len(self.levels), 1, LATENT_CHANNELS, *size, dtype=keep)
         self.latents_BCFHW = zeros(1, LATENT_CHANNELS, block, *size, dtype=keep)
         self.reference_BCHW = zeros(1, LATENT_CHANNELS, *size, dtype=keep)
-        self.audio_BFE = zeros(1, block, shape.audio_hidden) if shape.audio_projections else None
+        self.audio: Audio = None
+        if shape.audio is AudioAdapter.PACK:
+            self.audio = zeros(1, block, shape.audio_hidden)
+        if shape.audio is AudioAdapter.S2V:
+            width = trunk.shape.width
+            self.audio = zeros(1, block, LOCAL_TOKENS, width), zeros(1, block, width)
+            self.still_BCHW = zeros(1, LATENT_CHANNELS, *size)  # what the tokens beside the stream are made of
+            self.motion_BCFHW = zeros(1, LATENT_CHANNELS, MOTION_LATENTS, *size)
+            self.first_made_BCHW = zeros(1, LATENT_CHANNELS, *size)
+        self.stale = self.cache.condition is not None  # the tokens beside the stream are to be made again
+        self.adopted = False
         self.t_KBF = zeros(len(self.levels) + 1, 1, block, dtype=keep)  # the last row stays 0: the clean pass
         for row, level in zip(self.t_KBF, self.levels, strict=False):
             row.fill_(level.timestep)
@@ -56,17 +76,27 @@ class Denoiser:
         for (keys, values), (new_keys, new_values) in zip(self.text, prompt, strict=True):
             keys.copy_(new_keys)
             values.copy_(new_values)
+        self.stale = self.cache.condition is not None
 
-    def set_reference(self, reference_BCHW: Tensor) -> None:
-        """The normalised latent of the still, (1, 16, H, W)."""
+    def set_reference(self, reference_BCHW: Tensor, motion_BCFHW: Tensor | None = None) -> None:
+        """The normalised latent of the still, (1, 16, H, W); for S2V also the latents of the motion so far, (1, 16,
+        19, H, W): without them the still's own, nineteen times."""
         self.reference_BCHW.copy_(reference_BCHW)
+        if self.cache.condition is not None:
+            self.still_BCHW.copy_(reference_BCHW)
+            self.motion_BCFHW.copy_(reference_BCHW[:, :, None] if motion_BCFHW is None else motion_BCFHW)
+            self.stale, self.adopted = True, False
         if self.checkpoint.trunk.reference_in_channels:
             self.input_BCFHW[:, LATENT_CHANNELS : 2 * LATENT_CHANNELS].copy_(reference_BCHW[:, :, None])
 
-    def set_audio(self, audio_BFE: Tensor) -> None:
-        """What each latent of the next block hears, from `trunk.audio_proj`."""
-        if self.audio_BFE is not None:
-            self.audio_BFE.copy_(audio_BFE)
+    def set_audio(self, audio: Audio) -> None:
+        """What each latent of the next block hears, from `trunk.hear`."""
+        match self.audio, audio:
+            case Tensor(), Tensor():
+                self.audio.copy_(audio)
+            case (local_BFKW, global_BFW), (new_local_BFKW, new_global_BFW):
+                local_BFKW.copy_(new_local_BFKW)
+                global_BFW.copy_(new_global_BFW)
 
     # --- a block -------------------------------------------------------------------------------------------------
 
@@ -77,14 +107,33 @@ class Denoiser:
     def denoise(self) -> Tensor:
         """The next block's latents (1, 16, F, H, W), in a buffer that the block after it overwrites. `remember` must
         follow before the next block, and may follow after these latents have been handed on."""
-        first, view = self.next_latent == 0, self.cache.choose_view()
+        beginning, view = self.next_latent == 0, self.cache.choose_view()
+        first = beginning and self.checkpoint.begins_with_reference
+        self.look_at_still()
         self.prepare(view)
-        if first or view is View.PREFIX:  # shapes that come once in a session
+        if beginning or view is View.PREFIX:  # shapes that come once in a session
             self.cache.place()
             self.denoise_static(first=first)
         else:
             self.runner.run(f"denoise {view}", self.place_and_denoise)
+        if beginning and self.cache.condition is not None:
+            self.first_made_BCHW.copy_(self.latents_BCFHW[:, :, 0])
         return self.latents_BCFHW
+
+    def look_at_still(self) -> None:
+        """S2V: make the tokens beside the stream where still or prompt have changed. After its first clip the still
+        gives way to the first latent made, which is of the model's own kind. Between blocks, so never captured."""
+        if self.cache.condition is None:
+            return
+        adopt_after = self.checkpoint.adopt_reference_after
+        if adopt_after and self.next_latent >= adopt_after and not self.adopted:
+            self.still_BCHW.copy_(self.first_made_BCHW)
+            self.stale = self.adopted = True
+        if self.stale:
+            assert isinstance(self.trunk, S2vWan)
+            self.cache.condition.place_alone()
+            self.trunk.condition(self.still_BCHW, self.motion_BCFHW, self.text, self.cache.condition)
+            self.stale = False
 
     def place_and_denoise(self) -> None:
         self.cache.place()
@@ -132,9 +181,7 @@ class Denoiser:
     def run(self, x_BCFHW: Tensor, step_number: int, *, ring: int) -> Tensor:
         """One pass of the transformer over the current block."""
         self.input_BCFHW[:, :LATENT_CHANNELS].copy_(x_BCFHW)
-        return self.trunk(
-            self.input_BCFHW, self.t_KBF[step_number], self.text, self.cache.use_ring(ring), self.audio_BFE
-        )
+        return self.trunk(self.input_BCFHW, self.t_KBF[step_number], self.text, self.cache.use_ring(ring), self.audio)
 
     def with_reference(self, x_BCFHW: Tensor) -> Tensor:
         return torch.cat((self.reference_BCHW[:, :, None], x_BCFHW[:, :, 1:]), dim=2)

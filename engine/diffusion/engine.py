@@ -122,11 +122,19 @@ class DiffusionSession:
 class DiffusionEngine:
     """Sessions of one checkpoint; the weights are loaded once, with the first session."""
 
-    def __init__(self, *, name: str, load: Callable[[], Bundle], path: str = "eager", keep_time: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        name: str,
+        load: Callable[[], Bundle],
+        path: str = "eager",
+        keep_time: bool = True,
+        attention: str = "auto",
+    ) -> None:
         """`keep_time`: hold the last frame where generating is slower than playing, so that sound never waits. Without
-        it the same sound gives the same frames on any machine, however slow."""
+        it the same sound gives the same frames on any machine, however slow. `attention`: see `model.attention`."""
         self.name = name
-        self._load, self._path, self._keep_time = load, path, keep_time
+        self._load, self._path, self._keep_time, self._attention = load, path, keep_time, attention
         self._bundle: Bundle | None = None
         self._loading = Lock()
 
@@ -156,9 +164,18 @@ class DiffusionEngine:
                     compile_blocks(self._bundle.trunk)
             bundle = self._bundle
         checkpoint = bundle.checkpoint
+        if bundle.device.type == "cuda":
+            torch.cuda.set_device(bundle.device)  # of this thread, which makes all of the session's blocks
         with torch.inference_mode():
             still = read_still(character.image, width=checkpoint.width_px, height=checkpoint.height_px)
-            return FaceStream(bundle, still, seed=character.seed, path=path, keep_time=self._keep_time)
+            return FaceStream(
+                bundle,
+                still,
+                seed=character.seed,
+                path=path,
+                keep_time=self._keep_time,
+                attention=self._attention,
+            )
 
 
 def tiny_engine(*, preset: str = "tiny", seed: int = 0, **options: Any) -> DiffusionEngine:
@@ -178,7 +195,7 @@ def tiny_engine(*, preset: str = "tiny", seed: int = 0, **options: Any) -> Diffu
 
 
 def checkpoint_engine(
-    *, checkpoint: str | FilePath, device: str | None = None, path: str | None = None, keep_time: bool = True
+    *, checkpoint: str | FilePath, device: str | None = None, path: str | None = None, **options: Any
 ) -> DiffusionEngine:
     """The weights in a folder: bfloat16 from captured graphs on a GPU, float32 as written on a CPU. Opening raises
     BadCheckpoint and NotEnoughMemory."""
@@ -193,9 +210,7 @@ def checkpoint_engine(
 
         return load(find(FilePath(checkpoint)), device=where, dtype=torch.bfloat16 if on_gpu else torch.float32)
 
-    return DiffusionEngine(
-        name="diffusion", load=load, path=path or ("graph" if on_gpu else "eager"), keep_time=keep_time
-    )
+    return DiffusionEngine(name="diffusion", load=load, path=path or ("graph" if on_gpu else "eager"), **options)
 
 
 def _require_torch() -> None:

@@ -7,9 +7,18 @@ autoencoder's convolutions.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from engine.diffusion.config import AudioAdapter, CachePolicy, Checkpoint, TrunkShape, VaeShape
+from engine.diffusion.config import (
+    LATENT_CHANNELS,
+    MOTION_PACKS,
+    AudioAdapter,
+    CachePolicy,
+    Checkpoint,
+    TrunkShape,
+    VaeShape,
+)
 
 H200_FLOPS = 790e12
 H200_BYTES_PER_S = 4.3e12
@@ -38,7 +47,9 @@ class Cost:
 def cost(checkpoint: Checkpoint, *, bytes_per_weight: int = 2) -> Cost:
     return Cost(
         diffusion_flop=checkpoint.passes * pass_flop(checkpoint),
-        decode_flop=decode_flop(checkpoint.vae, checkpoint.latent_height, checkpoint.latent_width),
+        decode_flop=tiny_decode_flop(checkpoint)
+        if checkpoint.tiny_decoder
+        else decode_flop(checkpoint.vae, checkpoint.latent_height, checkpoint.latent_width),
         weight_bytes=trunk_parameters(checkpoint.trunk) * bytes_per_weight,
         cache_bytes=cache_bytes(checkpoint, bytes_per_weight),
         decoder_state_bytes=decoder_state_bytes(checkpoint, bytes_per_weight),
@@ -49,23 +60,22 @@ def pass_flop(checkpoint: Checkpoint) -> float:
     """One run of the transformer over one latent, the window full."""
     trunk, tokens = checkpoint.trunk, checkpoint.tokens_per_latent
     weights = trunk.layers * (6 * trunk.width**2 + 2 * trunk.width * trunk.ffn_width)
-    seen = checkpoint.window_latents * tokens + trunk.text_tokens
+    seen = checkpoint.window_latents * tokens + trunk.text_tokens + checkpoint.condition_tokens
     if trunk.audio is AudioAdapter.S2V:
-        seen += int(2.5 * tokens)
         weights += len(trunk.injected_after) * 2 * trunk.width**2
     return tokens * (2.0 * weights + 4.0 * trunk.width * seen * trunk.layers)
 
 
 def cache_bytes(checkpoint: Checkpoint, bytes_per_value: int = 2) -> int:
     rings = checkpoint.schedule.steps if checkpoint.cache is CachePolicy.PER_TIMESTEP else 1
-    tokens = checkpoint.window_latents * checkpoint.tokens_per_latent
-    return 2 * rings * checkpoint.trunk.layers * tokens * checkpoint.trunk.width * bytes_per_value
+    ring = checkpoint.window_latents * checkpoint.tokens_per_latent + checkpoint.condition_tokens
+    tokens = 2 * rings * ring + checkpoint.condition_tokens  # keys and values; and the former unrotated
+    return checkpoint.trunk.layers * tokens * checkpoint.trunk.width * bytes_per_value
 
 
 def trunk_parameters(trunk: TrunkShape) -> int:
-    """Without the S2V modules."""
-    width = trunk.width
-    attention = 4 * (width * width + width) + 2 * width
+    """Of the transformer and what it hears with; but for S2V's mix of layers, a number for each."""
+    width, attention = trunk.width, _attention_parameters(trunk.width)
     block = 2 * attention + 2 * width + 6 * width + 2 * width * trunk.ffn_width + trunk.ffn_width + width
     embeddings = (
         (4 * trunk.in_channels + 1) * width
@@ -80,7 +90,23 @@ def trunk_parameters(trunk: TrunkShape) -> int:
     if trunk.audio_projections:
         audio = (4 * trunk.audio_width + 1) * trunk.audio_hidden + 2 * trunk.audio_hidden
         audio += trunk.audio_projections * (trunk.audio_hidden + 1) * width
+    if trunk.audio is AudioAdapter.S2V:
+        audio = _s2v_parameters(trunk)
     return trunk.layers * block + embeddings + head + audio
+
+
+def _attention_parameters(width: int) -> int:
+    return 4 * (width * width + width) + 2 * width
+
+
+def _s2v_parameters(trunk: TrunkShape) -> int:
+    width, quarter = trunk.width, trunk.width // 4
+    sizes = ((trunk.audio_width, width), (trunk.audio_width, quarter), (quarter, 2 * quarter), (2 * quarter, width))
+    encoder = sum(3 * inputs * outputs + outputs for inputs, outputs in sizes) + (width + 1) * width + width
+    injector = _attention_parameters(width) + (width + 1) * 2 * width
+    packer = sum(LATENT_CHANNELS * math.prod(kernel) * width + width for _, _, kernel in MOTION_PACKS)
+    pose = (4 * LATENT_CHANNELS + 1) * width
+    return encoder + len(trunk.injected_after) * injector + packer + 3 * width + pose
 
 
 def _decoder_convolutions(shape: VaeShape, height: int, width: int) -> list[tuple[int, int, int, int, int]]:
@@ -121,6 +147,19 @@ def decode_flop(shape: VaeShape, height: int, width: int) -> float:
     layers = _decoder_convolutions(shape, height, width)
     attention = 4.0 * (4 * shape.base) * (height * width) ** 2
     return attention + sum(2.0 * inputs * outputs * taps * pixels for inputs, outputs, taps, pixels, _ in layers)
+
+
+def tiny_decode_flop(checkpoint: Checkpoint) -> float:
+    """The tiny decoder, one latent: at each level three blocks of three convolutions, a growth, a convolution."""
+    pixels, frames = checkpoint.latent_height * checkpoint.latent_width, 1
+    work = 9 * LATENT_CHANNELS * 256 * pixels
+    for width, after, times in ((256, 128, 1), (128, 64, 2), (64, 64, 2)):
+        work += 3 * 9 * 4 * width * width * frames * pixels
+        pixels *= 4
+        work += times * width * width * frames * pixels
+        frames *= times
+        work += 9 * width * after * frames * pixels
+    return 2.0 * (work + 9 * 64 * 3 * frames * pixels)
 
 
 def decoder_state_bytes(checkpoint: Checkpoint, bytes_per_value: int = 2) -> int:

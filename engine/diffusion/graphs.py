@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import torch
 
@@ -33,35 +33,53 @@ class Path(StrEnum):
         return self in (Path.GRAPH, Path.COMPILED_GRAPH)
 
 
+class Graph(Protocol):
+    """Work that was captured once."""
+
+    def replay(self) -> None: ...
+
+
+Capture = Callable[[Callable[[], None], str], Graph]  # of work, in a lane
+
+
 class Runner:
     """Runs named pieces of work. One runner for one session: graphs hold that session's addresses."""
 
-    def __init__(self, path: Path, device: torch.device) -> None:
-        if path.captured and device.type != "cuda":
+    def __init__(self, path: Path, device: torch.device, capture: Capture | None = None) -> None:
+        if path.captured and device.type != "cuda" and capture is None:
             raise PartMissing(f"path {path} needs a CUDA device, not {device}")
         self.path = path
         self.captures = 0
+        self._capture = capture or CudaCapture()
         self._warm: set[str] = set()
-        self._graphs: dict[str, Any] = {}
-        self._pool: Any = None
+        self._graphs: dict[str, Graph] = {}
 
-    def run(self, name: str, work: Callable[[], None]) -> None:
+    def run(self, name: str, work: Callable[[], None], *, lane: str = "main") -> None:
         """`work` under this name always touches the same buffers, with the same shapes."""
         if not self.path.captured or name not in self._warm:
             self._warm.add(name)
             work()
             return
         if name not in self._graphs:
-            self._graphs[name] = self._capture(work)
+            self._graphs[name] = self._capture(work, lane)
+            self.captures += 1
         self._graphs[name].replay()
 
-    def _capture(self, work: Callable[[], None]) -> Any:
+
+class CudaCapture:
+    """Graphs of one lane are replayed one after the other and share memory; those of two lanes may run at once and
+    share none."""
+
+    def __init__(self) -> None:
+        self._pools: dict[str, Any] = {}
+
+    def __call__(self, work: Callable[[], None], lane: str) -> Graph:
+        """Other sessions' threads go on meanwhile, so only this thread is held to what a capture allows."""
         graph = torch.cuda.CUDAGraph()
         torch.cuda.synchronize()
-        with torch.cuda.graph(graph, pool=self._pool):
+        with torch.cuda.graph(graph, pool=self._pools.get(lane), capture_error_mode="thread_local"):
             work()
-        self._pool = self._pool or graph.pool()
-        self.captures += 1
+        self._pools.setdefault(lane, graph.pool())
         return graph
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 WRAPPERS = ("generator_ema", "generator", "model", "state_dict", "module")  # in order of preference
-PREFIXES = ("model.diffusion_model.", "diffusion_model.", "model.", "module.", "dit.", "wav2vec2.")
+PREFIXES = ("base_model.model.", "model.diffusion_model.", "diffusion_model.", "model.", "module.", "dit.", "wav2vec2.")
 
 # original, diffusers: each is unique in its column, so the table reads both ways
 TRUNK_NAMES: tuple[tuple[str, str], ...] = (

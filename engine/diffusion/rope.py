@@ -24,7 +24,17 @@ def axis_widths(head_width: int) -> tuple[int, int, int]:
 class Rotary:
     """The angles of one picture size. `write` fills preallocated cos and sin; nothing else is computed per block."""
 
-    def __init__(self, head_width: int, token_rows: int, token_columns: int, *, device: torch.device | str = "cpu"):
+    def __init__(
+        self,
+        head_width: int,
+        token_rows: int,
+        token_columns: int,
+        *,
+        device: torch.device | str = "cpu",
+        half: bool = False,
+    ):
+        """`half`: round cos and sin to float16, as LiveAvatar's own code does."""
+        self.half = half
         widths = axis_widths(head_width)
         time, row, column = (
             THETA ** (-torch.arange(0, width, 2, dtype=torch.float64, device=device) / width) for width in widths
@@ -32,7 +42,7 @@ class Rotary:
         rows = torch.arange(token_rows, dtype=torch.float64, device=device)
         columns = torch.arange(token_columns, dtype=torch.float64, device=device)
         across = (token_rows, token_columns, -1)
-        self.time = time
+        self.time, self.row, self.column = time, row, column
         self.spatial_NP = torch.cat(
             [
                 torch.outer(rows, row)[:, None, :].expand(across),
@@ -49,15 +59,25 @@ class Rotary:
         keep = torch.float64 if dtype == torch.float64 else torch.float32
         cos_FNP = torch.empty(latents, self.tokens, self.pairs, dtype=keep, device=self.time.device)
         sin_FNP = torch.empty_like(cos_FNP)
-        cos_FNP[..., len(self.time) :] = spatial.cos()
-        sin_FNP[..., len(self.time) :] = spatial.sin()
+        cos_FNP[..., len(self.time) :] = self._rounded(spatial.cos())
+        sin_FNP[..., len(self.time) :] = self._rounded(spatial.sin())
         return cos_FNP, sin_FNP
+
+    def at(self, places_T3: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Cos and sin, each (T, P), of tokens that lie anywhere: time, row, column (integers, any sign)."""
+        keep = torch.float64 if dtype == torch.float64 else torch.float32
+        axes = zip(places_T3.to(self.time).unbind(-1), (self.time, self.row, self.column), strict=True)
+        angles_TP = torch.cat([torch.outer(where, frequencies) for where, frequencies in axes], dim=-1)
+        return self._rounded(angles_TP.cos()).to(keep), self._rounded(angles_TP.sin()).to(keep)
 
     def write(self, positions_F: Tensor, cos_FNP: Tensor, sin_FNP: Tensor) -> None:
         """Put the latents at these temporal positions (integers, any sign); writes in place, synchronises nothing."""
         angle_FP = positions_F.to(torch.float64)[:, None] * self.time
-        cos_FNP[..., : len(self.time)] = angle_FP.cos()[:, None, :]
-        sin_FNP[..., : len(self.time)] = angle_FP.sin()[:, None, :]
+        cos_FNP[..., : len(self.time)] = self._rounded(angle_FP.cos())[:, None, :]
+        sin_FNP[..., : len(self.time)] = self._rounded(angle_FP.sin())[:, None, :]
+
+    def _rounded(self, x: Tensor) -> Tensor:
+        return x.half().to(x.dtype) if self.half else x
 
 
 def rotate(x_BTHD: Tensor, cos_TP: Tensor, sin_TP: Tensor) -> Tensor:

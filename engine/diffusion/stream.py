@@ -21,11 +21,14 @@ from torch import Tensor
 from engine.api import AvBlock, Frames, VideoFormat
 from engine.diffusion.audio import AudioFeatures, Window
 from engine.diffusion.bundle import Bundle
+from engine.diffusion.config import MOTION_LATENTS
 from engine.diffusion.denoiser import Denoiser
 from engine.diffusion.drift import DriftMonitor
 from engine.diffusion.frames import ToI420
 from engine.diffusion.graphs import Path, Runner
+from engine.diffusion.lane import DecodeLane
 from engine.diffusion.model.vae import StreamState
+from engine.diffusion.model.wan import TextMemory
 from engine.diffusion.timeline import Timeline
 
 
@@ -53,33 +56,41 @@ class FaceStream:
         *,
         seed: int,
         path: Path = Path.EAGER,
+        runner: Runner | None = None,
         keep_time: bool = False,
+        attention: str = "auto",
     ) -> None:
         checkpoint = bundle.checkpoint
         self.bundle, self.checkpoint = bundle, checkpoint
         self.video = VideoFormat(width=checkpoint.width_px, height=checkpoint.height_px, fps=checkpoint.fps)
-        self.runner = Runner(path, bundle.device)
+        self.runner = runner or Runner(path, bundle.device)
         self.window = Window(checkpoint)
         start, end = self.window.samples(0)
         self.timeline = Timeline(end - start + checkpoint.block_latents * self.window.samples_per_latent)
-        self.denoiser = Denoiser(bundle.trunk, checkpoint, seed=seed, runner=self.runner)
+        self.denoiser = Denoiser(bundle.trunk, checkpoint, seed=seed, runner=self.runner, attention=attention)
         self.audio = AudioFeatures(bundle.sound, checkpoint) if bundle.sound is not None else None
         self.decoder_state = StreamState()
         self.to_i420 = ToI420(bundle.device)
         encode_weight = bundle.encoder_vae.conv1.weight
+        if not checkpoint.begins_with_reference:  # it has seen the still for as long as it looks back
+            still_BCTHW = still_BCTHW.expand(-1, -1, 1 + 4 * (MOTION_LATENTS - 1), -1, -1)
         reference_BCTHW = bundle.encoder_vae.encode(still_BCTHW.to(encode_weight.device, encode_weight.dtype))
-        self.denoiser.set_reference(reference_BCTHW[:, :, 0])
+        self.denoiser.set_reference(reference_BCTHW[:, :, 0], reference_BCTHW)
         self.drift = DriftMonitor(self.denoiser.reference_BCHW, strength=checkpoint.drift_correction)
-        self.latent_BCTHW = self.denoiser.latents_BCFHW[:, :, :1].to(bundle.vae.conv2.weight.dtype)
+        decoded_in = bundle.vae.conv2.weight.dtype
+        self.latent_BCTHW = torch.zeros_like(self.denoiser.latents_BCFHW[:, :, :1], dtype=decoded_in)  # of its own
         self.frames = torch.zeros(4, *self.video.frame_shape, dtype=torch.uint8, device=bundle.device)
+        self.lane = DecodeLane(bundle.device)
+        self.shown_frames = torch.zeros(self.frames.shape, dtype=torch.uint8, pin_memory=self.lane.apart)
         self.pending = 0  # latents of the current block not shown yet
         self.planned_sound = np.zeros(0, np.int16)
         self.remembered = True
-        self.shown = 0  # latents, the reference included
+        self.shown = 0  # latents, the still's own included where it is latent 0
         self.rate = Rate(blocks=0, held=0, busy_s=0.0, fps=checkpoint.fps)
         self.keep_time, self.behind_s = keep_time, 0.0
         self.listening: bool | None = None
-        self._show_reference()
+        self.prompt: TextMemory | None = None
+        self._begin(reference_BCTHW)
 
     # --- the stream ----------------------------------------------------------------------------------------------
 
@@ -92,14 +103,17 @@ class FaceStream:
             self.forget_unshown()
         if not self.pending:
             self._plan()
-        frames = self._decode()
+        self._decode()
+        if self.lane.apart:
+            self.settle()  # goes on behind the frames, which do not wait for it
+        frames = self._hand_on()
         self._note(time.perf_counter() - began)
         return self._with_sound(frames)
 
     def _hold(self) -> AvBlock:
         self.rate = replace(self.rate, held=self.rate.held + 1)
         self.behind_s -= 4 / self.checkpoint.fps
-        return self._with_sound(np.repeat(self.frames[-1:].cpu().numpy(), 4, axis=0))
+        return self._with_sound(np.repeat(self.shown_frames[-1:].numpy(), 4, axis=0))
 
     def _note(self, busy_s: float) -> None:
         block_s = 4 / self.checkpoint.fps
@@ -134,33 +148,50 @@ class FaceStream:
 
     # --- its parts -----------------------------------------------------------------------------------------------
 
-    def _show_reference(self) -> None:
-        """Begin: the first block holds the reference as its latent 0, whose one frame nobody needs to see."""
-        self._plan()
-        self._decode(first=True)
-        self.settle()
+    def _begin(self, reference_BCTHW: Tensor) -> None:
+        """The decoder first sees the still, whose frames nobody needs to see: as latent 0 of the first block, or, for
+        S2V, as the latents before the stream."""
+        if self.checkpoint.begins_with_reference:
+            self._plan()
+            self._decode(first=True)
+            self.settle()
+        else:
+            self.lane.latents_are_made()
+            self.lane.run(lambda: self._see(reference_BCTHW))
+        self.lane.wait()
+
+    def _see(self, latents_BCTHW: Tensor) -> None:
+        for number, latent_BCHW in enumerate(latents_BCTHW.unbind(2)):
+            self.latent_BCTHW.copy_(latent_BCHW[:, :, None])
+            self.bundle.decoder.decode(self.latent_BCTHW, self.decoder_state, first=number == 0)
 
     def _plan(self) -> None:
         self.settle()
         latents, per_latent = self.checkpoint.block_latents, self.window.samples_per_latent
-        first_heard = self.denoiser.next_latent + self.rate.held  # held blocks have had their sound already
+        first_heard = self._heard(self.denoiser.next_latent)
         start = (first_heard - 1) * per_latent
         self.planned_sound = self.timeline.read(start, start + latents * per_latent)
         self._choose_prompt()
-        if self.audio is not None and self.denoiser.audio_BFE is not None:
-            features_FTA = self.audio.read(first_heard, latents, self.timeline.read)
-            packed = self.bundle.trunk.audio_proj(features_FTA.flatten(0, 1)[None].to(self.denoiser.dtype))
-            self.denoiser.set_audio(packed)
+        if self.audio is not None:
+            features = self.audio.read(first_heard, latents, self.timeline.read)
+            self.denoiser.set_audio(self.bundle.trunk.hear(features.to(self.denoiser.dtype)))
         latents_BCFHW = self.denoiser.denoise()
         self.drift.correct(latents_BCFHW)
         self.drift.watch(latents_BCFHW)
+        self.lane.latents_are_made()
         self.pending, self.remembered = latents, False
+
+    def _heard(self, latent: int) -> int:
+        """The window a latent hears, counted as if latent 0 were the still; held blocks have had their sound already.
+        Where latent 0 is new, it hears the stream's first block."""
+        return latent + self.rate.held + (not self.checkpoint.begins_with_reference)
 
     def _choose_prompt(self) -> None:
         listening = not self.planned_sound.any() and not self.timeline.queued_samples
-        if listening is not self.listening:
-            self.denoiser.set_prompt(self.bundle.listening if listening else self.bundle.speaking)
-            self.listening = listening
+        prompt = self.bundle.listening if listening else self.bundle.speaking
+        if prompt is not self.prompt:
+            self.denoiser.set_prompt(prompt)
+        self.listening, self.prompt = listening, prompt
 
     def _plan_stands(self) -> bool:
         """Whether the latents not yet shown were made with the sound they will be played with."""
@@ -169,17 +200,26 @@ class FaceStream:
         now = self.timeline.read(start, start + self.pending * per_latent)
         return np.array_equal(now, self.planned_sound[-len(now) :])
 
-    def _decode(self, *, first: bool = False) -> np.ndarray:
+    def _decode(self, *, first: bool = False) -> None:
+        """Begin to decode the next latent; `_hand_on` waits for its frames."""
         number = self.checkpoint.block_latents - self.pending
-        self.latent_BCTHW.copy_(self.denoiser.latents_BCFHW[:, :, number : number + 1])
-        if first:
-            self.bundle.decoder.decode(self.latent_BCTHW, self.decoder_state, first=True)
-        else:
-            self.runner.run("decode", self._decode_static)
+        self.lane.run(lambda: self._decode_first() if first else self._decode_steady(number))
         self.pending -= 1
         self.shown += 1
-        return self.frames.cpu().numpy().copy()
+
+    def _decode_first(self) -> None:
+        self.latent_BCTHW.copy_(self.denoiser.latents_BCFHW[:, :, :1])
+        self.bundle.decoder.decode(self.latent_BCTHW, self.decoder_state, first=True)
+
+    def _decode_steady(self, number: int) -> None:
+        self.latent_BCTHW.copy_(self.denoiser.latents_BCFHW[:, :, number : number + 1])
+        self.runner.run("decode", self._decode_static, lane="decode")
+        self.shown_frames.copy_(self.frames, non_blocking=True)
 
     def _decode_static(self) -> None:
         frames_BCTHW = self.bundle.decoder.decode(self.latent_BCTHW, self.decoder_state, first=False)
         self.frames.copy_(self.to_i420(frames_BCTHW))
+
+    def _hand_on(self) -> Frames:
+        self.lane.wait()
+        return self.shown_frames.numpy().copy()

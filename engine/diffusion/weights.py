@@ -6,40 +6,27 @@ part has been compared with what the configuration asks for, so a wrong folder i
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import psutil
 import torch
 from torch import Tensor, nn
 
 from engine.diffusion import estimate
-from engine.diffusion.bundle import Bundle, make_bundle
-from engine.diffusion.config import (
-    FRAMES_PER_LATENT,
-    PRESETS,
-    SOUND_XLSR,
-    AudioAdapter,
-    Checkpoint,
-    SoundShape,
-    TrunkShape,
-    VaeShape,
-)
+from engine.diffusion.bundle import Bundle, make_bundle, make_trunk
+from engine.diffusion.config import AudioAdapter, Checkpoint
 from engine.diffusion.errors import BadCheckpoint, NotEnoughMemory
 from engine.diffusion.files import Tensors, find_tensors, write_tensors
 from engine.diffusion.keys import trunk_to_diffusers, trunk_to_original, vae_to_diffusers, vae_to_original
-from engine.diffusion.model.s2v import S2vWan
 from engine.diffusion.model.taehv import TinyDecoder
 from engine.diffusion.model.vae import WanVae
 from engine.diffusion.model.wan import CausalWan
 from engine.diffusion.model.wav2vec import Wav2Vec
+from engine.diffusion.recognise import recognise
 
-CONFIGURATION = "understudy.json"  # optional: {"preset": NAME, and any field of Checkpoint to set}
-HEAD_WIDTH = 128  # of every published Wan model; shapes alone do not tell
 LORA_SCALE = 64 / 128  # alpha / rank of OmniAvatar and LiveAvatar
 LORA_KEY = re.compile(r"(?P<layer>.+)\.lora_(?P<side>[AB])(\.default)?\.weight")
 
@@ -103,9 +90,7 @@ class Found:
         return wanted
 
     def _empty_trunk(self) -> CausalWan:
-        if self.checkpoint.trunk.audio is AudioAdapter.S2V:
-            return S2vWan(self.checkpoint.trunk, self.trunk.shapes["casual_audio_encoder.weights"][1])
-        return CausalWan(self.checkpoint.trunk)
+        return make_trunk(self.checkpoint.trunk, self.checkpoint.sound.layers + 1)
 
     def reports(self) -> list[Report]:
         return [compare(name, module, part) for name, module, part in self.modules()]
@@ -142,97 +127,6 @@ def find(directory: Path) -> Found:
         prompts=prompts[0] if prompts else None,
         tiny=tinies[0] if checkpoint.tiny_decoder else None,
         notes=tuple(notes),
-    )
-
-
-def recognise(directory: Path, trunk: Part, vae: Part, sound: Part | None, lora: bool) -> Checkpoint:
-    """The preset with these shapes, or the one the folder's configuration names, with its changes."""
-    settings = _settings(directory / CONFIGURATION)
-    name = settings.pop("preset", None)
-    if name is not None and name not in PRESETS:
-        raise BadCheckpoint(f"{CONFIGURATION}: there is no preset {name!r}; there are: {', '.join(PRESETS)}")
-    shape = trunk_shape(trunk.shapes, PRESETS[name].trunk.head_width if name else HEAD_WIDTH)
-    if name is None:
-        hint = str(directory).lower() + " ".join(str(path).lower() for path in trunk.files)
-        alike = [preset for preset in PRESETS.values() if preset.trunk == shape]
-        named = [preset for preset in alike if preset.name.split("-")[0] in hint]
-        adapted = [preset for preset in alike if lora and preset.name.startswith("omniavatar")]
-        if not alike:
-            raise BadCheckpoint(f"{directory}: no known family has a transformer of this shape: {shape}")
-        name = [*named, *adapted, *alike][0].name
-    checkpoint = replace(PRESETS[name], trunk=shape, vae=VaeShape(base=vae.shapes["decoder.head.0.gamma"][0]))
-    if sound is not None:
-        checkpoint = replace(checkpoint, sound=sound_shape(sound.shapes, checkpoint.sound))
-    try:
-        return replace(checkpoint, **settings)
-    except (TypeError, ValueError) as error:
-        raise BadCheckpoint(f"{CONFIGURATION}: {error}") from error
-
-
-def _settings(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        settings = json.loads(path.read_text())
-    except ValueError as error:
-        raise BadCheckpoint(f"{path.name} is no JSON: {error}") from error
-    plain = {f.name: f.type for f in fields(Checkpoint) if f.type in ("int", "float", "str", "str | None", "bool")}
-    unknown = sorted(set(settings) - set(plain) - {"preset"}) if isinstance(settings, dict) else ["not an object"]
-    if unknown:
-        raise BadCheckpoint(f"{path.name}: cannot set {', '.join(unknown)}; can set: {', '.join(plain)}")
-    return dict(settings)
-
-
-def trunk_shape(shapes: dict[str, tuple[int, ...]], head_width: int) -> TrunkShape:
-    """Read off the tensors. Raises BadCheckpoint when one that tells is missing."""
-    try:
-        width, in_channels = shapes["patch_embedding.weight"][:2]
-        pack = "audio_proj.proj.weight" in shapes
-        s2v = "casual_audio_encoder.weights" in shapes
-        audio = AudioAdapter.S2V if s2v else AudioAdapter.PACK if pack else AudioAdapter.NONE
-        known = next((p.trunk for p in PRESETS.values() if p.trunk.audio is audio and p.trunk.width == width), None)
-        base = known or TrunkShape(width=width, heads=width // head_width, audio=audio)
-        return replace(
-            base,
-            heads=width // head_width,
-            layers=1 + max(int(m.group(1)) for key in shapes if (m := re.match(r"blocks\.(\d+)\.", key))),
-            ffn_width=shapes["blocks.0.ffn.0.weight"][0],
-            in_channels=in_channels,
-            out_channels=shapes["head.head.weight"][0] // 4,
-            text_width=shapes["text_embedding.0.weight"][1],
-            frequency_width=shapes["time_embedding.0.weight"][1],
-            audio_width=_audio_width(shapes, base),
-            audio_hidden=shapes["audio_proj.proj.weight"][0] if pack else base.audio_hidden,
-        )
-    except (KeyError, IndexError, ValueError) as error:
-        raise BadCheckpoint(f"the transformer's file is incomplete or foreign: {error}") from error
-
-
-def _audio_width(shapes: dict[str, tuple[int, ...]], base: TrunkShape) -> int:
-    match base.audio:
-        case AudioAdapter.PACK:
-            return shapes["audio_proj.proj.weight"][1] // FRAMES_PER_LATENT
-        case AudioAdapter.S2V:
-            return shapes["casual_audio_encoder.encoder.conv1_local.conv.weight"][1]
-        case AudioAdapter.NONE:
-            return base.audio_width
-
-
-def sound_shape(shapes: dict[str, tuple[int, ...]], base: SoundShape) -> SoundShape:
-    width, convolution_width = shapes["feature_projection.projection.weight"]
-    position = shapes["encoder.pos_conv_embed.conv.weight"]
-    large = "feature_extractor.conv_layers.1.layer_norm.weight" in shapes
-    known = replace(SOUND_XLSR, window_s=base.window_s) if large and width == SOUND_XLSR.width else base
-    return replace(
-        known,
-        width=width,
-        convolution_width=convolution_width,
-        layers=len({key.split(".")[2] for key in shapes if key.startswith("encoder.layers.")}),
-        ffn_width=shapes["encoder.layers.0.feed_forward.intermediate_dense.weight"][0],
-        position_kernel=position[2],
-        position_groups=width // position[1],
-        layer_norm_in_convolutions=large,
-        norm_first=large,
     )
 
 
@@ -350,8 +244,6 @@ def compare(name: str, module: nn.Module, part: Part) -> Report:
 def load(found: Found, *, device: torch.device | str, dtype: torch.dtype) -> Bundle:
     """Everything on the device, or an error before anything was read. Raises BadCheckpoint, NotEnoughMemory."""
     device = torch.device(device)
-    if found.checkpoint.trunk.audio is AudioAdapter.S2V:
-        raise BadCheckpoint(f"{found.checkpoint.name}: its reference and motion tokens are not run by this engine yet")
     for report in found.reports():
         if not report.fits:
             raise BadCheckpoint(str(report))

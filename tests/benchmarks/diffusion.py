@@ -3,13 +3,17 @@
 python -m tests.benchmarks.diffusion --config tiny --device cpu --path eager
 python -m tests.benchmarks.diffusion --config livetalk-1.3b --device cuda --path graph --out tests/benchmarks/results
 
+python -m tests.benchmarks.diffusion --matrix --device cuda --out tests/benchmarks/results
+
 Every stage in ms (median and p99), TFLOP/s, and its floor: its FLOP at the dense matrix speed measured on this device
-in the same run. `--set window_latents=9` changes any number of the preset. Times on a GPU are CUDA events'.
+in the same run. `--set window_latents=9` changes any number of the preset, `--shard 4` measures one of four shards.
+`--matrix` measures all that is asked of the engine, in one file. Times on a GPU are CUDA events'.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 import time
@@ -22,7 +26,19 @@ import numpy as np
 
 from engine.api import EngineError
 from engine.diffusion import estimate
-from engine.diffusion.config import PRESETS, Checkpoint
+from engine.diffusion.config import PRESETS, CachePolicy, Checkpoint
+from tests.benchmarks._diffusion_matrix import (
+    COLD,
+    CPU_ROWS,
+    DECODING,
+    DIFFUSION,
+    GPU_ROWS,
+    RUNNING,
+    SERIES,
+    Row,
+    measured,
+)
+from tests.benchmarks._diffusion_shard import modelled_sums_ms, shard_bundle
 from tests.benchmarks._report import commit, machine, percentiles, report
 
 NAME = "diffusion"
@@ -36,16 +52,23 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), help="bfloat16 on a GPU, else float32")
     parser.add_argument("--iterations", type=int, default=50, help="blocks measured, after the window has filled")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=NUMBER", help="change the preset")
+    parser.add_argument("--attention", default="auto", help="auto, sdpa, or an installed kernel: flash3, flash2, sage")
+    parser.add_argument(
+        "--shard", type=int, default=1, metavar="WAYS", help="layer shapes of one tensor-parallel shard"
+    )
+    parser.add_argument("--matrix", action="store_true", help="all shapes that are asked for, tiny ones on a CPU")
     parser.add_argument("--out", type=Path, help="folder the JSON is written to as well")
     return parser.parse_args()
 
 
 def changed(checkpoint: Checkpoint, settings: list[str]) -> Checkpoint:
-    """The preset with every `--set` applied at once; `steps` is the schedule's, `layers` the transformer's."""
+    """The preset with every `--set` applied at once; `steps` is the schedule's, `layers` the transformer's, `clean`
+    whether there is a clean pass."""
     numbers = {name: int(number) for name, _, number in (setting.partition("=") for setting in settings)}
     trunk = replace(checkpoint.trunk, layers=numbers.pop("layers", checkpoint.trunk.layers))
     schedule = replace(checkpoint.schedule, steps=numbers.pop("steps", checkpoint.schedule.steps))
-    return replace(checkpoint, trunk=trunk, schedule=schedule, **numbers)
+    cache = {0: CachePolicy.PER_TIMESTEP, 1: CachePolicy.CLEAN}.get(numbers.pop("clean", -1), checkpoint.cache)
+    return replace(checkpoint, trunk=trunk, schedule=schedule, cache=cache, **numbers)
 
 
 class Stages:
@@ -75,35 +98,61 @@ class Stages:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     import torch
 
-    from engine.diffusion.bundle import random_bundle
-    from engine.diffusion.graphs import Path as RunPath
-    from engine.diffusion.graphs import compile_blocks
     from engine.diffusion.inspect import matrix_flops_per_s
-    from engine.diffusion.stream import FaceStream
     from engine.diffusion.weights import require_memory
 
-    device, path = torch.device(options.device), RunPath(options.path)
+    device = torch.device(options.device)
     dtype = getattr(torch, options.dtype or ("bfloat16" if device.type == "cuda" else "float32"))
     checkpoint = changed(PRESETS[options.config], options.set)
     require_memory(checkpoint, device, torch.finfo(dtype).bits // 8)
     flops_per_s = matrix_flops_per_s(device, dtype)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
+    stages = Stages(device)
     with torch.inference_mode():
-        bundle = random_bundle(checkpoint, dtype=dtype, device=device)
-        if path.compiled:
-            compile_blocks(bundle.trunk)
-        stages = Stages(device)
-        still = torch.zeros(1, 3, 1, checkpoint.height_px, checkpoint.width_px)
-        stream = stages.measure("open, reference block included", lambda: FaceStream(bundle, still, seed=0, path=path))
-        stages.measure("first generated four frames, cold", stream.next_block)
+        stream = opened(options, checkpoint, dtype, stages)
+        for _ in range(2 if device.type == "cpu" else 10):
+            stages.measure("first generated four frames, cold", lambda: first_frames(stream))
         fill(stream)
         for _ in range(options.iterations):
             one_block(stream, stages)
         for _ in range(options.iterations):
             stages.measure("four frames, whole path", lambda: (stream.settle(), stream.next_block()))
     memory = {"peak_bytes": torch.cuda.max_memory_allocated(device)} if device.type == "cuda" else {}
-    return figures(checkpoint, stages, flops_per_s, torch.finfo(dtype).bits // 8) | memory | gpu_name(device)
+    told = figures(checkpoint, stages, flops_per_s, torch.finfo(dtype).bits // 8, options.shard)
+    return told | {"attention": stream.denoiser.attention} | memory | gpu_name(device)
+
+
+def opened(options: argparse.Namespace, checkpoint: Checkpoint, dtype: Any, stages: Stages) -> Any:
+    import torch
+
+    from engine.diffusion.bundle import random_bundle
+    from engine.diffusion.graphs import Path as RunPath
+    from engine.diffusion.graphs import compile_blocks
+    from engine.diffusion.stream import FaceStream
+
+    path = RunPath(options.path)
+    bundle = random_bundle(checkpoint, dtype=dtype, device=options.device)
+    if options.shard > 1:
+        bundle = shard_bundle(bundle, options.shard)
+    if path.compiled:
+        compile_blocks(bundle.trunk)
+    still = torch.zeros(1, 3, 1, checkpoint.height_px, checkpoint.width_px)
+    return stages.measure(
+        "open, reference block included",
+        lambda: FaceStream(bundle, still, seed=0, path=path, attention=options.attention),
+    )
+
+
+def first_frames(stream: Any) -> None:
+    """From a session with all its conditions to its first frames that are not the still: ring and decoder empty."""
+    stream.denoiser.cache.clear()
+    stream.decoder_state.reset()
+    stream.pending = stream.shown = 0
+    if stream.checkpoint.begins_with_reference:
+        stream._plan()
+        stream._decode(first=True)
+    stream.next_block()
 
 
 def fill(stream: Any) -> None:
@@ -126,18 +175,20 @@ def one_block(stream: Any, stages: Stages) -> None:
     per_latent = stream.window.samples_per_latent
     stream.planned_sound = np.zeros(checkpoint.block_latents * per_latent, np.int16)
     for _ in range(checkpoint.block_latents):
-        stages.measure("decode four frames", stream._decode)
+        stages.measure("decode four frames", lambda: (stream._decode(), stream._hand_on()))
         stream.timeline.take(per_latent)
 
 
-def figures(checkpoint: Checkpoint, stages: Stages, flops_per_s: float, bytes_per_weight: int) -> dict[str, Any]:
+def figures(
+    checkpoint: Checkpoint, stages: Stages, flops_per_s: float, bytes_per_weight: int, shards: int = 1
+) -> dict[str, Any]:
     cost = estimate.cost(checkpoint, bytes_per_weight=bytes_per_weight)
-    latents = checkpoint.block_latents
+    latents, pass_flop = checkpoint.block_latents, estimate.pass_flop(checkpoint) / shards
     flop = {
-        "denoise a block": estimate.pass_flop(checkpoint) * checkpoint.schedule.steps * latents,
-        "clean pass": estimate.pass_flop(checkpoint) * latents,
+        "denoise a block": pass_flop * checkpoint.schedule.steps * latents,
+        "clean pass": pass_flop * latents,
         "decode four frames": cost.decode_flop,
-        "four frames, whole path": cost.diffusion_flop + cost.decode_flop,
+        "four frames, whole path": pass_flop * checkpoint.passes + cost.decode_flop,
     }
     told: dict[str, Any] = {}
     for name, times_ms in stages.times_ms.items():
@@ -151,19 +202,39 @@ def figures(checkpoint: Checkpoint, stages: Stages, flops_per_s: float, bytes_pe
     median = {name: float(np.median(times)) for name, times in stages.times_ms.items()}
     diffusion_ms = (median["denoise a block"] + median.get("clean pass", 0.0)) / latents
     decode_ms = median["decode four frames"]
-    return {
+    shard = {"ways": shards, "sums_of_four_frames_modelled_ms": round(modelled_sums_ms(checkpoint, shards), 3)}
+    return ({"shard": shard} if shards > 1 else {}) | {
         "stages": told,
         "four_frames_ms": {
-            "diffusion": round(diffusion_ms, 3),
-            "decoding": round(decode_ms, 3),
-            "in series": round(diffusion_ms + decode_ms, 3),
-            "floor": [round(ms, 3) for ms in cost.floor_ms(flops_per_s)],
+            DIFFUSION: round(diffusion_ms, 3),
+            DECODING: round(decode_ms, 3),
+            SERIES: round(diffusion_ms + decode_ms, 3),
+            "floor": [round(1e3 * work / flops_per_s, 3) for work in (pass_flop * checkpoint.passes, cost.decode_flop)],
             "budget": round(estimate.budget_ms(checkpoint), 1),
+            RUNNING: round(median["denoise a block"] + decode_ms, 3),
+            COLD: round(median["first generated four frames, cold"], 3),
+            "wait for a block's end, at most": round(latents * estimate.budget_ms(checkpoint), 1),
         },
-        "first_generated_frame_running_ms": round(median["denoise a block"] + decode_ms, 3),
         "matrix_tflops_measured": round(flops_per_s / 1e12, 4),
         "bytes_estimated": cost.bytes_needed,
     }
+
+
+def run_matrix(options: argparse.Namespace) -> dict[str, Any]:
+    import torch
+
+    def measure(row: Row) -> dict[str, Any]:
+        print(f"{row.name} ...", file=sys.stderr, flush=True)
+        shape = {"config": row.config, "path": row.path, "set": list(row.changes), "shard": row.shard}
+        try:
+            return run(argparse.Namespace(**vars(options) | shape))
+        finally:
+            gc.collect()
+            if options.device.startswith("cuda"):
+                torch.cuda.empty_cache()
+
+    rows = GPU_ROWS if options.device.startswith("cuda") else CPU_ROWS
+    return {row.name: measured(row, measure, (EngineError, torch.OutOfMemoryError)) for row in rows}
 
 
 def gpu_name(device: Any) -> dict[str, str]:
@@ -185,19 +256,25 @@ def main() -> int:
     if options.device == "cpu":
         torch.set_num_threads(1)
     try:
-        measured = run(options)
+        found = run_matrix(options) if options.matrix else run(options)
     except EngineError as error:
         print(f"{error} ({error.code})", file=sys.stderr)
         return 1
     configuration = {name: value for name, value in vars(options).items() if name != "out"}
-    report(NAME, configuration, measured)
+    report(NAME, configuration, found)
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
-        words = [NAME, options.config, options.device, options.path, *options.set]
         whole = {"name": NAME, "machine": machine(), "commit": commit()}
-        whole |= {"configuration": configuration, "figures": measured}
-        (options.out / f"{'-'.join(words).replace('=', '')}.json").write_text(json.dumps(whole, indent=2) + "\n")
+        whole |= {"configuration": configuration, "figures": found}
+        (options.out / f"{file_name(options)}.json").write_text(json.dumps(whole, indent=2) + "\n")
     return 0
+
+
+def file_name(options: argparse.Namespace) -> str:
+    if options.matrix:
+        return f"{NAME}-matrix-{options.device}"
+    words = [NAME, options.config, options.device, options.path, *options.set]
+    return "-".join([*words, *([f"shard{options.shard}"] if options.shard > 1 else [])]).replace("=", "")
 
 
 if __name__ == "__main__":

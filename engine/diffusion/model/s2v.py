@@ -1,13 +1,14 @@
 """Wan2.2-S2V's transformer: the Wan trunk with sound as cross-attention after twelve blocks; single-device.
 
 Each latent has five local sound tokens and one global one. After a block of `injected_after` the tokens of a latent
-pass an adaptive norm driven by its global token and then attend to its local tokens; the result is added. Names are the
-original ones ("casual" is upstream's spelling). The condition tokens (reference, packed motion) have their parameters
-here and are not run yet. Sources: Wan-Video/Wan2.2 (wan/modules/s2v), diffusers' AdaLayerNorm.
+pass an adaptive norm driven by its global token and then attend to its local tokens; the result is added. The still is
+seen as tokens beside the stream (`condition`): the reference latent and 19 latents of motion, packed the more the older
+they are. Names are the original ones ("casual" is upstream's spelling). Sources: Wan-Video/Wan2.2 (wan/modules/s2v),
+Alibaba-Quark/LiveAvatar (causal_model_s2v.py), diffusers' AdaLayerNorm.
 """
 
 # B batch · L layers of the sound encoder · A its width · T frames · F latents · N tokens of one latent · W width
-# K local sound tokens of a latent · H heads
+# K local sound tokens of a latent · H heads · T tokens
 
 from __future__ import annotations
 
@@ -15,14 +16,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.diffusion.config import FRAMES_PER_LATENT, LATENT_CHANNELS, TrunkShape
-from engine.diffusion.model.wan import Attention, Audio, CausalWan, attention
+from engine.diffusion.config import FRAMES_PER_LATENT, LATENT_CHANNELS, MOTION_PACKS, TrunkShape
+from engine.diffusion.model.attention import attention
+from engine.diffusion.model.wan import Attention, Audio, CausalWan, Memory, TextMemory
 
 SOUND_HEADS = 4
+LOCAL_TOKENS = SOUND_HEADS + 1  # padding last
 PREFIX_FRAMES = 73  # the first frame of a block stands for all sound before it
 ENCODER_EPS = 1e-6
 ADAPTIVE_EPS = 1e-5
-PACKED = {"proj": (1, 2, 2), "proj_2x": (2, 4, 4), "proj_4x": (4, 8, 8)}
 NOISY, REFERENCE, MOTION = range(3)  # rows of trainable_cond_mask
 
 
@@ -110,7 +112,7 @@ class S2vWan(CausalWan):
             }
         )
         self.frame_packer = nn.ModuleDict(
-            {name: nn.Conv3d(LATENT_CHANNELS, shape.width, kernel, stride=kernel) for name, kernel in PACKED.items()}
+            {name: nn.Conv3d(LATENT_CHANNELS, shape.width, kernel, stride=kernel) for name, _, kernel in MOTION_PACKS}
         )
         self.trainable_cond_mask = nn.Embedding(3, shape.width)
         self.cond_encoder = nn.Conv3d(LATENT_CHANNELS, shape.width, (1, 2, 2), stride=(1, 2, 2))
@@ -119,6 +121,29 @@ class S2vWan(CausalWan):
         """The pose encoder's bias is added also where there is no pose."""
         assert self.cond_encoder.bias is not None
         return super().embed(x_BCFHW) + self.cond_encoder.bias + self.trainable_cond_mask.weight[NOISY]
+
+    def hear(self, features: Tensor) -> Audio:
+        """(B, L, A, T): every layer of the sound encoder at the frames of one block."""
+        return self.casual_audio_encoder(features)
+
+    def condition(self, reference_BCHW: Tensor, motion_BCFHW: Tensor, text: TextMemory, memory: Memory) -> None:
+        """Pass the still's tokens at t = 0; what they leave is what `memory` keeps. They hear nothing, and the pose's
+        bias is not theirs."""
+        x_BFNW = torch.cat((self.reference(reference_BCHW), self.packed(motion_BCFHW)), dim=1)[:, None]
+        _, time_BFJW = self.times(x_BFNW.new_zeros(x_BFNW.shape[0], 1), x_BFNW.dtype)
+        for layer, block in enumerate(self.blocks):
+            x_BFNW = block(x_BFNW, time_BFJW, text[layer], memory)
+
+    def reference(self, reference_BCHW: Tensor) -> Tensor:
+        return super().embed(reference_BCHW[:, :, None])[:, 0] + self.trainable_cond_mask.weight[REFERENCE]
+
+    def packed(self, motion_BCFHW: Tensor) -> Tensor:
+        """(B, T, W): the newest latent first, as patches; two before it at half, sixteen before those at a quarter."""
+        parts, end = [], motion_BCFHW.shape[2]
+        for name, latents, _ in MOTION_PACKS:
+            parts.append(self.frame_packer[name](motion_BCFHW[:, :, end - latents : end]).flatten(2).mT)
+            end -= latents
+        return torch.cat(parts, dim=1) + self.trainable_cond_mask.weight[MOTION]
 
     def after_block(self, layer: int, x_BFNW: Tensor, audio: Audio) -> Tensor:
         if layer not in self.shape.injected_after or not isinstance(audio, tuple):

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.diffusion.config import FRAMES_PER_LATENT, PATCH, TrunkShape
+from engine.diffusion.model.attention import attention
 
 Audio: TypeAlias = Tensor | tuple[Tensor, Tensor] | None  # what an adapter makes of the sound
 TextMemory = Sequence[tuple[Tensor, Tensor]]  # of each layer: keys and values (B, L, H, D)
@@ -30,14 +31,6 @@ class Memory(Protocol):
     def attend(self, layer: int, q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
         """(B, T, H, D) of the current tokens. Queries and keys come without positions."""
         ...
-
-
-def attention(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Softmax attention; True in `mask` (broadcast to B, H, T, T') means visible. A row that sees nothing gives 0."""
-    out_BHTD = F.scaled_dot_product_attention(
-        q_BTHD.transpose(1, 2), k_BTHD.transpose(1, 2), v_BTHD.transpose(1, 2), attn_mask=mask
-    )
-    return out_BHTD.transpose(1, 2)
 
 
 class RmsNorm(nn.Module):
@@ -180,13 +173,21 @@ class CausalWan(nn.Module):
         """Velocity (B, 16, F, H, W) at timesteps 0 .. 1000, one for each latent; `audio` (B, F, E) of `audio_proj`."""
         rows, columns = x_BCFHW.shape[-2] // PATCH, x_BCFHW.shape[-1] // PATCH
         x_BFNW = self.embed(x_BCFHW)
-        time_BFW = self.time_embedding(sinusoid(t_BF, self.shape.frequency_width).to(x_BFNW.dtype))
-        time_BFJW = self.time_projection(time_BFW).unflatten(-1, (6, -1))
+        time_BFW, time_BFJW = self.times(t_BF, x_BFNW.dtype)
         for layer, block in enumerate(self.blocks):
             x_BFNW = self.before_block(layer, x_BFNW, audio)
             x_BFNW = block(x_BFNW, time_BFJW, text[layer], memory)
             x_BFNW = self.after_block(layer, x_BFNW, audio)
         return to_latents(self.head(x_BFNW, time_BFW), rows, columns)
+
+    def hear(self, features: Tensor) -> Audio:
+        """What `forward` takes as `audio`: the features (latents, 4, audio width) of `AudioFeatures`, packed."""
+        return self.audio_proj(features.flatten(0, 1)[None])
+
+    def times(self, t_BF: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """A timestep's embedding (B, F, W), and what modulates the blocks (B, F, 6, W)."""
+        time_BFW = self.time_embedding(sinusoid(t_BF, self.shape.frequency_width).to(dtype))
+        return time_BFW, self.time_projection(time_BFW).unflatten(-1, (6, -1))
 
     def before_block(self, layer: int, x_BFNW: Tensor, audio: Audio) -> Tensor:
         """OmniAvatar: the packed sound, projected for this layer, is added to every token of its latent."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.diffusion.model.wan import attention
+from engine.diffusion.model.attention import attention
 from engine.diffusion.rope import Rotary, rotate
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from engine.diffusion.config import Checkpoint, PositionPolicy
-from engine.diffusion.model.wan import attention
+from engine.diffusion.model.attention import attention
 from engine.diffusion.rope import Rotary, rotate
 from tests.engine.diffusion.support import torch
 

@@ -85,6 +85,29 @@ def test_windowed_features_agree_with_the_whole_file_at_the_window_centre():
     assert elsewhere.max() < 0.99, "the measure tells another moment from this one"
 
 
+def test_s2vs_windowed_layers_agree_with_the_whole_file_at_the_window_centre():
+    """Upstream's way over the whole file: all layers, linearly to 30 a second, the nearest to each frame of 25."""
+    checkpoint = PRESETS["tiny-s2v"]
+    checkpoint = replace(checkpoint, sound=replace(SOUND_TINY, window_s=4.0, look_ahead_latents=12))
+    sound, encoder = speech_like(8.0), make()
+    audio = AudioFeatures(encoder, checkpoint)
+    states = encoder(resample(torch.from_numpy(sound)[None] / 32768, audio.filter))
+    whole = torch.stack([between(state, torch.arange(240)[None] * 50 / 30) for state in states], 1)
+    for latent in (20, 26):
+        windowed = audio.read(latent, 1, reader(sound))
+        assert windowed.shape == (1, SOUND_TINY.layers + 1, SOUND_TINY.width, 4)
+        nearest = [round(frame * 30 / 25) for frame in range(4 * latent - 4, 4 * latent)]
+        assert torch.cosine_similarity(windowed.mT, whole[:, :, nearest], dim=-1).min() > 0.99
+        assert torch.cosine_similarity(windowed.mT, whole[:, :, 99:103], dim=-1).max() < 0.999
+
+
+def test_s2v_hears_each_latents_own_frames_whatever_its_company():
+    sound, audio = speech_like(3.0), AudioFeatures(make(), PRESETS["tiny-s2v"])
+    together = audio.read(1, 6, reader(sound))
+    one_by_one = torch.cat([audio.read(k, 1, reader(sound)) for k in range(1, 7)], dim=-1)
+    assert error(one_by_one, together) < 1e-5
+
+
 def test_a_latents_features_do_not_depend_on_its_company():
     sound, audio = speech_like(3.0), AudioFeatures(make(), TINY)
     together = audio.read(1, 10, reader(sound))

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from tests.engine.diffusion.support import torch  # first: it skips without torch
 
 # isort: split
+from engine.diffusion.bundle import random_bundle
 from engine.diffusion.config import PRESETS
+from engine.diffusion.errors import NotEnoughMemory
+from engine.diffusion.estimate import cost
+from tests.benchmarks._diffusion_matrix import COLD, CPU_ROWS, GPU_ROWS, SERIES, measured
+from tests.benchmarks._diffusion_shard import shard_bundle, shard_of
 from tests.benchmarks.diffusion import changed
 from tests.house.sources import ROOT
 
@@ -32,6 +39,55 @@ def test_every_stage_has_its_time_and_floor(preset, tmp_path):
     assert figures["four_frames_ms"]["in series"] > 0
     (written,) = tmp_path.glob("*.json")
     assert json.loads(written.read_text())["figures"] == figures
+
+
+@pytest.mark.acceptance
+def test_the_whole_matrix_is_one_command(tmp_path):
+    """On a CPU with the tiny shapes; a GPU's rows are the published ones."""
+    done = bench("--matrix", "--iterations", "2", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout.splitlines()[-1])["figures"]
+    assert rows.keys() == {row.name for row in CPU_ROWS}
+    for row in CPU_ROWS:
+        told = rows[row.name]["figures"]
+        assert told["four_frames_ms"][COLD] > 0
+        assert ("shard" in told) == (row.shard > 1)
+    assert (tmp_path / "diffusion-matrix-cpu.json").is_file()
+
+
+def test_every_row_of_the_gpus_matrix_is_a_shape_that_can_be_costed():
+    asked = {}
+    for row in GPU_ROWS:
+        checkpoint = changed(PRESETS[row.config], list(row.changes))
+        assert cost(checkpoint).bytes_needed < 141e9 * (2 if row.shard > 1 else 1), row.name
+        if row.shard > 1:
+            assert shard_of(checkpoint, row.shard).trunk.head_width == checkpoint.trunk.head_width
+        asked |= {(row.name, figure): most for figure, most in row.most_ms.items()}
+    assert len(asked) == 6, "what is asked for on one H200"
+
+
+def test_a_row_says_whether_what_was_asked_is_met_and_a_refusal_costs_no_other():
+    row = replace(GPU_ROWS[0], most_ms={SERIES: 100.0})
+    for took, met in ((99.0, True), (101.0, False)):
+        figures = {"four_frames_ms": {SERIES: took}}
+        assert measured(row, lambda row, figures=figures: figures, ())["asked"][SERIES]["met"] is met
+
+    def refuse(row):
+        raise NotEnoughMemory("28 GB are needed")
+
+    assert "28 GB" in measured(row, refuse, (NotEnoughMemory,))["failed"]
+
+
+def test_one_shard_computes_its_share_of_every_layer():
+    """Summed over the shards, an output is the whole layer's; here the first shard's part of two."""
+    bundle = random_bundle(replace(PRESETS["tiny"], trunk=replace(PRESETS["tiny"].trunk, layers=2)))
+    whole = copy.deepcopy(bundle.trunk.blocks[0].ffn)
+    shard = shard_bundle(bundle, 2).trunk.blocks[0].ffn
+    x = torch.randn(3, bundle.trunk.shape.width)
+    wide = whole[1](whole[0](x))
+    half = wide.shape[1] // 2
+    torch.testing.assert_close(shard(x), wide[:, :half] @ whole[2].weight[:, :half].T + whole[2].bias)
+    assert bundle.trunk.blocks[0].self_attn.heads == 1
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ def test_truncation_leaves_what_was_shown_and_the_view_never_shows_a_forgotten_l
             assert sorted(slots.tolist()) == kept_latents(checkpoint, newest)
         if ring.view is View.PREFIX:
             assert sorted(slots[: ring.book.count].tolist()) == kept_latents(checkpoint, newest)
-        visible = ring.mask_T.view(len(slots), -1).all(-1)
+        visible = ring.mask_SN.all(-1)
         assert set(slots[visible].tolist()) <= set(kept_latents(checkpoint, newest))
         assert ring.view is not View.MASKED or newest <= last + checkpoint.window_latents
 

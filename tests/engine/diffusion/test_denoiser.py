@@ -57,8 +57,8 @@ def test_after_a_block_the_ring_holds_one_clean_pass_over_it_bit_for_bit(checkpo
     denoiser.prepare(denoiser.cache.choose_view())
     denoiser.cache.place()
     denoiser.run(latents, len(denoiser.levels), ring=0)
-    assert (denoiser.cache.keys_RYBSNHD == after.keys).all()
-    assert (denoiser.cache.values_RYBSNHD == after.values).all()
+    assert (denoiser.cache.keys_RYBXHD == after.keys).all()
+    assert (denoiser.cache.values_RYBXHD == after.values).all()
 
 
 def test_per_timestep_rings_hold_each_step_and_no_clean_pass():
@@ -67,9 +67,9 @@ def test_per_timestep_rings_hold_each_step_and_no_clean_pass():
     run(denoiser, 1)
     before = denoiser.cache.snapshot()
     denoiser.denoise()
-    rings = denoiser.cache.keys_RYBSNHD.clone()
+    rings = denoiser.cache.keys_RYBXHD.clone()
     denoiser.remember()
-    assert (denoiser.cache.keys_RYBSNHD == rings).all()
+    assert (denoiser.cache.keys_RYBXHD == rings).all()
     assert all((ring != old).any() for ring, old in zip(rings, before.keys, strict=True))
     assert (rings[0] != rings[1]).any()
 
@@ -104,6 +104,33 @@ def test_a_noisy_block_on_a_clean_cache_equals_diffusers_under_a_block_causal_ma
     assert error(noisy, forward_twin(twin, x, t_BF, text_BLW)[:, :, -size:]) < BOUND[dtype]
 
 
+def test_a_block_is_the_published_loop_with_fresh_noise_before_every_step():
+    """x0 = x - sigma v, then (1 - sigma') x0 + sigma' noise; told the rounded timestep, stepped by the exact sigma."""
+    checkpoint, dtype = TINY_3, torch.float64
+    denoiser, literal = make(checkpoint, dtype), RingCache(checkpoint, dtype=dtype)
+    reference, text, zero = denoiser.reference_BCHW[:, :, None], denoiser.text, torch.zeros(1, 3, dtype=dtype)
+    for number in range(3):
+        made = run(denoiser, 1)
+        noises = [denoiser.noise_FKBCHW[:, k].permute(1, 2, 0, 3, 4) for k in range(4)]
+        assert len({float(noise.flatten()[0]) for noise in noises}) == 4
+        mask = torch.ones_like(made[:, :1])
+        mask[:, :, 0] = float(number > 0)
+
+        def velocity(x, t, mask=mask):
+            inputs = torch.cat((x, reference.expand_as(x), mask), dim=1)
+            return denoiser.trunk(inputs, zero + t, text, literal, denoiser.audio)
+
+        literal.begin()
+        x, sigmas = noises[0].clone(), (1.0, 0.9375, 5 / 6, 0.625, 0.0)
+        for step, (t, sigma, after) in enumerate(zip((1000, 936, 832, 624), sigmas, sigmas[1:], strict=False)):
+            x[:, :, :1] = reference if number == 0 else x[:, :, :1]
+            x0 = x - sigma * velocity(x, t)
+            x = (1 - after) * x0 + after * noises[(step + 1) % 4]
+        x[:, :, :1] = reference if number == 0 else x[:, :, :1]
+        velocity(x, 0)
+        assert error(made, x) < 1e-9
+
+
 @pytest.mark.parametrize("checkpoint", [TINY, TINY_3], ids=["1", "3"])
 def test_latent_0_is_the_reference_image(checkpoint):
     denoiser = make(checkpoint)
@@ -133,7 +160,7 @@ def test_a_changed_condition_takes_effect_in_place(condition):
         case "reference":
             denoiser.set_reference(torch.randn_like(denoiser.reference_BCHW))
         case "audio":
-            denoiser.set_audio(torch.ones_like(denoiser.audio_BFE))
+            denoiser.set_audio(torch.ones_like(denoiser.audio))
     assert (run(denoiser, 1) != straight).any()
 
 
@@ -157,6 +184,25 @@ def test_a_reset_rebuilds_the_ring_at_bounded_positions(cache):
     assert denoiser.cache.book.base > 0
     held = denoiser.cache.slot_latent_S[denoiser.cache.slot_latent_S >= 0]
     assert int(held.max()) == 39
+
+
+def test_a_rebuilt_ring_holds_the_sink_and_the_last_block_at_its_new_place():
+    checkpoint = replace(TINY, positions=PositionPolicy.RESET, position_limit=8)
+    denoiser = make(checkpoint)
+    while not denoiser.cache.book.base:
+        last = run(denoiser, 1)
+    fresh = make(replace(checkpoint, position_limit=1024))
+    fresh.audio.copy_(denoiser.audio)
+    run(fresh, 1)
+    fresh.prepare(View.PREFIX)
+    fresh.cache.place()
+    fresh.latents_BCFHW.copy_(last)
+    fresh.remember_static()
+    slot = denoiser.cache.slot_latent_S.argmax()
+    for name in ("keys_RYBSNHD", "values_RYBSNHD"):
+        kept, wanted = getattr(denoiser.cache, name), getattr(fresh.cache, name)
+        assert error(kept[:, :, :, 0], wanted[:, :, :, 0]) < 1e-5, "the sink"
+        assert error(kept[:, :, :, slot], wanted[:, :, :, 1]) < 1e-5, "the last block, right behind it"
 
 
 def test_an_empty_masked_cache_gives_finite_latents():

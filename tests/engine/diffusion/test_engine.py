@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -10,12 +11,14 @@ import cv2
 import numpy as np
 import pytest
 
+from bot.rehearsal.face import FIELDS, SENTENCE
 from engine.api import BadCharacter, CharacterAssets, Engine, Likeness, Session, VideoFormat, open_engine
 from engine.output import Output
 from tests.engine.contract import EngineContract, take, tone
 from tests.engine.diffusion.support import torch  # first: it skips without torch
 
 # isort: split
+from engine.diffusion.config import PRESETS
 from engine.diffusion.engine import tiny_engine
 
 assert torch
@@ -47,7 +50,9 @@ class TestOneLatentBlocks(EngineContract):
         self.character = CharacterAssets(character_id="c", image=still, likeness=Likeness.FICTIONAL, seed=7)
 
     async def test_the_size_and_rate_are_the_checkpoints_own(self, session: Session) -> None:
-        assert session.video == VideoFormat(width=48, height=32, fps=24)
+        checkpoint = PRESETS[self.preset]
+        own = VideoFormat(width=checkpoint.width_px, height=checkpoint.height_px, fps=checkpoint.fps)
+        assert session.video == own != self.video
 
     async def test_speech_in_ragged_pieces_gives_the_same_stream_as_in_one(self) -> None:
         said, runs = tone(0.7), []
@@ -81,6 +86,13 @@ class TestOneLatentBlocks(EngineContract):
         assert session.rate.blocks >= 4
         assert session.rate.frames_per_s > 0
 
+    async def test_the_rate_is_in_the_log_when_the_session_closes(self, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level(logging.INFO):
+            async with await self.make_engine().open(self.character, self.video) as session:
+                await take(session.blocks(), 2)
+        (record,) = [record for record in caplog.records if record.message == SENTENCE]
+        assert set(record.understudy_fields) == set(FIELDS)
+
     async def test_a_missing_image_is_said(self) -> None:
         with pytest.raises(BadCharacter, match="missing"):
             missing = replace(self.character, image=self.character.image.with_name("none.png"))
@@ -89,6 +101,13 @@ class TestOneLatentBlocks(EngineContract):
 
 class TestThreeLatentBlocks(TestOneLatentBlocks):
     preset = "tiny-3"
+
+
+@pytest.mark.acceptance
+class TestS2v(TestOneLatentBlocks):
+    """The other family: still beside the stream, a ring for each step, 25 frames a second."""
+
+    preset = "tiny-s2v"
 
 
 async def test_a_full_queue_makes_speak_wait_and_an_interruption_lets_it_go(still):

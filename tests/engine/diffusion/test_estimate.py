@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.diffusion.config import PRESETS, TRUNK_1_3B, TRUNK_14B, Checkpoint, VaeShape
+from engine.diffusion.config import PRESETS, TRUNK_1_3B, TRUNK_14B, TRUNK_S2V, Checkpoint, VaeShape
 from engine.diffusion.estimate import H200_FLOPS, cache_bytes, cost, decode_flop, pass_flop, trunk_parameters
 
 LIVETALK = PRESETS["livetalk-1.3b"]
@@ -31,6 +31,19 @@ def test_a_pass_costs_what_the_table_says(width, height, window, tera):
 )
 def test_decoding_costs_what_the_table_says(height, width, tera):
     assert decode_flop(VaeShape(), height, width) / 1e12 == pytest.approx(tera, rel=0.03)
+
+
+@pytest.mark.parametrize(("height", "width", "tera"), [(512, 512, 0.36), (480, 832, 0.54), (720, 1280, 1.26)])
+def test_the_tiny_decoder_costs_what_the_table_says(height, width, tera):
+    checkpoint = replace(LIVETALK, width_px=width, height_px=height, tiny_decoder=True)
+    assert cost(checkpoint).decode_flop / 1e12 == pytest.approx(tera, rel=0.03)
+
+
+def test_s2v_costs_what_the_table_says():
+    checkpoint = replace(PRESETS["liveavatar-14b"], width_px=720, height_px=400)
+    assert pass_flop(checkpoint) / 1e12 == pytest.approx(43.8, rel=0.005)
+    assert cache_bytes(checkpoint) / 4 / 1e9 == pytest.approx(13.4, rel=0.03), "for each timestep"
+    assert round(trunk_parameters(TRUNK_S2V) / 1e9, 3) == 16.296
 
 
 def test_livetalk_has_a_floor_of_35_and_11_ms_on_an_h200():

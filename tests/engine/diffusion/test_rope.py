@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.diffusion.config import PRESETS
 from tests.engine.diffusion.support import torch  # first: it skips without torch
 
 # isort: split
@@ -35,3 +36,16 @@ def test_scores_do_not_change_when_all_positions_shift():
         return torch.einsum("bqhd,bkhd->bhqk", *turned)
 
     assert (scores(0) - scores(1000)).abs().max() / scores(0).abs().max() < 1e-4
+
+
+def test_half_rounded_angles_are_liveavatars_and_off_by_default():
+    """Every cos and sin is a float16 number, wherever the token stands."""
+    exact, half = Rotary(24, 2, 3), Rotary(24, 2, 3, half=True)
+    for rotary in (exact, half):
+        cos, sin = rotary.buffers(2, torch.float32)
+        rotary.write(torch.tensor([7, 31]), cos, sin)
+        angles = torch.cat(
+            [part.flatten() for part in (cos, sin, *rotary.at(torch.tensor([[-19, 1, 2]]), torch.float32))]
+        )
+        assert (angles == angles.half().float()).all() == (rotary is half)
+    assert not PRESETS["liveavatar-14b"].half_angles

@@ -6,16 +6,29 @@ from dataclasses import replace
 
 import pytest
 
-from engine.diffusion.config import PRESETS, TRUNK_S2V, TRUNK_TINY, AudioAdapter
+from engine.diffusion.config import (
+    MOTION_LATENTS,
+    PRESETS,
+    TRUNK_S2V,
+    TRUNK_TINY,
+    AudioAdapter,
+    PositionPolicy,
+    SamplerKind,
+    Schedule,
+)
 from tests.engine.diffusion.support import BOUND, away_from_trivial, error, torch  # first: it skips without torch
 
 # isort: split
+from diffusers import FlowMatchEulerDiscreteScheduler
+
 from engine.diffusion.cache import RingCache
+from engine.diffusion.condition import packed_places
+from engine.diffusion.denoiser import Denoiser
 from engine.diffusion.model.s2v import S2vWan
 from engine.diffusion.model.whole import WholeSequence
 from engine.diffusion.rope import Rotary
-from tests.engine.diffusion.literal import LiteralCache
-from tests.engine.diffusion.oracle import AdaLayerNorm, diffusers_twin, forward_twin
+from tests.engine.diffusion.literal_s2v import Literal, literal_injection, literal_sound
+from tests.engine.diffusion.oracle import diffusers_twin, forward_twin
 
 SHAPE = replace(TRUNK_TINY, in_channels=16, audio=AudioAdapter.S2V, audio_width=12, injected_after=(0, 2, 3))
 LAYERS, LATENTS, ROWS, COLUMNS = 5, 3, 2, 3
@@ -31,75 +44,10 @@ def states(frames, dtype=torch.float64):
     return torch.randn(1, LAYERS, SHAPE.audio_width, frames, dtype=dtype)
 
 
-def literal_convolution(state, name, frames, stride):
-    """One output frame after the other; what is before the first frame is the first frame."""
-    weight, bias = state[f"{name}.conv.weight"], state[f"{name}.conv.bias"]
-    out = []
-    for at in range(0, len(frames), stride):
-        seen = [frames[max(at + tap - 2, 0)] for tap in range(3)]
-        out.append(sum(weight[:, :, tap] @ seen[tap] for tap in range(3)) + bias)
-    return out
-
-
-def literal_norm(x, eps):
-    return (x - x.mean()) / torch.sqrt(((x - x.mean()) ** 2).mean() + eps)
-
-
-def literal_sound(state, states_LAT):
-    """Per latent: five local tokens and the global one."""
-    weights = state["casual_audio_encoder.weights"].flatten()
-    shares = [w / (1 + torch.exp(-w)) for w in weights]
-    frames = [sum(s * layer[:, t] for s, layer in zip(shares, states_LAT, strict=True)) / sum(shares)
-              for t in range(states_LAT.shape[2])]  # fmt: skip
-    frames, head = [frames[0]] * 73 + frames, "casual_audio_encoder.encoder."
-
-    def activated(sequence):
-        return [torch.nn.functional.silu(literal_norm(x, 1e-6)) for x in sequence]
-
-    def later(sequence):
-        halved = activated(literal_convolution(state, f"{head}conv2", activated(sequence), 2))
-        return activated(literal_convolution(state, f"{head}conv3", halved, 2))
-
-    wide, quarter = literal_convolution(state, f"{head}conv1_local", frames, 1), SHAPE.width // 4
-    heads = [later([x[quarter * n : quarter * (n + 1)] for x in wide]) for n in range(4)]
-    whole = later(literal_convolution(state, f"{head}conv1_global", frames, 1))
-    linear, bias = state[f"{head}final_linear.weight"], state[f"{head}final_linear.bias"]
-    padding, latents = state[f"{head}padding_tokens"].flatten(), states_LAT.shape[2] // 4
-    local = [torch.stack([*(head[n] for head in heads), padding]) for n in range(len(whole))]
-    return torch.stack(local[-latents:]), torch.stack([linear @ x + bias for x in whole[-latents:]])
-
-
-def literal_injection(state, number, x_FNW, local_FKW, global_FW):
-    """Latent by latent, token by token, head by head."""
-    name, width = f"audio_injector.injector.{number}.", SHAPE.width // SHAPE.heads
-
-    def project(part, x):
-        return state[f"{name}{part}.weight"] @ x + state[f"{name}{part}.bias"]
-
-    def rms(part, x):
-        return x / torch.sqrt((x**2).mean() + SHAPE.eps) * state[f"{name}norm_{part}.weight"]
-
-    norm = AdaLayerNorm(SHAPE.width, output_dim=2 * SHAPE.width, chunk_dim=1).double()
-    norm.linear.load_state_dict(
-        {part: state[f"audio_injector.injector_adain_layers.{number}.linear.{part}"] for part in ("weight", "bias")}
-    )
-    out = x_FNW.clone()
-    for latent, (tokens, context, whole) in enumerate(zip(x_FNW, local_FKW, global_FW, strict=True)):
-        keys, values = [rms("k", project("k", c)) for c in context], [project("v", c) for c in context]
-        for n, token in enumerate(norm(tokens[None], temb=whole[None])[0]):
-            query, found = rms("q", project("q", token)), []
-            for head in range(SHAPE.heads):
-                part = slice(head * width, (head + 1) * width)
-                scores = torch.stack([query[part] @ key[part] for key in keys]) / width**0.5
-                found.append(sum(p * value[part] for p, value in zip(scores.softmax(0), values, strict=True)))
-            out[latent, n] += project("o", torch.cat(found))
-    return out
-
-
 def test_the_sound_encoder_equals_its_literal_statement():
     trunk, heard = make(), states(4 * LATENTS)
     local, whole = trunk.casual_audio_encoder(heard)
-    literal_local, literal_whole = literal_sound(trunk.state_dict(), heard[0])
+    literal_local, literal_whole = literal_sound(trunk.state_dict(), SHAPE, heard[0])
     assert local.shape == (1, LATENTS, 5, SHAPE.width)
     assert error(local[0], literal_local) < 1e-9
     assert error(whole[0], literal_whole) < 1e-9
@@ -114,7 +62,7 @@ def test_injection_equals_its_literal_statement_after_the_right_blocks_only():
             assert injected is x_BFNW
             continue
         number = SHAPE.injected_after.index(layer)
-        literal = literal_injection(trunk.state_dict(), number, x_BFNW[0], sound[0][0], sound[1][0])
+        literal = literal_injection(trunk.state_dict(), SHAPE, number, x_BFNW[0], sound[0][0], sound[1][0])
         assert error(injected[0], literal) < 1e-9
 
 
@@ -138,23 +86,90 @@ def test_with_silent_injectors_the_trunk_equals_diffusers(dtype):
     assert error(ours, forward_twin(twin, x, t, text)) < BOUND[dtype]
 
 
-def test_streaming_with_sound_equals_the_literal_cache():
-    checkpoint = replace(
-        PRESETS["tiny"], trunk=SHAPE, block_latents=3, window_latents=6, sink_latents=0,
-        width_px=16 * COLUMNS, height_px=16 * ROWS,
-    )  # fmt: skip
-    trunk, out = make(), []
-    x, _, text_BLW = inputs(torch.float64, 12)
-    text, heard = trunk.text_memory(text_BLW), states(48)
-    t = torch.full((1, 3), 602.0, dtype=torch.float64)
-    for memory in (RingCache(checkpoint, dtype=torch.float64), LiteralCache(checkpoint, torch.float64)):
-        made = []
-        for block in range(4):
-            memory.begin()
-            sound = trunk.casual_audio_encoder(heard[..., 12 * block : 12 * block + 12])
-            made.append(trunk(x[:, :, 3 * block : 3 * block + 3], t, text, memory, sound))
-        out.append(torch.cat(made, 2))
-    assert error(*out) < 1e-9
+TWO_STEPS = Schedule(kind=SamplerKind.EULER, steps=2, shift=3.0, round_timesteps=False)
+CHECKPOINT = replace(
+    PRESETS["tiny-s2v"], trunk=SHAPE, width_px=96, height_px=64, window_latents=4, block_latents=2,
+    reference_ahead_latents=29, adopt_reference_after=4, schedule=TWO_STEPS,
+)  # fmt: skip
+
+
+def literal_of(trunk):
+    return Literal(trunk.state_dict(), SHAPE, rows=4, columns=6, ahead=CHECKPOINT.reference_ahead_latents)
+
+
+def still_and_motion(seed):
+    torch.manual_seed(seed)
+    height, width = CHECKPOINT.latent_height, CHECKPOINT.latent_width
+    return torch.randn(16, height, width).double(), torch.randn(16, MOTION_LATENTS, height, width).double()
+
+
+def test_packed_motion_stands_where_its_latents_were():
+    places = [tuple(place) for place in packed_places(8, 12).tolist()]
+    assert places == literal_of(make()).motion_places()
+    assert len(places) + 24 == CHECKPOINT.condition_tokens
+
+
+def test_tokens_beside_the_stream_equal_their_literal_statement():
+    trunk, (still, motion) = make(), still_and_motion(3)
+    ours = torch.cat((trunk.reference(still[None]), trunk.packed(motion[None])), dim=1)
+    assert error(ours[0], literal_of(trunk).beside(still, motion)) < 1e-9
+
+
+@pytest.mark.parametrize("positions", [PositionPolicy.ABSOLUTE, PositionPolicy.EXTENDED], ids=str)
+def test_a_stream_with_reference_motion_and_sound_equals_the_literal_statement(positions):
+    """Four blocks, two wraps; the reference leaves its own time with the second block."""
+    trunk, checkpoint = make(), replace(CHECKPOINT, positions=positions)
+    torch.manual_seed(4)
+    text_BLW, x = torch.randn(1, 8, SHAPE.text_width).double(), torch.randn(1, 16, 8, 8, 12).double()
+    heard, t, (still, motion) = states(32), torch.full((1, 2), 602.0).double(), still_and_motion(3)
+    text, ring, ours, blocks = trunk.text_memory(text_BLW), RingCache(checkpoint, dtype=torch.float64), [], []
+    ring.condition.place_alone()
+    trunk.condition(still[None], motion[None], text, ring.condition)
+    for number in range(4):
+        sound = trunk.casual_audio_encoder(heard[..., 8 * number : 8 * number + 8])
+        part = x[:, :, 2 * number : 2 * number + 2]
+        ring.begin()
+        ours.append(trunk(part, t, text, ring, sound)[0])
+        blocks.append((part[0], 602.0, (sound[0][0], sound[1][0]), 0))
+    literal = literal_of(trunk)
+    beside = literal.beside(still, motion)
+    for mine, theirs in zip(ours, literal.velocities([beside], text_BLW[0], blocks, window=4), strict=True):
+        assert error(mine, theirs) < 1e-9
+
+
+def literal_stream(trunk, text_LW, noise, sounds, still, motion):
+    """Every step of every block on its own noise level's past; the first latent made stands for the still later."""
+    literal, made, besides = literal_of(trunk), [], []
+    theirs = FlowMatchEulerDiscreteScheduler(shift=3.0)
+    theirs.set_timesteps(2)
+    levels, pasts = list(zip(theirs.timesteps, theirs.sigmas[:-1], theirs.sigmas[1:], strict=True)), ([], [])
+    for number, (x, sound) in enumerate(zip(noise, sounds, strict=True)):
+        if number in (0, 2):
+            besides.append(literal.beside(made[0][:, 0] if number else still, motion))
+        for past, (t, sigma, after) in zip(pasts, levels, strict=True):
+            past.append((x, float(t), sound, len(besides) - 1))
+            x = x + (after - sigma) * literal.velocities(besides, text_LW, past, window=4)[-1]
+        made.append(x)
+    return made
+
+
+def test_the_whole_sampler_with_a_ring_for_each_step_equals_the_literal_statement():
+    """And from the third block on the first latent made stands for the still. The literal's scheduler is diffusers',
+    which holds its sigmas in float32: hence the bound."""
+    trunk, (still, motion) = make(), still_and_motion(3)
+    denoiser = Denoiser(trunk, CHECKPOINT, seed=5)
+    text_BLW, heard, ours, noise, sounds = torch.randn(1, 8, SHAPE.text_width).double(), states(24), [], [], []
+    denoiser.set_prompt(trunk.text_memory(text_BLW))
+    denoiser.set_reference(still[None], motion[None])
+    for number in range(3):
+        sound = trunk.hear(heard[..., 8 * number : 8 * number + 8])
+        denoiser.set_audio(sound)
+        ours.append(denoiser.denoise()[0].clone())
+        denoiser.remember()
+        noise.append(denoiser.noise_FKBCHW[:, 0, 0].transpose(0, 1).clone())
+        sounds.append((sound[0][0], sound[1][0]))
+    for mine, theirs in zip(ours, literal_stream(trunk, text_BLW[0], noise, sounds, still, motion), strict=True):
+        assert error(mine, theirs) < 1e-6
 
 
 def test_the_published_count_of_tensors_and_parameters_is_met():

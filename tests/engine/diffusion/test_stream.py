@@ -18,6 +18,7 @@ from engine.diffusion.bundle import random_bundle
 from engine.diffusion.errors import PartMissing
 from engine.diffusion.frames import ToI420
 from engine.diffusion.graphs import Path, compile_blocks
+from engine.diffusion.lane import DecodeLane
 from engine.diffusion.stream import FaceStream
 
 TINY_3 = PRESETS["tiny-3"]
@@ -26,7 +27,7 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graph
 
 @cache
 def weights(trunk, device):
-    return random_bundle(replace(TINY_3, trunk=trunk), device=device)
+    return random_bundle(replace(TINY_3, trunk=trunk, width_px=64, height_px=64), device=device)
 
 
 def make(checkpoint=TINY_3, *, path=Path.EAGER, device="cpu", seed=0):
@@ -106,6 +107,15 @@ def test_after_a_held_block_the_picture_hears_what_is_played_with_it():
     assert (slow.planned_sound == straight.planned_sound).all()
 
 
+def test_decoding_leaves_the_latents_as_they_were_made():
+    stream = make()
+    while stream.pending != 2:
+        stream.next_block()
+    made = stream.denoiser.latents_BCFHW.clone()
+    frames(stream, 2)
+    assert (stream.denoiser.latents_BCFHW == made).all(), "the clean pass after them reads what was made"
+
+
 def test_silence_runs_the_same_loop_without_a_new_start():
     stream = make()
     stream.timeline.speak(tone(0.3), epoch=1)
@@ -156,6 +166,80 @@ def test_a_checkpoint_without_sound_streams_too():
     stream.timeline.speak(tone(0.2), epoch=1)
     assert stream.next_block().voiced
     assert frames(stream, 3).any()
+
+
+def test_s2v_sees_the_still_beside_the_stream_and_its_first_frames_are_new():
+    stream = make(PRESETS["tiny-s2v"])
+    assert (stream.shown, stream.pending, stream.denoiser.next_latent) == (0, 0, 0)
+    stream.timeline.speak(tone(0.5), epoch=1)
+    first = stream.next_block()
+    assert (first.index, first.voiced, stream.denoiser.next_latent) == (0, True, 3)
+    assert stream._heard(0) == 1, "its first latent hears the stream's first block"
+    assert first.frames.std() > 0
+
+
+@pytest.mark.parametrize("after", [1, pytest.param(13, marks=pytest.mark.acceptance)])
+def test_s2v_is_interrupted_like_any_other(after):
+    """Also before its first latent has been shown, and after the first latent made stands for the still."""
+    stream = make(PRESETS["tiny-s2v"])
+    stream.timeline.speak(tone(4.0), epoch=1)
+    frames(stream, after)
+    assert stream.pending == 2
+    stream.timeline.interrupt(2)
+    block = stream.next_block()
+    assert (block.epoch, block.voiced, block.index) == (2, False, after)
+    assert stream.denoiser.adopted == (after > 12)
+
+
+def test_a_changed_prompt_changes_what_s2v_sees_beside_the_stream():
+    stream = make(PRESETS["tiny-s2v"])
+    frames(stream, 1)
+    before = stream.denoiser.cache.condition.keys_YBCHD.clone()
+    stream.denoiser.set_prompt([(keys + 1, values + 1) for keys, values in stream.denoiser.text])
+    stream.denoiser.look_at_still()
+    after = stream.denoiser.cache.condition.keys_YBCHD
+    assert (before[0] == after[0]).all() and (before[1:] != after[1:]).any()
+
+
+class ApartInOrder(DecodeLane):
+    """The order of work as on a GPU's two streams, without them."""
+
+    def __init__(self):
+        self.apart = True
+
+    def latents_are_made(self):
+        """One stream needs no events."""
+
+    def run(self, work):
+        work()
+
+    def wait(self):
+        """Done already."""
+
+
+def test_what_follows_the_latents_may_run_before_their_frames_are_handed_on():
+    inline, apart = make(), make()
+    apart.lane = ApartInOrder()
+    np.testing.assert_array_equal(frames(inline, 7), frames(apart, 7))
+
+
+def test_a_streams_latents_are_watched_and_corrected_where_the_checkpoint_asks():
+    plain, corrected = make(), make(replace(TINY_3, drift_correction=0.5))
+    before = plain.drift.mean.clone()
+    assert (frames(plain, 5) != frames(corrected, 5)).any()
+    assert (plain.drift.mean != before).any()
+    assert (plain.drift.reference_mean == corrected.drift.reference_mean).all()
+
+
+@pytest.mark.parametrize("preset", ["tiny-3", "tiny-s2v"])
+def test_in_bfloat16_it_streams_and_the_still_is_encoded_in_float32(preset):
+    """The precision of a GPU; no parity is asked of it."""
+    bundle = random_bundle(PRESETS[preset], dtype=torch.bfloat16)
+    assert bundle.encoder_vae.conv1.weight.dtype == torch.float32
+    assert bundle.vae.conv2.weight.dtype == bundle.trunk.patch_embedding.weight.dtype == torch.bfloat16
+    stream = FaceStream(bundle, torch.rand(1, 3, 1, bundle.checkpoint.height_px, bundle.checkpoint.width_px), seed=0)
+    assert frames(stream, 4).std() > 0
+    assert stream.denoiser.latents_BCFHW.dtype == torch.float32 and stream.denoiser.latents_BCFHW.isfinite().all()
 
 
 def test_i420_has_the_published_values_of_the_primaries():
@@ -209,7 +293,8 @@ def test_the_steady_state_neither_synchronises_nor_allocates():
         for _ in range(10):
             stream.denoiser.denoise()
             stream.denoiser.remember()
-            stream.runner.run("decode", stream._decode_static)
+            stream.lane.latents_are_made()
+            stream.lane.run(lambda: stream.runner.run("decode", stream._decode_static, lane="decode"))
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert torch.cuda.memory_allocated() == before

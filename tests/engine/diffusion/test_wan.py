@@ -10,7 +10,8 @@ from engine.diffusion.config import TRUNK_1_3B, TRUNK_14B, TRUNK_TINY
 from tests.engine.diffusion.support import BOUND, error, random_trunk, torch  # first: it skips without torch
 
 # isort: split
-from engine.diffusion.model.wan import CausalWan, attention
+from engine.diffusion.model.attention import attention
+from engine.diffusion.model.wan import CausalWan
 from engine.diffusion.model.whole import WholeSequence
 from engine.diffusion.rope import Rotary
 from tests.engine.diffusion.oracle import add_audio, diffusers_twin, forward_twin

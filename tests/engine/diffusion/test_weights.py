@@ -8,7 +8,14 @@ from functools import cache
 
 import pytest
 
-from engine.diffusion.config import PRESETS, TRUNK_1_3B, TRUNK_14B, TRUNK_S2V, AudioAdapter
+from engine.diffusion.config import (
+    PRESETS,
+    TRUNK_1_3B,
+    TRUNK_14B,
+    TRUNK_CAUSAL_FORCING,
+    TRUNK_S2V,
+    AudioAdapter,
+)
 from tests.engine.diffusion.support import away_from_trivial, random_trunk, torch  # first: it skips without torch
 
 # isort: split
@@ -20,7 +27,9 @@ from engine.diffusion.model.s2v import S2vWan
 from engine.diffusion.model.vae import WanVae
 from engine.diffusion.model.wan import CausalWan
 from engine.diffusion.model.wav2vec import Wav2Vec
-from engine.diffusion.weights import LORA_SCALE, find, load, trunk_shape, write
+from engine.diffusion.recognise import most_likely, trunk_shape
+from engine.diffusion.stream import FaceStream
+from engine.diffusion.weights import LORA_SCALE, find, load, write
 from tests.engine.diffusion.oracle import convert_wan_transformer_to_diffusers, convert_wan_vae_to_diffusers
 
 TINY = PRESETS["tiny"]
@@ -113,6 +122,7 @@ def test_omniavatars_lora_is_merged(folder):
     }
     torch.save(overlay, folder / "pytorch_model.pt")
     loaded = load_on_cpu(folder).trunk.state_dict()
+    assert LORA_SCALE == 64 / 128, "alpha and rank of both families"
     torch.testing.assert_close(loaded[f"{name}.weight"], state[f"{name}.weight"] + LORA_SCALE * up @ down)
     assert (loaded[f"{name}.bias"] == 1).all()
     torch.testing.assert_close(loaded["audio_cond_projs.0.weight"], state["audio_cond_projs.0.weight"] + 1)
@@ -127,14 +137,54 @@ def test_a_family_is_known_by_its_shapes(shape):
     assert trunk_shape(without_sound, 128).audio is AudioAdapter.NONE
 
 
-def test_wan22_s2v_is_known_by_its_shapes_and_told_to_be_unready(folder):
+def s2v_parts():
+    torch.manual_seed(2)
+    checkpoint = PRESETS["tiny-s2v"]
+    trunk = away_from_trivial(S2vWan(checkpoint.trunk, checkpoint.sound.layers + 1), torch.float32)
+    return {**parts(), "transformer": trunk}
+
+
+def test_wan22_s2v_is_known_by_its_shapes():
     with torch.device("meta"):
         shapes = {name: tuple(value.shape) for name, value in S2vWan(TRUNK_S2V).state_dict().items()}
     assert trunk_shape(shapes, 128) == TRUNK_S2V
-    tiny = replace(TINY.trunk, in_channels=16, audio=AudioAdapter.S2V, injected_after=(0, 2))
-    write({"transformer": S2vWan(tiny, 4)}, folder)
-    with pytest.raises(BadCheckpoint, match="reference and motion tokens are not run"):
-        load_on_cpu(folder)
+
+
+def test_liveavatars_lora_on_wan22_s2v_is_loaded_and_streams(folder):
+    made, name = s2v_parts(), "blocks.1.ffn.0"
+    write(made, folder)
+    (folder / "understudy.json").write_text(json.dumps({"preset": "tiny-s2v"}))
+    wide, narrow = made["transformer"].state_dict()[f"{name}.weight"].shape
+    down, up = torch.randn(4, narrow), torch.randn(wide, 4)
+    lora = {f"base_model.model.{name}.lora_A.weight": down, f"base_model.model.{name}.lora_B.weight": up}
+    write_tensors(folder / "liveavatar.safetensors", lora)
+    bundle = load_on_cpu(folder)
+    merged = made["transformer"].state_dict()[f"{name}.weight"] + LORA_SCALE * up @ down
+    torch.testing.assert_close(bundle.trunk.state_dict()[f"{name}.weight"], merged)
+    assert FaceStream(bundle, torch.zeros(1, 3, 1, 64, 64), seed=0).next_block().frames.std() > 0
+
+
+@pytest.mark.parametrize(
+    ("shape", "files", "lora", "name"),
+    [
+        (TRUNK_1_3B, "LiveTalk-1.3B-V0.1/model.safetensors", False, "livetalk-1.3b"),
+        (TRUNK_1_3B, "a/model.safetensors", False, "livetalk-1.3b"),
+        (TRUNK_1_3B, "a/pytorch_model.pt", True, "omniavatar-1.3b"),
+        (TRUNK_14B, "a/pytorch_model.pt", True, "omniavatar-14b"),
+        (TRUNK_S2V, "Wan2.2-S2V-14B/diffusion_pytorch_model.safetensors.index.json", False, "s2v-14b"),
+        (TRUNK_S2V, "Wan2.2-S2V-14B/liveavatar.safetensors", True, "liveavatar-14b"),
+        (TRUNK_CAUSAL_FORCING, "model.pt", False, "causal-forcing-1.3b"),
+    ],
+)
+def test_checkpoints_of_one_shape_are_told_apart(shape, files, lora, name):
+    assert most_likely(shape, f"/weights/{files}".lower(), lora) == name
+
+
+def test_every_preset_has_its_licence_told():
+    for preset in PRESETS.values():
+        assert preset.licence, preset.name
+    assert "Settle this before commercial use" in PRESETS["livetalk-1.3b"].licence
+    assert "Apache-2.0" in PRESETS["liveavatar-14b"].licence
 
 
 def truncate(folder):
@@ -171,6 +221,10 @@ BAD = {
     "a strange key": (add_a_stranger, r"unexpected \(blocks.0.novelty\)"),
     "no transformer": (lambda folder: (folder / "transformer.safetensors").unlink(), "no transformer"),
     "no sound encoder": (lambda folder: (folder / "sound_encoder.safetensors").unlink(), "wav2vec2"),
+    "another sound encoder": (
+        lambda folder: write({"sound encoder": Wav2Vec(replace(TINY.sound, layers=2))}, folder),
+        "not the one tiny was made for",
+    ),
     "no prompts": (lambda folder: (folder / "prompts.safetensors").unlink(), "prompts"),
     "a torch file that is text": (lambda folder: (folder / "x.pth").write_text("hello"), "x.pth"),
     "a file of numbers": (lambda folder: torch.save({"step": 1}, folder / "x.pt"), "no tensors"),
