@@ -37,6 +37,7 @@ class Settings:
     log_json: bool = False
     log_personal: bool = False  # print people's words, names and URLs in logs
     chromium: str = ""  # empty: found on PATH
+    browser_profile: str = ""  # folder of a browser profile signed in as the bot's own account; bots use copies of it
     headless: bool = True  # of the bot's browser; false needs a display or Xvfb
     camera_path: str = "auto"  # auto | v4l2loopback | file | page
     secret_keys: str = ""  # the file of keys that seal secrets in the database; empty: `secret-keys` in `home`

@@ -14,7 +14,7 @@ microphone is s16 mono at 48 kHz; frames into the camera are I420 (BT.601, limit
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -32,29 +32,90 @@ Frame = NDArray[np.uint8]
 
 
 class Refusal(StrEnum):
-    """Why a platform or a host did not let us in. The value is the code users see; the text is what it means."""
+    """Why a platform or a host did not let us in. The value is the code users see; the text is what it means, the
+    advice what a person has to change so that a bot gets in, empty where nobody can."""
 
-    def __new__(cls, code: str, text: str) -> Refusal:
+    def __new__(cls, code: str, text: str, advice: str = "") -> Refusal:
         member = str.__new__(cls, code)
         member._value_ = code
         member.text = text
+        member.advice = advice
         return member
 
     text: str
+    advice: str
 
-    INVALID_LINK = "invalid_link", "The link is not one of a meeting."
-    NOT_FOUND = "meeting_not_found", "The platform knows no meeting under this link."
-    NOT_STARTED = "meeting_not_started", "The meeting has not started and does not let anyone wait."
-    ENDED = "meeting_ended", "The meeting is over."
-    FULL = "meeting_full", "The meeting has no free place."
-    LOCKED = "meeting_locked", "The host has locked the meeting."
-    DENIED = "request_denied", "Someone in the meeting denied the request to join."
-    LOBBY_TIMEOUT = "lobby_timeout", "Nobody answered the request to join in time."
-    SIGN_IN_REQUIRED = "sign_in_required", "The meeting only admits signed-in accounts."
-    PASSCODE_WRONG = "passcode_wrong", "The passcode is missing or wrong."
-    BOTS_BLOCKED = "bots_blocked", "The platform or its administrator does not admit automated participants."
-    CAPTCHA = "captcha_shown", "The platform asks for proof of being human; a bot does not give one."
-    UNREACHABLE = "unreachable", "The meeting's address did not answer."
+    INVALID_LINK = "invalid_link", "The link is not one of a meeting.", "Copy the link from the invitation again."
+    NOT_FOUND = (
+        "meeting_not_found",
+        "The platform knows no meeting under this link.",
+        "Compare the link with the invitation; the meeting may have been deleted or its link replaced.",
+    )
+    NOT_STARTED = (
+        "meeting_not_started",
+        "The meeting has not started and does not let anyone wait.",
+        "The host has to start the meeting, or allow others to join before the host.",
+    )
+    ENDED = "meeting_ended", "The meeting is over.", "The host has to open the meeting again."
+    FULL = "meeting_full", "The meeting has no free place.", "Someone has to leave, or the host needs a larger plan."
+    LOCKED = "meeting_locked", "The host has locked the meeting.", "The host has to unlock the meeting."
+    DENIED = (
+        "request_denied",
+        "Someone in the meeting denied the request to join.",
+        "The host has to agree to the bot first, and then send it again.",
+    )
+    LOBBY_TIMEOUT = (
+        "lobby_timeout",
+        "Nobody answered the request to join in time.",
+        "Someone who may admit guests has to be in the meeting and admit the bot from the list of those who wait.",
+    )
+    SIGN_IN_REQUIRED = (
+        "sign_in_required",
+        "The meeting only admits signed-in accounts.",
+        "The host has to admit guests who are not signed in, or the bot needs an account of its own.",
+    )
+    PASSCODE_WRONG = (
+        "passcode_wrong",
+        "The passcode is missing or wrong.",
+        "Give the passcode of the invitation, or a link that carries it.",
+    )
+    BOTS_BLOCKED = (
+        "bots_blocked",
+        "The platform or its administrator does not admit automated participants.",
+        "An administrator has to allow this bot; it declares what it is and does not try to pass for a person.",
+    )
+    BLOCKED_BY_POLICY = (
+        "blocked_by_policy",
+        "The meeting's or its organisation's settings do not admit this guest; the page does not say which.",
+        "The host has to admit guests from outside, or an administrator to allow it.",
+    )
+    CAPTCHA = (
+        "captcha_shown",
+        "The platform asks for proof of being human; a bot does not give one.",
+        "The host has to invite the bot by a way that asks for none, such as an account of the bot's own.",
+    )
+    CONSENT_REQUIRED = (
+        "consent_required",
+        "The meeting asks everyone to agree to something first; a bot agrees to nothing.",
+        "The host has to switch that off, such as recording or notes that start with the meeting.",
+    )
+    ENCRYPTED = (
+        "e2ee",
+        "The meeting is encrypted end to end, which its web page cannot join.",
+        "The host has to switch end-to-end encryption off for this meeting.",
+    )
+    REGISTRATION_REQUIRED = (
+        "registration_required",
+        "The meeting asks its guests to register first.",
+        "Register the bot by hand and give it the personal link, or switch registration off.",
+    )
+    SDK_REQUIRED = (
+        "sdk_required",
+        "The meeting admits automated participants by the platform's own SDK only, not by its web page.",
+        "The host's account has to allow web guests that are automated, or the bot needs the SDK, which it has not.",
+    )
+    PLATFORM_ERROR = "platform_error", "The platform's page said that something failed.", "Try again later."
+    UNREACHABLE = "unreachable", "The meeting's address did not answer.", "Check the link and the network of the host."
     PAGE_NOT_UNDERSTOOD = "page_not_understood", "The page showed a screen this version does not know."
 
 
@@ -64,6 +125,7 @@ class Evidence:
 
     url: str
     heading: str = ""
+    rule: str = ""  # the one that decided, as the platform's selectors name it
     screenshot: Path | None = None
     html: Path | None = None
 
@@ -106,10 +168,11 @@ class JoinRefused(ConnectorError):
 
     code = "join_refused"
 
-    def __init__(self, refusal: Refusal, evidence: Evidence | None = None) -> None:
+    def __init__(self, refusal: Refusal, evidence: Evidence | None = None, *, advice: str | None = None) -> None:
         super().__init__(refusal.text)
         self.refusal = refusal
         self.evidence = evidence
+        self.advice = refusal.advice if advice is None else advice
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,6 +196,7 @@ class JoinRequest:
     meeting_url: str
     display_name: str
     passcode: str | None = None
+    identification: str | None = field(default=None, repr=False)  # the platform's token that declares a bot, if any
     page_timeout_s: float = 30.0  # for the page to answer
     lobby_timeout_s: float = 600.0  # for a host to admit us
 
@@ -186,6 +250,15 @@ class ScreenShared:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PictureArrives:
+    """Whether the bot's picture leaves for the others, by the connections' own count: told when it has not for 5 s
+    though someone is there, and when it does again."""
+
+    at_s: float
+    active: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Removed:
     """A host removed the bot. Final: the bot does not come back."""
 
@@ -198,10 +271,20 @@ class Ended:
     """The meeting ended for everyone."""
 
     at_s: float
+    evidence: Evidence | None = None
 
 
 Event = (
-    Admitted | InLobby | ParticipantJoined | ParticipantLeft | Speaking | ChatMessage | ScreenShared | Removed | Ended
+    Admitted
+    | InLobby
+    | ParticipantJoined
+    | ParticipantLeft
+    | Speaking
+    | ChatMessage
+    | ScreenShared
+    | PictureArrives
+    | Removed
+    | Ended
 )
 
 
@@ -303,6 +386,10 @@ class Connector(Protocol):
 
     async def raise_hand(self, up: bool) -> None:
         """Raises NotSupported."""
+        ...
+
+    def hits(self) -> Mapping[str, int]:
+        """How often each rule and each way to a control served, by its name: what never does is out of date."""
         ...
 
     async def leave(self) -> None:

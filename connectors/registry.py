@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from connectors.base import Connector, UnknownPlatform
 from connectors.urls import find_meeting
@@ -12,11 +13,13 @@ from connectors.urls import find_meeting
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Platform:
-    """A row: meetings of platform `name`, as `connectors.urls` names it, are joined by `connector` of `module`."""
+    """A row: meetings of platform `name`, as `connectors.urls` names it, whose link has a path that begins with
+    `path`, are joined by `connector` of `module`."""
 
     name: str
     module: str
     connector: str
+    path: str = "/"
 
 
 def platform_of(url: str) -> Platform:
@@ -24,7 +27,8 @@ def platform_of(url: str) -> Platform:
     link = find_meeting(url)
     if link is None:
         raise UnknownPlatform("this is not a link of a meeting")
-    known = next((platform for platform in PLATFORMS if platform.name == link.platform), None)
+    path = urlsplit(link.join_url).path
+    known = next((one for one in PLATFORMS if one.name == link.platform and path.startswith(one.path)), None)
     if known is None:
         raise UnknownPlatform(f"no connector joins meetings of {link.platform} yet")
     return known
@@ -36,21 +40,34 @@ def open_connector(
     *,
     headless: bool = True,
     chromium: str = "",
+    profile: Path | None = None,
     camera: str = "auto",
     width: int = 640,
     height: int = 360,
     fps: int = 24,
 ) -> Connector:
-    """A connector for this link, not yet entered. `workdir` keeps its evidence. Raises UnknownPlatform."""
+    """A connector for this link, not yet entered. `workdir` keeps its evidence; `profile` is one of a browser that is
+    signed in, of which it takes a copy. Raises UnknownPlatform."""
     platform = platform_of(url)
     make = getattr(importlib.import_module(platform.module), platform.connector)
     connector: Connector = make(
-        workdir, headless=headless, chromium=chromium, camera=camera, width=width, height=height, fps=fps
+        workdir,
+        headless=headless,
+        chromium=chromium,
+        profile=profile,
+        camera=camera,
+        width=width,
+        height=height,
+        fps=fps,
     )
     return connector
 
 
 PLATFORMS: tuple[Platform, ...] = (
     Platform(name="meet", module="connectors.meet.connector", connector="MeetConnector"),
+    Platform(name="teams", module="connectors.teams.connector", connector="TeamsConnector"),
+    Platform(name="zoom", module="connectors.zoom.connector", connector="ZoomConnector"),
+    Platform(name="simulator", path="/teams/", module="connectors.teams.connector", connector="TeamsConnector"),
+    Platform(name="simulator", path="/zoom/", module="connectors.zoom.connector", connector="ZoomConnector"),
     Platform(name="simulator", module="connectors.meet.connector", connector="MeetConnector"),
 )

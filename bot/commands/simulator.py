@@ -16,6 +16,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--code", default=None, help="code of the first meeting, abc-defg-hij (default: made up)")
     parser.add_argument("--no-lobby", action="store_true", help="let everyone in at once")
     parser.add_argument("--refuse", default=None, metavar="CODE", help="show this refusal instead, e.g. meeting_full")
+    parser.add_argument(
+        "--platform", default="meet", choices=("meet", "teams", "zoom"), help="whose page the link opens"
+    )
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -36,7 +39,7 @@ async def _serve(args: argparse.Namespace) -> None:
             room = simulator.create_meeting(policy, code=args.code)
         except ValueError as error:
             raise BadInput(str(error)) from error
-        print(f"meeting        {simulator.url(room)}")
+        print(f"meeting        {simulator.url(room, args.platform)}")
         print(f"host controls  {simulator.host_url(room)}")
         print(f"control token  {simulator.control_token}", flush=True)
         await asyncio.Event().wait()

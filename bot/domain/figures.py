@@ -66,6 +66,7 @@ FIGURES: dict[str, Figure] = {
         Figure(name="joins", meaning="Bots that were let into their meeting"),
         Figure(name="join_delay", meaning="From the time a bot was to join until it was let in", bounds=_JOINING),
         Figure(name="refusals", meaning="Bots that were not let into their meeting, by cause", labels=("cause",)),
+        Figure(name="page_rules", meaning="What pages and their controls were known by, joining", labels=("rule",)),
         Figure(name="bot_stay", meaning="What one bot spent in its meeting", bounds=_STAY),
         Figure(name="bot_cpu", meaning="Processor time of one run of a bot, all its processes", bounds=_PROCESSOR),
         Figure(name="bots_over", meaning="Bots that came to a final state", labels=("state", "code")),

@@ -49,6 +49,12 @@ REFUSALS: dict[Refusal, Outcome] = {
     Refusal.CAPTCHA: _refused(Refusal.CAPTCHA, 21),
     Refusal.UNREACHABLE: _refused(Refusal.UNREACHABLE, 22, retryable=True),
     Refusal.PAGE_NOT_UNDERSTOOD: _refused(Refusal.PAGE_NOT_UNDERSTOOD, 23),
+    Refusal.BLOCKED_BY_POLICY: _refused(Refusal.BLOCKED_BY_POLICY, 24),
+    Refusal.CONSENT_REQUIRED: _refused(Refusal.CONSENT_REQUIRED, 25),
+    Refusal.ENCRYPTED: _refused(Refusal.ENCRYPTED, 26),
+    Refusal.REGISTRATION_REQUIRED: _refused(Refusal.REGISTRATION_REQUIRED, 27),
+    Refusal.SDK_REQUIRED: _refused(Refusal.SDK_REQUIRED, 28),
+    Refusal.PLATFORM_ERROR: _refused(Refusal.PLATFORM_ERROR, 29, retryable=True),
 }
 
 

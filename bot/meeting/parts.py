@@ -56,6 +56,7 @@ async def open_parts(
         workdir / "connector",
         headless=settings.headless,
         chromium=settings.chromium,
+        profile=Path(settings.browser_profile) if settings.browser_profile else None,
         camera=settings.camera_path,
         width=width,
         height=height,

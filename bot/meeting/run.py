@@ -6,9 +6,10 @@ import asyncio
 import os
 import shutil
 import signal
+from collections import Counter
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -85,6 +86,7 @@ class Visit:
         self._lease = Lease(recorder.renew, fenced=Fenced, unreachable=(DatabaseUnavailable, OSError), clock=clock)
         self._in_call = self._over = False
         self._moving = asyncio.Lock()
+        self._hits: Counter[str] = Counter()
         self._workdir = make_folder("bot")
 
     async def run(self) -> int:
@@ -223,8 +225,11 @@ class Visit:
             display_name=self._bot.bot_name,
             lobby_timeout_s=self._settings.lobby_timeout_s,
         )
-        if isinstance(await self._unless_over(connector.join(request)), Over):
-            return False
+        try:
+            if isinstance(await self._unless_over(connector.join(request)), Over):
+                return False
+        finally:
+            self._count_rules(connector)
         async with self._moving:
             self._in_call = True
             self._roster.entered()
@@ -232,6 +237,13 @@ class Visit:
         camera = connector.camera
         self._recorder.note("media.settings", width=camera.width, fps=camera.fps)
         return True
+
+    def _count_rules(self, connector: Connector) -> None:
+        """What the meeting's page was known by since the last count."""
+        hits = Counter(connector.hits())
+        for rule, times in (hits - self._hits).items():
+            self._recorder.count("page_rules", times, rule)
+        self._hits = hits
 
     async def _unless_over(self, doing: Coroutine[Any, Any, T]) -> T | Over:
         """The result, or `Over` when the stay ended first; what was being done is then cancelled."""
@@ -274,6 +286,7 @@ class Visit:
             async with asyncio.timeout(KILLED_LEAVE_TIMEOUT_S if killed else LEAVE_TIMEOUT_S):
                 await connector.leave()
         await talk.close()
+        self._count_rules(connector)
         self._recorder.note("media.summary", silence_filled_ms=round(bridge.filled_ms))
         self._recorder.count("silence_filled_seconds", bridge.filled_ms / 1000)
         self._recorder.count("audio_dropped_seconds", bridge.dropped_s)
@@ -296,10 +309,11 @@ class Visit:
         data: dict[str, Any] = {"retryable": outcome.retryable}
         if evidence is not None:
             data["heading"] = evidence.heading
+            data["rule"] = evidence.rule
             data["evidence"] = [self._keep(path) for path in (evidence.screenshot, evidence.html) if path]
         log.warning("the meeting refused the bot", code=outcome.code)
         self._recorder.count("refusals", 1, outcome.code)
-        await self._end(outcome, **data)
+        await self._end(replace(outcome, sentence=f"{outcome.sentence} {refused.advice}".strip()), **data)
         return outcome
 
     def _keep(self, path: Path) -> str:

@@ -11,6 +11,7 @@ from typing import assert_never
 
 from bot.clock import Clock
 from bot.domain.leave_rules import Limits, reason_to_leave
+from bot.log import get_log
 from bot.meeting.disclosure import Disclosure
 from bot.meeting.record import Recorder
 from bot.meeting.stay import Roster, Stay
@@ -25,11 +26,13 @@ from connectors.base import (
     InLobby,
     ParticipantJoined,
     ParticipantLeft,
+    PictureArrives,
     Removed,
     ScreenShared,
     Speaking,
 )
 
+log = get_log(__name__)
 WATCH_S = 0.25
 ASK_FOR_BOTS_S = 10.0
 
@@ -75,6 +78,8 @@ def _tell(event: Event, roster: Roster, stay: Stay, talk: Talk, disclosure: Disc
             stay.end("removed_by_host")
         case Ended():
             stay.end("meeting_ended")
+        case PictureArrives():
+            log.warning("the bot's picture leaves again" if event.active else "the bot's picture does not arrive")
         case Admitted() | InLobby() | ScreenShared():
             pass
         case _:

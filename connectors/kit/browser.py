@@ -54,7 +54,8 @@ FLAGS = (
 
 
 class Browser:
-    """A persistent context with one page. `folder` keeps evidence; `flags` and `environment` are added to ours."""
+    """A persistent context with one page. `folder` keeps evidence; `flags` and `environment` are added to ours.
+    `profile`: a folder with a profile that is signed in somewhere; the browser has a copy, so several can."""
 
     def __init__(
         self,
@@ -63,6 +64,7 @@ class Browser:
         sound: SoundServer | None = None,
         headless: bool = True,
         chromium: str = "",
+        profile: Path | None = None,
         flags: Sequence[str] = (),
         environment: dict[str, str] | None = None,
         width: int = 1280,
@@ -71,6 +73,7 @@ class Browser:
         self._folder = folder
         self._home = Path()  # short, for Chromium keeps a unix socket in it; made when entered
         self._sound, self._headless, self._program = sound, headless, chromium
+        self._profile = profile
         self._flags, self._environment = tuple(flags), environment or {}
         self._size = (width, height)
         self._stack = AsyncExitStack()
@@ -98,6 +101,8 @@ class Browser:
         async with AsyncExitStack() as stack:
             self._home = make_folder("browser")
             stack.push_async_callback(asyncio.to_thread, shutil.rmtree, self._home, ignore_errors=True)
+            if self._profile is not None:
+                await asyncio.to_thread(_copy_profile, self._profile, self._home / "profile")
             if not self._headless:
                 display = await stack.enter_async_context(Display(self._home))
                 self._environment = {"DISPLAY": display.name, **self._environment}
@@ -129,7 +134,7 @@ class Browser:
             self.died.set()
         return self.died.is_set()
 
-    async def evidence(self, name: str) -> Evidence:
+    async def evidence(self, name: str, rule: str = "") -> Evidence:
         """What is on the screen: a screenshot, the HTML and the first heading, in the browser's folder. What cannot
         be had in time is left out."""
         screenshot, html = self._folder / f"{name}.png", self._folder / f"{name}.html"
@@ -146,6 +151,7 @@ class Browser:
             html.write_text(took[1], "utf-8")
         return Evidence(
             url=page.url,
+            rule=rule,
             heading=took[2][:HEADING_LIMIT] if isinstance(took[2], str) else "",
             screenshot=screenshot if screenshot.exists() else None,
             html=html if html.exists() else None,
@@ -210,6 +216,14 @@ def find_chromium() -> str:
         if found:
             return found
     raise DeviceFailed("no Chromium is installed; `understudy doctor` says how to get it")
+
+
+def _copy_profile(profile: Path, to: Path) -> None:
+    """Raises DeviceFailed."""
+    try:  # who holds a profile open is written in links beside it
+        shutil.copytree(profile, to, ignore=shutil.ignore_patterns("Singleton*"))
+    except OSError as error:
+        raise DeviceFailed(f"the browser's profile cannot be copied: {profile}") from error
 
 
 def _family(profile: Path) -> list[psutil.Process]:

@@ -287,8 +287,19 @@
         }
       }
     }
+    for (const one of tracks.values()) if (!(one.stream in owners) && contributor(one)) owners[one.stream] = contributor(one);
     const now = JSON.stringify(owners);
     if (now !== told) { told = now; reader.postMessage({ owners }); }
+  }
+
+  // Whose a track is that no tile plays: of its loudest contributing source, where the page's side knows which is whose.
+  // In a pause it stays theirs who spoke last.
+  function contributor(one) {
+    const known = window.understudySources ?? {};
+    const sources = one.receiver.getContributingSources?.() ?? [];
+    const loudest = sources.reduce((best, other) => ((other.audioLevel ?? 0) > (best?.audioLevel ?? -1) ? other : best), null);
+    one.speaker = known[loudest?.source] ?? one.speaker;
+    return one.speaker;
   }
 
   // The track is over, by whichever end: its number is free for nobody, its place for another.

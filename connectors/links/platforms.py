@@ -40,7 +40,9 @@ _JITSI_FILE = re.compile(
     r"|.*\.(?:js|css|html?|json|png|svg|ico|txt|wasm|map)",
     re.IGNORECASE | re.ASCII,
 )
-_SIMULATOR_PATH = re.compile(r"/([a-z]{3}-[a-z]{4}-[a-z]{3})/?")
+_SIMULATOR_PATH = re.compile(r"/(?P<page>(?:teams|zoom)/)?(?P<code>[a-z]{3}-[a-z]{4}-[a-z]{3})/?")
+_SIMULATOR_WORDS = ("scenario", "lang", "variant", "after")  # what a link may ask of its page
+_SIMULATOR_WORD = re.compile(r"[a-z0-9_.]{1,80}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,7 +120,10 @@ def _simulator(address: Address) -> MeetingLink | None:
     if code is None or (address.port or 1) > 65535:
         return None
     host = address.host if address.port is None else f"{address.host}:{address.port}"
-    return link("simulator", key=f"{host}/{code[1]}", url=f"{address.scheme}://{host}/{code[1]}")
+    asked = {name: address.fields.get(name, "") for name in _SIMULATOR_WORDS}
+    words = {name: word if _SIMULATOR_WORD.fullmatch(word) else None for name, word in asked.items()}
+    url = f"{address.scheme}://{host}/{code['page'] or ''}{code['code']}"
+    return link("simulator", key=f"{host}/{code['code']}", url=url, **words)
 
 
 PLATFORMS: tuple[Platform, ...] = (

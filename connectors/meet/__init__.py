@@ -1,1 +1,1 @@
-"""Google Meet by its web page, and whatever has its shape (our simulator)."""
+"""Google Meet by its web page."""

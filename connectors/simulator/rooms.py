@@ -13,23 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.base import Refusal
-from connectors.simulator.screens import ENDINGS, REFUSALS, Moment, notice_message
+from connectors.simulator.scenarios import Policy
+from connectors.simulator.screens import Moment, Notice, Skin, notice, notice_message
 
 Message = dict[str, Any]
 NAME_LIMIT = 60
 CHAT_LIMIT = 2000
 CHAT_KEPT = 200
-STATES = ("camera", "microphone", "speaking", "hand")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Policy:
-    """How a scripted meeting treats those who come."""
-
-    lobby: bool = True
-    refuse: Refusal | None = None  # everyone sees this screen instead of the call
-    capacity: int = 50
-    lobby_timeout_s: float = 600.0  # then the page says that nobody answered
+STATES = ("camera", "microphone", "speaking", "hand", "sharing")
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
@@ -38,8 +29,10 @@ class Seat:
 
     id: str
     send: Callable[[Message], None]
+    skin: Skin = field(default_factory=Skin)
     name: str = ""
     place: str = "page"
+    arrived: Callable[[str], None] = field(default=lambda place: None)  # told when it comes into lobby or call
     state: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(STATES, False))
 
     def shown(self) -> Message:
@@ -65,12 +58,12 @@ class Room:
     def knocks(self) -> list[Seat]:
         return [seat for seat in self._seats.values() if seat.place == "lobby"]
 
-    def open(self, send: Callable[[Message], None]) -> Seat:
+    def open(self, send: Callable[[Message], None], skin: Skin | None = None) -> Seat:
         """A page opened the meeting's link."""
-        seat = Seat(id=f"spaces/{self.code}/devices/{next(self._numbers)}", send=send)
+        seat = Seat(id=f"spaces/{self.code}/devices/{next(self._numbers)}", send=send, skin=skin or Skin())
         self._seats[seat.id] = seat
         refusal = Refusal.ENDED if self.over else self.policy.refuse
-        if refusal is not None and REFUSALS[refusal].moment is Moment.OPEN:
+        if refusal is not None and notice(seat.skin, refusal.value).moment is Moment.OPEN:
             self._refuse(seat, refusal)
         else:
             seat.send({"type": "prejoin", "lobby": self.policy.lobby})
@@ -88,6 +81,7 @@ class Room:
         elif self.policy.lobby:
             seat.place = "lobby"
             seat.send({"type": "lobby"})
+            seat.arrived("lobby")
             self._tell_watchers()
         else:
             self._let_in(seat)
@@ -121,9 +115,10 @@ class Room:
         self._gone(seat)
 
     def update(self, seat: Seat, state: Message) -> None:
-        """Camera, microphone, hand or voice of a participant changed."""
-        if seat.place == "call" and self._take(seat, state):
-            self._tell({"type": "state", **seat.shown()})
+        """Camera, microphone, hand or voice of a participant changed, or of one who waits."""
+        if seat.place in ("lobby", "call") and self._take(seat, state):
+            if seat.place == "call":
+                self._tell({"type": "state", **seat.shown()})
             self._tell_watchers()
 
     def chat(self, seat: Seat, text: str) -> None:
@@ -170,17 +165,18 @@ class Room:
         seat.place = "call"
         seat.send({"type": "call", "self": seat.shown(), "participants": others, "chat": list(self._chat)})
         self._tell({"type": "joined", "participant": seat.shown()}, but=seat)
+        seat.arrived("call")
         self._tell_watchers()
 
     def _refuse(self, seat: Seat, refusal: Refusal) -> None:
         seat.place = "out"
-        seat.send(notice_message(refusal.value, REFUSALS[refusal]))
+        _show(seat, refusal.value)
         self._tell_watchers()
 
     def _out(self, seat: Seat, ending: str) -> None:
         if seat.place in ("call", "lobby"):
             self._gone(seat)
-            seat.send(notice_message(ending, ENDINGS[ending]))
+            _show(seat, ending)
 
     def _gone(self, seat: Seat) -> None:
         was, seat.place = seat.place, "out"
@@ -207,3 +203,11 @@ class Room:
     def _tell_watchers(self) -> None:
         for send in list(self._watchers):
             send(self.seen_by_host())
+
+
+def _show(seat: Seat, screen: str) -> None:
+    """What the platform's server would say first, then the screen."""
+    shown: Notice = notice(seat.skin, screen)
+    for frame in shown.frames:
+        seat.send({"type": "frame", "text": frame})
+    seat.send(notice_message(screen, shown))

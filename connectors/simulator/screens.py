@@ -1,125 +1,156 @@
-"""What the simulator's page says: every screen and every label, as data. Knows nothing of how it is drawn.
+"""What the simulator's pages say: platform x screen x variant x language, as data in `tables/`. Knows no drawing.
 
-Texts and labels have the wording of Google Meet's English page as public bots record it, read 2026-11-21.
+[[screens]]
+name = "request_denied"            # a refusal's code, "lobby", or an ending: removed, ended, left, lost
+variant = "plain"                  # the default; other ways this screen is known to look
+moment = "knock"                   # open: at once, knock: after "Ask to join", call: in it
+en = { heading = "...", text = "...", source = "vexa" }
+missing = ["de", ...]              # languages whose words nobody has told: shown as such, never made up
+title, captcha, marks, frames      # of the page; attributes of its parts; what the platform's server would say
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 from connectors.base import Refusal
 
-READ_ON = "2026-11-21"
+TABLES = Path(__file__).parent / "tables"
+PLATFORMS = ("meet", "teams", "zoom")
+LANGUAGES = ("en", "de", "fr", "es", "pt", "ja")
+PLAIN = "plain"
 
 
 class Moment(StrEnum):
-    """When a scripted meeting shows its refusal."""
+    """When a scripted meeting shows its screen."""
 
     OPEN = "open"  # as soon as the page is opened
     KNOCK = "knock"  # after "Ask to join"
+    CALL = "call"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Skin:
+    """Which platform's page, in which language, in which of its variants: of a screen, or of what happens on the page
+    (see `HAPPENINGS`)."""
+
+    platform: str = "meet"
+    language: str = "en"
+    variants: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Notice:
-    """A page that ends the way in (or out)."""
+    """A screen in one language. `known` False: its words in that language are not; the page says just that."""
 
     heading: str
     text: str = ""
     moment: Moment = Moment.OPEN
     captcha: bool = False  # shows a challenge frame beside the words
+    title: str = ""
+    marks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    frames: tuple[str, ...] = ()
+    known: bool = True
 
 
-REFUSALS: dict[Refusal, Notice] = {
-    Refusal.INVALID_LINK: Notice(heading="Invalid video call name", text="Check the link and try again."),
-    Refusal.NOT_FOUND: Notice(
-        heading="Check your meeting code",
-        text="Make sure you entered the correct meeting code in the URL, for example: meet.google.com/xxx-yyyy-zzz",
-    ),
-    Refusal.NOT_STARTED: Notice(
-        heading="Waiting for the host to join",
-        text="The call hasn't started. Try again when the host is there.",
-        moment=Moment.KNOCK,
-    ),
-    Refusal.ENDED: Notice(heading="This meeting has ended", text="You can't rejoin this call."),
-    Refusal.FULL: Notice(
-        heading="This video call is full", text="There's no room for more people right now.", moment=Moment.KNOCK
-    ),
-    Refusal.LOCKED: Notice(
-        heading="This meeting is locked", text="The host doesn't let anyone else join.", moment=Moment.KNOCK
-    ),
-    Refusal.DENIED: Notice(
-        heading="You can't join this call",
-        text="Someone in the call denied your request to join",
-        moment=Moment.KNOCK,
-    ),
-    Refusal.LOBBY_TIMEOUT: Notice(
-        heading="You can't join this call",
-        text="No one responded to your request to join the call",
-        moment=Moment.KNOCK,
-    ),
-    Refusal.SIGN_IN_REQUIRED: Notice(heading="Sign in", text="Use your Google Account to join this video call"),
-    Refusal.BOTS_BLOCKED: Notice(heading="You can't join this video call", text="Return to home screen"),
-    Refusal.CAPTCHA: Notice(heading="One more step", text="Confirm that you're not a robot", captcha=True),
-    Refusal.PAGE_NOT_UNDERSTOOD: Notice(
-        heading="Meetings look different now", text="Take the tour of what has changed."
-    ),
-}
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cell:
+    """One place in the table."""
 
-ENDINGS: dict[str, Notice] = {
-    "removed": Notice(heading="You've been removed from the meeting", text="The host removed you from this call."),
-    "ended": Notice(heading="Your host ended the meeting for everyone", text="Thanks for being here."),
-    "left": Notice(heading="You left the meeting", text="You can close this tab or join again."),
-    "lost": Notice(
-        heading="You lost your connection", text="The meeting server does not answer. Reload to join again."
-    ),
-}
+    platform: str
+    name: str
+    variant: str
+    language: str
 
-LABELS: dict[str, str] = {  # the accessible names of controls
-    "your_name": "Your name",
-    "ask_to_join": "Ask to join",
-    "join_now": "Join now",
-    "microphone_off": "Turn off microphone",
-    "microphone_on": "Turn on microphone",
-    "microphones": "Microphone",
-    "camera_off": "Turn off camera",
-    "camera_on": "Turn on camera",
-    "hand_up": "Raise hand",
-    "hand_down": "Lower hand",
-    "chat": "Chat with everyone",
-    "people": "People",
-    "leave": "Leave call",
-    "send": "Send a message",
-    "message": "Send a message to everyone",
-    "close": "Close",
-}
 
-TEXTS: dict[str, str] = {  # the words on screens that go on
-    "prejoin": "Ready to join?",
-    "prejoin_name": "What's your name?",
-    "no_video": "Receive no video",
-    "no_sound": "Receive no sound",
-    "lobby": "Asking to be let in",
-    "lobby_text": "You'll join the call when someone lets you in",
-    "home": "Return to home screen",
-    "chat": "In-call messages",
-    "people": "People",
-    "you": "You",
-    "empty_chat": "Messages can be seen by everyone in the call and are gone when it ends.",
+# What can happen on a page besides its screens, by the names a link gives as variants.
+HAPPENINGS: dict[str, str] = {
+    "modal_before": "a window stands before the door",
+    "modal_late": "a window covers the call some seconds after it began",
+    "hiding_toolbar": "controls are seen only while the pointer moves",
+    "phantom": "the lobby shows a tile, and the button to leave",
+    "camera_off": "the camera is switched off while one waits",
+    "renamed_chat": "the chat's button says more than its name",
+    "light": "after the launcher a lighter page is loaded, without the ids and labels of the full one",
+    "shared": "Meet's page gets three tracks for all who speak, told apart by contributing sources",
+    "signed_in": "the page knows an account: it asks for no name",
 }
 
 
-def as_json() -> dict[str, dict[str, str]]:
-    """What the page needs of this table."""
-    return {"labels": LABELS, "texts": TEXTS}
+@cache
+def table(platform: str) -> dict[str, Any]:
+    return tomllib.loads((TABLES / f"{platform}.toml").read_text("utf-8"))
 
 
-def notice_message(screen: str, notice: Notice) -> dict[str, object]:
+@cache
+def rows(platform: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """By name and variant."""
+    return {(row["name"], row.get("variant", PLAIN)): row for row in table(platform)["screens"]}
+
+
+def cells() -> list[Cell]:
+    return [
+        Cell(platform=platform, name=name, variant=variant, language=language)
+        for platform in PLATFORMS
+        for name, variant in rows(platform)
+        for language in LANGUAGES
+    ]
+
+
+def notice(skin: Skin, name: str) -> Notice:
+    """The platform's screen of that name; one nobody understands where it has none."""
+    known = rows(skin.platform)
+    variant = next((one for one in sorted(skin.variants) if (name, one) in known), PLAIN)
+    row = known.get((name, variant)) or known[Refusal.PAGE_NOT_UNDERSTOOD.value, PLAIN]
+    words = row.get(skin.language)
+    said = words or {"heading": f"(the words of this screen are not known in {skin.language})", "text": ""}
+    return Notice(
+        heading=said["heading"],
+        text=said["text"],
+        moment=Moment(row.get("moment", Moment.OPEN)),
+        captcha=row.get("captcha", False),
+        title=row.get("title", ""),
+        marks=row.get("marks", {}),
+        frames=tuple(row.get("frames", ())),
+        known=words is not None,
+    )
+
+
+def can_be_shown() -> list[Refusal]:
+    """The refusals some platform has a screen for."""
+    return [one for one in Refusal if any((one.value, PLAIN) in rows(platform) for platform in PLATFORMS)]
+
+
+def as_json(skin: Skin) -> dict[str, Any]:
+    """What a page needs of its table. Labels and words that go on are known in English alone."""
+    lobby = notice(skin, "lobby")
+    texts = {**table(skin.platform)["texts"], "lobby": lobby.heading, "lobby_text": lobby.text}
+    lost = notice_message("lost", notice(skin, "lost"))
+    return {"labels": table(skin.platform)["labels"], "texts": texts, "lost": lost}
+
+
+def notice_message(screen: str, shown: Notice) -> dict[str, object]:
     """The signalling message that shows a notice."""
     return {
         "type": "notice",
         "screen": screen,
-        "heading": notice.heading,
-        "text": notice.text,
-        "captcha": notice.captcha,
+        "heading": shown.heading,
+        "text": shown.text,
+        "captcha": shown.captcha,
+        "title": shown.title,
+        "marks": shown.marks,
     }
+
+
+_MEET = Skin()
+REFUSALS: dict[Refusal, Notice] = {
+    one: notice(_MEET, one.value) for one in Refusal if (one.value, PLAIN) in rows("meet")
+}
+ENDINGS: dict[str, Notice] = {name: notice(_MEET, name) for name in ("removed", "ended", "left", "lost")}
+TEXTS: dict[str, str] = table("meet")["texts"]

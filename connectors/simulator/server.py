@@ -3,10 +3,14 @@
     async with SimulatorServer() as simulator:
         room = simulator.create_meeting(Policy(lobby=True))
         simulator.url(room)        # http://127.0.0.1:PORT/abc-defg-hij
+        simulator.url(room, "teams")  # the same meeting by another platform's page
         simulator.host_url(room)   # the host's page, with its token
 
+A link may carry `scenario`, `lang`, `variant` (several: a.b) and `after`: a meeting nobody made is then made of it.
+
 The control API under /control takes `Authorization: Bearer <control_token>`:
-POST /control/meetings {"lobby", "refuse", "capacity", "lobby_timeout_s"} -> {"code", "url", "host_url"};
+POST /control/meetings {"lobby", "refuse", "capacity", "lobby_timeout_s", "admit_after_s" and the other waits of
+`scenarios.py`} -> {"code", "url", "host_url"};
 GET /control/meetings/CODE; POST /control/meetings/CODE/{admit,deny,remove} {"who"}; POST /control/meetings/CODE/end.
 """
 
@@ -27,8 +31,10 @@ from urllib.parse import urlsplit
 from aiohttp import WSMsgType, web
 
 from connectors.base import Refusal
-from connectors.simulator.rooms import Message, Policy, Room, Seat
-from connectors.simulator.screens import REFUSALS, as_json
+from connectors.simulator.rooms import Message, Room, Seat
+from connectors.simulator.scenarios import WAITS, Policy, scenario, seconds, skin_of
+from connectors.simulator.screens import as_json, can_be_shown
+from connectors.simulator.script import Script
 
 STATIC = Path(__file__).parent / "static"
 CODE = re.compile(r"[a-z]{3}-[a-z]{4}-[a-z]{3}")
@@ -36,6 +42,7 @@ HEARTBEAT_S = 4.0  # a page that answers no ping is gone after 1.5 of these
 MESSAGE_LIMIT = 256 * 1024
 QUEUE_LIMIT = 512  # messages a page may lag behind before it counts as dead
 CLOSE_S = 2.0
+SCRIPTED_ROOMS = 2000  # that links may make
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -61,8 +68,8 @@ class SimulatorServer:
     def base_url(self) -> str:
         return f"http://{self._host}:{self._port}"
 
-    def url(self, room: Room) -> str:
-        return f"{self.base_url}/{room.code}"
+    def url(self, room: Room, platform: str = "meet") -> str:
+        return f"{self.base_url}/{room.code}" if platform == "meet" else f"{self.base_url}/{platform}/{room.code}"
 
     def host_url(self, room: Room) -> str:
         return f"{self.base_url}/host/{room.code}?token={room.host_token}"
@@ -92,6 +99,8 @@ class SimulatorServer:
                 web.get("/control/meetings/{code}", self._control_show),
                 web.post("/control/meetings/{code}/{verb}", self._control_act),
                 web.static("/static", STATIC),
+                web.get("/teams/{code}", self._page("teams.html")),
+                web.get("/zoom/{code}", self._page("zoom.html")),
                 web.get("/{code}", self._page("meeting.html")),
             ]
         )
@@ -116,7 +125,7 @@ class SimulatorServer:
         return show
 
     async def _labels(self, request: web.Request) -> web.Response:
-        return web.json_response(as_json())
+        return web.json_response(as_json(skin_of(request.query.get("platform", ""), request.query)))
 
     async def _host_page(self, request: web.Request) -> web.StreamResponse:
         self._room_of_host(request)
@@ -126,27 +135,32 @@ class SimulatorServer:
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
         _same_origin(request)
-        code = request.match_info["code"]
-        room = self._rooms.get(code)
-        if room is None:  # as on the platform, a wrong link is told by the page, not by a status
-            refusal = Refusal.NOT_FOUND if CODE.fullmatch(code) else Refusal.INVALID_LINK
-            room = Room(code, Policy(refuse=refusal))
+        room = self._room_of_link(request)
         page = _Page(self._sockets)
         async with page.serve(request) as socket:
-            seat = room.open(page.send)
-            lobby_timer: asyncio.TimerHandle | None = None
+            seat = room.open(page.send, skin_of(request.query.get("platform", ""), request.query))
+            script = Script(room, seat, cut=page.cut)
+            seat.arrived = script.arrived
             try:
                 async for message in socket:
                     if message.type is not WSMsgType.TEXT or not _understood(room, seat, message.data):
                         break
-                    if seat.place == "lobby" and lobby_timer is None:
-                        loop = asyncio.get_running_loop()
-                        lobby_timer = loop.call_later(room.policy.lobby_timeout_s, room.wait_no_longer, seat)
             finally:
-                if lobby_timer is not None:
-                    lobby_timer.cancel()
+                script.stop()
                 room.close(seat)
         return socket
+
+    def _room_of_link(self, request: web.Request) -> Room:
+        """The meeting of a link; as on a platform, a wrong one is told by the page, not by a status."""
+        code = request.match_info["code"]
+        room = self._rooms.get(code)
+        policy = scenario(request.query.get("scenario", ""), seconds(request.query.get("after", "")))
+        if room is None and policy is not None and CODE.fullmatch(code) and len(self._rooms) < SCRIPTED_ROOMS:
+            room = self.create_meeting(policy, code=code)
+        if room is None:
+            refusal = Refusal.NOT_FOUND if CODE.fullmatch(code) else Refusal.INVALID_LINK
+            room = Room(code, Policy(refuse=refusal))
+        return room
 
     async def _host_socket(self, request: web.Request) -> web.WebSocketResponse:
         _same_origin(request)
@@ -228,6 +242,12 @@ class _Page:
         self._request = request
         return self
 
+    def cut(self) -> None:
+        """The network between this page and us is gone, without a word."""
+        transport = self._request.transport if self._request is not None else None
+        if transport is not None:
+            transport.abort()
+
     async def __aenter__(self) -> web.WebSocketResponse:
         assert self._request is not None
         await self._socket.prepare(self._request)
@@ -245,7 +265,9 @@ class _Page:
     async def _write(self) -> None:
         try:
             while True:
-                await self._socket.send_str(json.dumps(await self._queue.get()))
+                message = await self._queue.get()
+                frame = message["text"] if message["type"] == "frame" else json.dumps(message)
+                await self._socket.send_str(frame)
         except ConnectionError:
             pass
         finally:
@@ -260,7 +282,7 @@ def new_code() -> str:
 def policy_of(body: Message) -> Policy:
     """The policy a control request describes. Raises ValueError, TypeError."""
     refuse = body.get("refuse")
-    stageable = {refusal.value: refusal for refusal in REFUSALS}
+    stageable = {refusal.value: refusal for refusal in can_be_shown()}
     if refuse is not None and refuse not in stageable:
         raise ValueError(f"{refuse!r} cannot be staged; these can: {', '.join(stageable)}")
     return Policy(
@@ -268,6 +290,7 @@ def policy_of(body: Message) -> Policy:
         refuse=None if refuse is None else stageable[refuse],
         capacity=int(_number(body.get("capacity", 50))),
         lobby_timeout_s=_number(body.get("lobby_timeout_s", 600.0)),
+        **{wait: _number(body[wait]) for wait in WAITS if body.get(wait) is not None},
     )
 
 
@@ -278,7 +301,7 @@ def _number(value: Any) -> float:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise ValueError("capacity and lobby_timeout_s are finite numbers")
+        raise ValueError("capacity and all times are finite numbers")
     return number
 
 

@@ -21,7 +21,7 @@ import psutil
 from connectors.base import MICROPHONE_RATE_HZ, Connector, JoinRequest
 from connectors.meet.connector import MeetConnector
 from tests.benchmarks._report import report
-from tests.connectors.meet_stage import MeetStage, meet_stage
+from tests.connectors.meeting_stage import MeetingStage, meeting_stage
 
 BITS = 12
 BURST_EVERY_S = 0.5
@@ -91,7 +91,7 @@ class Device:
 
 async def measure(*, way: str, seconds: float, settle_s: float, headless: bool) -> dict[str, Any]:
     folder = Path(tempfile.mkdtemp(prefix="understudy-bench-"))
-    async with meet_stage(folder / "guest") as stage:
+    async with meeting_stage(folder / "guest") as stage:
         url = await stage.open_meeting(lobby=False)
         await stage.guest_joins("Guest")
         async with MeetConnector(folder / "bot", camera=way, headless=headless) as connector:
@@ -105,7 +105,7 @@ async def measure(*, way: str, seconds: float, settle_s: float, headless: bool) 
                 await connector.leave()
 
 
-async def _figures(stage: MeetStage, connector: MeetConnector, device: Device, seconds: float) -> dict[str, Any]:
+async def _figures(stage: MeetingStage, connector: MeetConnector, device: Device, seconds: float) -> dict[str, Any]:
     await stage.guest.page.evaluate(_READ_JS, BITS)
     families = {"bot": connector.browser.processes(), "guest": stage.guest.processes()}
     before = {name: _cpu_s(family) for name, family in families.items()}
@@ -138,7 +138,7 @@ def _full_size_s(seen: list[list[float]], width: int) -> float | None:
     return None if full_ms is None else round((full_ms - seen[0][1]) / 1000, 2)
 
 
-def _onsets_s(stage: MeetStage, seconds: float) -> list[float]:
+def _onsets_s(stage: MeetingStage, seconds: float) -> list[float]:
     """When the guest's loudspeaker became loud, on this machine's monotonic clock."""
     record = stage.sound.listen()
     onsets: list[float] = []

@@ -97,6 +97,24 @@ async def test_an_ordinary_users_browser_keeps_its_pages_in_a_sandbox(tmp_path: 
         assert pages and all(in_a_sandbox(page) for page in pages)
 
 
+async def test_a_profile_that_is_signed_in_is_taken_as_a_copy(tmp_path: Path) -> None:
+    signed_in = {"name": "account", "value": "bot", "domain": "meet.example", "path": "/", "expires": 4e9}
+    async with Browser(tmp_path) as browser:
+        await browser.context.add_cookies([signed_in])
+        profile = home_of(browser.processes()) / "profile"
+        await browser.context.close()
+        shutil.copytree(profile, tmp_path / "profile", ignore=shutil.ignore_patterns("Singleton*"))
+    async with Browser(tmp_path, profile=tmp_path / "profile") as browser:
+        assert [one["value"] for one in await browser.context.cookies("http://meet.example")] == ["bot"]
+    assert exists(tmp_path / "profile" / "Default"), "the profile itself stays"
+
+
+async def test_a_profile_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DeviceFailed, match="nobody"):
+        async with Browser(tmp_path, profile=tmp_path / "nobody"):
+            pass
+
+
 async def test_a_browser_that_was_killed_is_told(tmp_path: Path) -> None:
     async with Browser(tmp_path) as browser:
         browser.processes()[0].kill()

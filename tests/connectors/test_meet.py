@@ -12,15 +12,25 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
-from connectors.base import BrowserDied, ChatMessage, Connector, Ended, JoinRequest, Removed, Speaking
+from connectors.base import (
+    BrowserDied,
+    ChatMessage,
+    Connector,
+    Ended,
+    JoinRequest,
+    ParticipantJoined,
+    Removed,
+    Speaking,
+)
 from connectors.kit.browser import PROGRAMS
 from connectors.meet.connector import MeetConnector
 from connectors.simulator.screens import ENDINGS
 from tests.connectors.contract import NAME, ConnectorContract, Notes, Stage, until
-from tests.connectors.meet_stage import MeetStage, meet_stage
+from tests.connectors.meeting_stage import MeetingStage, meeting_stage
 
 KINDS = ("browser", "camera", "sound")
 
@@ -33,13 +43,32 @@ pytestmark = [
 ]
 
 
+@pytest.mark.acceptance
+async def test_shared_tracks_are_told_apart_by_their_contributing_sources(tmp_path: Path) -> None:
+    async with meeting_stage(tmp_path / "guest") as stage:
+        url = await stage.open_meeting(lobby=False)
+        await stage.guest_joins("Guest")
+        async with MeetConnector(tmp_path / "bot") as connector:
+            notes = Notes(connector)
+            await connector.join(JoinRequest(meeting_url=f"{url}?variant=shared", display_name=NAME))
+            guest = (await until(lambda: [one for one in notes.of(ParticipantJoined) if not one.is_self]))[
+                0
+            ].participant
+            await stage.guest_beeps(600.0, 3.0)
+            theirs = [chunk for chunk in notes.chunks if chunk.participant == guest]
+            loud = [chunk for chunk in theirs if np.abs(chunk.pcm.astype(np.int32)).max() > 800]
+            assert len(loud) > 100, "two seconds of three, for a track is shared from the first sound on"
+            await connector.leave()
+            await notes.close()
+
+
 class TestMeet(ConnectorContract):
     @pytest.fixture(autouse=True)
     def _folder(self, tmp_path: Path) -> None:
         self.folder = tmp_path / "guest"
 
     def make_stage(self) -> AbstractAsyncContextManager[Stage]:
-        return meet_stage(self.folder)
+        return meeting_stage(self.folder)
 
     def make_connector(self, url: str, workdir: Any) -> Connector:
         return MeetConnector(workdir / "bot")
@@ -47,7 +76,7 @@ class TestMeet(ConnectorContract):
 
 @pytest.mark.parallel
 async def test_nothing_is_left_of_a_bot_but_its_evidence(tmp_path: Path) -> None:
-    async with meet_stage(tmp_path / "guest") as stage:
+    async with meeting_stage(tmp_path / "guest") as stage:
         url = await stage.open_meeting(lobby=False)
         before = set(psutil.Process().children(recursive=True)), remains_of(os.getpid())
         async with MeetConnector(tmp_path / "bot") as connector:
@@ -64,7 +93,7 @@ async def test_nothing_is_left_of_a_bot_but_its_evidence(tmp_path: Path) -> None
 
 @pytest.mark.parallel
 async def test_peoples_words_do_not_pass_for_screens(tmp_path: Path) -> None:
-    async with meet_stage(tmp_path / "guest") as stage:
+    async with meeting_stage(tmp_path / "guest") as stage:
         url = await stage.open_meeting(lobby=False)
         await stage.guest_joins("You've been removed from the meeting")
         async with MeetConnector(tmp_path / "bot") as connector:
@@ -80,7 +109,7 @@ async def test_peoples_words_do_not_pass_for_screens(tmp_path: Path) -> None:
 
 
 async def test_a_raised_hand_and_speech_are_seen_by_the_others(tmp_path: Path) -> None:
-    async with meet_stage(tmp_path / "guest") as stage:
+    async with meeting_stage(tmp_path / "guest") as stage:
         url = await stage.open_meeting(lobby=False)
         await stage.guest_joins("Guest")
         async with MeetConnector(tmp_path / "bot", camera="page") as connector:
@@ -99,7 +128,7 @@ async def test_a_raised_hand_and_speech_are_seen_by_the_others(tmp_path: Path) -
 
 @pytest.mark.parallel
 async def test_a_browser_that_dies_in_the_call_is_told(tmp_path: Path) -> None:
-    async with meet_stage(tmp_path / "guest") as stage:
+    async with meeting_stage(tmp_path / "guest") as stage:
         url = await stage.open_meeting(lobby=False)
         async with MeetConnector(tmp_path / "bot") as connector:
             await connector.join(JoinRequest(meeting_url=url, display_name=NAME))
@@ -112,7 +141,7 @@ async def test_a_browser_that_dies_in_the_call_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parallel
 async def test_a_killed_bot_leaves_no_process(tmp_path: Path) -> None:
-    async with meet_stage(tmp_path / "guest") as stage:
+    async with meeting_stage(tmp_path / "guest") as stage:
         url = await stage.open_meeting(lobby=False)
         owner = await asyncio.create_subprocess_exec(
             sys.executable, "-c", ORPHAN, url, str(tmp_path / "bot"), stdout=subprocess.PIPE
@@ -142,7 +171,7 @@ asyncio.run(main())
 """
 
 
-def raised(stage: MeetStage) -> bool:
+def raised(stage: MeetingStage) -> bool:
     return any(seat.state["hand"] for seat in stage.room.people())
 
 

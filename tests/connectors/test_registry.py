@@ -19,6 +19,8 @@ from connectors.registry import PLATFORMS, open_connector, platform_of
         ("abc-defg-hij", "meet"),
         (" http://127.0.0.1:8480/abc-defg-hij\n", "simulator"),
         ("http://localhost:8480/abc-defg-hij/", "simulator"),
+        ("https://zoom.us/j/123456789", "zoom"),
+        ("https://teams.live.com/meet/9312345678901?p=abc", "teams"),
         ("https://[::1]:8480/abc-defg-hij", "simulator"),
     ],
 )
@@ -30,7 +32,7 @@ def test_a_link_is_known_by_its_host_and_shape(url: str, name: str) -> None:
     "url",
     [
         "",
-        "https://zoom.us/j/123456789",
+        "https://meet.jit.si/AcmeStandup",
         "https://example.org/abc-defg-hij",
         "https://10.0.0.7/abc-defg-hij",
         "http://169.254.169.254/abc-defg-hij",
@@ -48,9 +50,20 @@ def test_other_links_are_not_guessed(url: str, tmp_path: Path) -> None:
         open_connector(url, tmp_path)
 
 
-@pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform.name)
+LINKS = {
+    ("meet", "/"): "https://meet.google.com/abc-defg-hij",
+    ("teams", "/"): "https://teams.microsoft.com/meet/2345678901234",
+    ("zoom", "/"): "https://zoom.us/j/123456789",
+    ("simulator", "/"): "http://127.0.0.1/abc-defg-hij",
+    ("simulator", "/teams/"): "http://127.0.0.1/teams/abc-defg-hij",
+    ("simulator", "/zoom/"): "http://127.0.0.1/zoom/abc-defg-hij",
+}
+
+
+@pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform.name + platform.path)
 def test_each_row_leads_to_a_connector(platform, tmp_path: Path) -> None:
-    url = {"meet": "https://meet.google.com/abc-defg-hij", "simulator": "http://127.0.0.1/abc-defg-hij"}[platform.name]
+    url = LINKS[platform.name, platform.path]
+    assert platform_of(url) == platform
     connector = open_connector(url, tmp_path / "work")
     assert connector.capabilities.chat
     assert not (tmp_path / "work").exists(), "nothing starts before the connector is entered"

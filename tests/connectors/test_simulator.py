@@ -54,6 +54,7 @@ async def test_a_meeting_can_be_run_through_the_control_api(
 @pytest.mark.parametrize(
     "body",
     [
+        {"admit_after_s": "soon"},
         {"refuse": "no_such_refusal"},
         {"code": "WRONG"},
         {"capacity": "many"},

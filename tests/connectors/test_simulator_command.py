@@ -16,8 +16,10 @@ from bot.config import Settings
 from bot.supervision.installation import AddressInUse
 
 
-async def test_the_command_prints_links_that_work() -> None:
+@pytest.mark.parametrize("platform", ["zoom"])
+async def test_the_command_prints_links_that_work(platform: str) -> None:
     command = [sys.executable, "-m", "bot", "simulator", "--port", "0", "--code", "abc-defg-hij", "--no-lobby"]
+    command += ["--platform", platform]
     server = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
     assert server.stdout is not None
     try:
@@ -25,7 +27,7 @@ async def test_the_command_prints_links_that_work() -> None:
             meeting, host, _ = [
                 re.split(r"\s{2,}", (await server.stdout.readline()).decode().strip())[1] for _ in "123"
             ]
-            assert meeting.endswith("/abc-defg-hij")
+            assert meeting.endswith(f"/{platform}/abc-defg-hij")
             async with aiohttp.ClientSession() as session:
                 for link in (meeting, host):
                     async with session.get(link) as answer:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from connectors.base import ChatMessage, ParticipantJoined, ParticipantLeft, Speaking
-from connectors.meet.screens import Message, Person, Snapshot
-from connectors.meet.watch import Watcher
+from connectors.kit.web.classifier import Message, Person, Sighting
+from connectors.kit.web.watch import Watcher
 
 
 def person(name: str, *, is_self: bool = False, speaking: bool = False) -> Person:
@@ -13,23 +13,23 @@ def person(name: str, *, is_self: bool = False, speaking: bool = False) -> Perso
 
 def test_each_participant_is_told_once_when_seen_and_once_when_gone() -> None:
     watcher = Watcher()
-    there = Snapshot(people={"1": person("Iris (AI)", is_self=True), "2": person("Ada")})
+    there = Sighting(people={"1": person("Iris (AI)", is_self=True), "2": person("Ada")})
     first = [*watcher.look(there, 1.0), *watcher.look(there, 2.0)]
     assert [(one.name, one.is_self) for one in first if isinstance(one, ParticipantJoined)] == [
         ("Iris (AI)", True),
         ("Ada", False),
     ]
-    gone = list(watcher.look(Snapshot(people={"1": there.people["1"]}), 3.0))
+    gone = list(watcher.look(Sighting(people={"1": there.people["1"]}), 3.0))
     assert gone == [ParticipantLeft(at_s=3.0, participant="2")]
 
 
 def test_speech_starts_and_stops_even_when_the_speaker_leaves() -> None:
     watcher = Watcher()
-    list(watcher.look(Snapshot(people={"2": person("Ada")}), 1.0))
-    assert list(watcher.look(Snapshot(people={"2": person("Ada", speaking=True)}), 2.0)) == [
+    list(watcher.look(Sighting(people={"2": person("Ada")}), 1.0))
+    assert list(watcher.look(Sighting(people={"2": person("Ada", speaking=True)}), 2.0)) == [
         Speaking(at_s=2.0, participant="2", active=True)
     ]
-    assert list(watcher.look(Snapshot(people={}), 3.0)) == [
+    assert list(watcher.look(Sighting(people={}), 3.0)) == [
         Speaking(at_s=3.0, participant="2", active=False),
         ParticipantLeft(at_s=3.0, participant="2"),
     ]
@@ -38,7 +38,7 @@ def test_speech_starts_and_stops_even_when_the_speaker_leaves() -> None:
 def test_messages_are_told_once_and_our_own_never() -> None:
     watcher = Watcher()
     said = (Message(id="1", sender="Ada", text="<b>hi</b>"), Message(id="2", sender="", text="ours"))
-    look = Snapshot(people={"2": person("Ada")}, messages=said)
+    look = Sighting(people={"2": person("Ada")}, messages=said)
     told = [*watcher.look(look, 1.0), *watcher.look(look, 2.0)]
     assert [one for one in told if isinstance(one, ChatMessage)] == [
         ChatMessage(at_s=1.0, participant="2", name="Ada", text="<b>hi</b>")
@@ -48,6 +48,6 @@ def test_messages_are_told_once_and_our_own_never() -> None:
 
 def test_a_name_two_people_share_is_not_attributed() -> None:
     people = {"2": person("Ada"), "3": person("Ada")}
-    look = Snapshot(people=people, messages=(Message(id="1", sender="Ada", text="hi"),))
+    look = Sighting(people=people, messages=(Message(id="1", sender="Ada", text="hi"),))
     messages = [one for one in Watcher().look(look, 1.0) if isinstance(one, ChatMessage)]
     assert messages[0].participant is None and messages[0].name == "Ada"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from connectors.kit.web.look import sighting_of
 from connectors.kit.words import plain
-from connectors.meet.screens import snapshot_of
 
 
 @pytest.mark.parametrize(
@@ -27,9 +27,9 @@ def test_no_text_is_longer_than_what_is_read() -> None:
 
 
 def test_names_and_messages_of_a_page_are_made_plain() -> None:
-    read = {"phrases": [], "door": False, "leave": True, "captcha": False}
-    people = [{"id": "p1", "name": "Al\ud83dx" + "y" * 500, "is_self": False, "speaking": False}]
+    read = {"phrases": [], "title": "", "shown": {}}
+    people = [{"id": "p1", "name": "Al\ud83dx" + "y" * 500, "is_self": False, "speaking": False, "sharing": False}]
     messages = [{"id": "m1", "sender": "Al\ud83dx", "text": "a\ud83d" + "b" * 20_000}]
-    seen = snapshot_of({**read, "people": people, "messages": messages})
+    seen = sighting_of({**read, "people": people, "messages": messages}, frozenset())
     assert seen.people["p1"].name.startswith("Al\ufffdx") and len(seen.people["p1"].name) == 200
     assert seen.messages[0].sender == "Al\ufffdx" and len(seen.messages[0].text) == 10_000

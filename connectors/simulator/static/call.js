@@ -6,8 +6,9 @@ const VIDEO_MAX_BPS = 1_800_000;
 
 export class Call {
   // `pictures`, `sounds` false: none is received, and none is coded for this page by the others.
-  constructor({ self, local, send, pictures = true, sounds = true, onStream }) {
-    Object.assign(this, { self, local, send, received: { video: pictures, audio: sounds }, onStream });
+  // `Connection`: whose connections are made, where not this window's.
+  constructor({ self, local, send, pictures = true, sounds = true, onStream, Connection = window.RTCPeerConnection }) {
+    Object.assign(this, { self, local, send, Connection, received: { video: pictures, audio: sounds }, onStream });
     this.peers = new Map();
     this.cameraOn = true;
   }
@@ -45,7 +46,7 @@ class Peer {
   constructor(call, id, calls) {
     Object.assign(this, { call, id, polite: call.self < id, making: false, ignored: false });
     this.taking = Promise.resolve();
-    const link = (this.link = new RTCPeerConnection({ iceServers: [], bundlePolicy: "max-bundle" }));
+    const link = (this.link = new call.Connection({ iceServers: [], bundlePolicy: "max-bundle" }));
     link.onicecandidate = ({ candidate }) => this.send({ candidate });
     link.ontrack = ({ track, streams }) => this.takeIn(track, streams[0]);
     link.onnegotiationneeded = () => this.offer();

@@ -4,8 +4,8 @@ import { element, icon, initials } from "./dom.js";
 const GAP = 12;
 
 export class Tiles {
-  constructor(grid, you) {
-    Object.assign(this, { grid, you, tiles: new Map(), streams: new Map() });
+  constructor(grid, you, skin) {
+    Object.assign(this, { grid, you, skin, tiles: new Map(), streams: new Map() });
     new ResizeObserver(() => this.arrange()).observe(grid);
   }
 
@@ -21,7 +21,8 @@ export class Tiles {
     for (const person of people) {
       if (!this.tiles.has(person.id)) this.add(person, person.id === self);
       const tile = this.tiles.get(person.id);
-      tile.classList.toggle("speaking", person.speaking);
+      this.skin.speaking(tile, person.speaking);
+      tile.toggleAttribute("data-sharing", Boolean(person.sharing));
       tile.classList.toggle("dark", !person.camera);
       tile.querySelector(".muted").hidden = person.microphone;
       tile.querySelector(".hand").hidden = !person.hand;
@@ -32,9 +33,9 @@ export class Tiles {
   add(person, own) {
     const video = element("video", { playsinline: "", autoplay: "" });
     video.muted = own;
-    const name = element("span", { class: "notranslate", ...(own ? { "data-self-name": person.name } : {}) }, own ? this.you : person.name);
+    const name = this.skin.name(person, own, this.you);
     const tile = element(
-      "div", { class: own ? "tile own" : "tile", "data-participant-id": person.id, role: "group", "aria-label": person.name },
+      "div", this.skin.tile(person, own),
       element("div", { class: "initials", "aria-hidden": "true" }, initials(person.name)),
       video,
       element("div", { class: "name" }, name, element("span", { class: "muted", title: "Microphone is off" }, icon("microphone"))),

@@ -16,6 +16,7 @@ def test_exit_codes_tell_every_failure_apart() -> None:
 
 def test_a_no_is_never_tried_again() -> None:
     final = {Refusal.DENIED, Refusal.BOTS_BLOCKED, Refusal.CAPTCHA, Refusal.SIGN_IN_REQUIRED, Refusal.LOCKED}
+    final |= {Refusal.BLOCKED_BY_POLICY, Refusal.SDK_REQUIRED, Refusal.CONSENT_REQUIRED, Refusal.ENCRYPTED}
     assert not any(REFUSALS[refusal].retryable for refusal in final)
 
 

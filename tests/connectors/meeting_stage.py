@@ -1,4 +1,7 @@
-"""A simulated meeting under direction, with a guest in a Chromium of its own, for the contract suite."""
+"""A simulated meeting under direction, with a guest in a Chromium of its own, for the contract suite.
+
+The bot comes by its platform's page, the guest by the simulator's plain one: a meeting is the same by every page.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from connectors.kit.browser import Browser
 from connectors.kit.microphone import microphone_script
 from connectors.kit.sound import SoundServer
 from connectors.simulator import Policy, Room, SimulatorServer
-from connectors.simulator.screens import REFUSALS
+from connectors.simulator.screens import PLAIN, rows
 from tests.connectors.contract import NAME
 
 PIECE = 960
@@ -36,10 +39,11 @@ _LUMA_JS = """(name) => {
 _TEXTS_JS = """() => [...document.querySelectorAll("[data-message-id]")].map((one) => one.textContent)"""
 
 
-class MeetStage:
+class MeetingStage:
     """Implements `tests.connectors.contract.Stage`."""
 
-    def __init__(self, simulator: SimulatorServer, folder: Path, stack: AsyncExitStack) -> None:
+    def __init__(self, simulator: SimulatorServer, folder: Path, stack: AsyncExitStack, platform: str) -> None:
+        self.platform = platform
         self.simulator, self._folder, self._stack = simulator, folder, stack
         self._room: Room | None = None
         self._guest: Browser | None = None
@@ -62,7 +66,7 @@ class MeetStage:
 
     async def open_meeting(self, *, lobby: bool) -> str:
         self._room = self.simulator.create_meeting(Policy(lobby=lobby))
-        return self.simulator.url(self._room)
+        return self.simulator.url(self._room, self.platform)
 
     async def host_admits(self, name: str) -> None:
         assert self.room.admit(name)
@@ -118,12 +122,11 @@ class MeetStage:
         if refusal is Refusal.UNREACHABLE:
             return "http://127.0.0.1:9/abc-defg-hij"  # the discard port: nothing listens
         if refusal is Refusal.INVALID_LINK:
-            return f"{self.simulator.base_url}/no-meeting"
-        if refusal is Refusal.NOT_FOUND:
-            return f"{self.simulator.base_url}/zzz-zzzz-zzz"
-        if refusal not in REFUSALS:
+            return f"{self.simulator.base_url}/no-meeting"  # by no platform's page
+        if (refusal.value, PLAIN) not in rows(self.platform):
             return None
-        return self.simulator.url(self.simulator.create_meeting(Policy(lobby=False, refuse=refusal)))
+        room = self.simulator.create_meeting(Policy(lobby=False, refuse=refusal))
+        return self.simulator.url(room, self.platform)
 
     async def _connected(self) -> None:
         """Until the bot's sound arrives at the guest, which is when the guest's arrives at the bot."""
@@ -144,7 +147,7 @@ class MeetStage:
 
 
 @asynccontextmanager
-async def meet_stage(folder: Path) -> AsyncIterator[MeetStage]:
+async def meeting_stage(folder: Path, platform: str = "meet") -> AsyncIterator[MeetingStage]:
     async with AsyncExitStack() as stack:
         simulator = await stack.enter_async_context(SimulatorServer())
-        yield MeetStage(simulator, folder, stack)
+        yield MeetingStage(simulator, folder, stack, platform)

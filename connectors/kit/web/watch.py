@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from connectors.base import ChatMessage, Event, ParticipantJoined, ParticipantLeft, Speaking
-from connectors.meet.screens import Person, Snapshot
+from connectors.base import ChatMessage, Event, ParticipantJoined, ParticipantLeft, ScreenShared, Speaking
+from connectors.kit.web.classifier import Person, Sighting
 
 
 class Watcher:
@@ -19,15 +19,17 @@ class Watcher:
     def messages_told(self) -> int:
         return len(self._told)
 
-    def look(self, snapshot: Snapshot, at_s: float) -> Iterator[Event]:
-        before, self._people = self._people, snapshot.people
+    def look(self, seen: Sighting, at_s: float) -> Iterator[Event]:
+        before, self._people = self._people, seen.people
         for participant, person in self._people.items():
             if participant not in before:
                 yield ParticipantJoined(at_s=at_s, participant=participant, name=person.name, is_self=person.is_self)
             was = before.get(participant)
             if person.speaking != (was is not None and was.speaking):
                 yield Speaking(at_s=at_s, participant=participant, active=person.speaking)
-        for message in snapshot.messages:
+            if person.sharing != (was is not None and was.sharing):
+                yield ScreenShared(at_s=at_s, participant=participant, active=person.sharing)
+        for message in seen.messages:
             if message.id not in self._told:
                 self._told.add(message.id)
                 if message.sender:
@@ -38,6 +40,8 @@ class Watcher:
             if participant not in self._people:
                 if person.speaking:
                     yield Speaking(at_s=at_s, participant=participant, active=False)
+                if person.sharing:
+                    yield ScreenShared(at_s=at_s, participant=participant, active=False)
                 yield ParticipantLeft(at_s=at_s, participant=participant)
 
     def _only(self, name: str) -> str | None:

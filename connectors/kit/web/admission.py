@@ -1,0 +1,117 @@
+"""The way in, the same for every platform: door, lobby, call or refusal. What a page means is said by the classifier;
+here is what is done about it, and when patience ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Protocol
+
+from connectors.base import Evidence, JoinRefused, JoinRequest, Refusal
+from connectors.kit.web.classifier import Settled, Sighting, Verdict, classify
+from connectors.kit.web.hands import Hands, page_errors
+from connectors.kit.web.screens import Place, Screens
+from connectors.kit.web.ways import Ways
+
+LOOK_S = 0.15  # between two looks at the page
+
+ON_THE_WAY_IN = {  # screens that end a call, seen before there was one
+    Place.REMOVED: Refusal.DENIED,
+    Place.ENDED: Refusal.ENDED,
+    Place.LEFT: Refusal.PLATFORM_ERROR,
+    Place.LOST: Refusal.UNREACHABLE,
+}
+
+
+class Page(Protocol):
+    """What the way in needs of the connector."""
+
+    async def look(self) -> Sighting: ...
+
+    async def evidence(self, name: str, rule: str) -> Evidence: ...
+
+
+class Way:
+    """One page on its way into one meeting."""
+
+    def __init__(self, page: Page, hands: Hands, ways: Ways, request: JoinRequest, *, look_s: float = LOOK_S) -> None:
+        self._page, self._hands, self._ways, self._request = page, hands, ways, request
+        self._look_s = look_s
+        self._settled = Settled()
+        self._knocked = False
+        self._lobby_since_s: float | None = None
+        self._rule = ""  # the last that counted
+        self._be_patient()
+
+    async def go(self, in_lobby: Callable[[], None], give_up: Callable[[], Awaitable[None]]) -> None:
+        """Returns when in the call. Raises JoinRefused; `give_up` leaves a lobby nobody answers in."""
+        while True:
+            seen = await self._page.look()
+            verdict = classify(self._ways.screens, seen)
+            sure = self._settled.take(verdict)
+            if verdict is not None and verdict.place is Place.DOOR and not self._knocked:
+                await self._knock(verdict)
+            elif verdict is not None and verdict.place is Place.LOBBY:  # at once: it promises nothing
+                await self._wait(verdict, in_lobby, give_up)
+            elif sure is not None and sure.place is not Place.DOOR:
+                self._count(sure)
+                if sure.place is Place.CALL:
+                    return
+                raise await self._refused(refusal_of(sure), sure.rule)
+            if verdict is None and self._knocked:
+                await self._hands.wake()  # a call whose controls are hidden shows nothing that proves it
+            if time.monotonic() > self._deadline_s:
+                raise await self._refused(Refusal.PAGE_NOT_UNDERSTOOD, "")
+            await self._pass(seen)
+            await asyncio.sleep(self._look_s)
+
+    async def _knock(self, verdict: Verdict) -> None:
+        self._knocked = True
+        self._count(verdict)
+        await self._ways.knock(self._hands, self._request)
+        self._be_patient()
+
+    async def _wait(self, lobby: Verdict, in_lobby: Callable[[], None], give_up: Callable[[], Awaitable[None]]) -> None:
+        self._count(lobby)
+        if self._lobby_since_s is None:
+            self._lobby_since_s = time.monotonic()
+            in_lobby()
+        if time.monotonic() - self._lobby_since_s > self._request.lobby_timeout_s:
+            refused = await self._refused(lobby.refusal or Refusal.LOBBY_TIMEOUT, lobby.rule)
+            await give_up()
+            raise refused
+        self._be_patient()
+
+    async def _pass(self, seen: Sighting) -> None:
+        """What stands in the way and may be pressed away."""
+        for name in self._ways.passes:
+            if name in seen.shown:
+                with suppress(*page_errors()):  # it may lead to another page at once
+                    await self._hands.press_in_page(name)
+
+    async def _refused(self, refusal: Refusal, rule: str) -> JoinRefused:
+        evidence = await self._page.evidence(refusal.value, rule)
+        return JoinRefused(refusal, evidence, advice=advice_for(self._ways.screens, refusal))
+
+    def _be_patient(self) -> None:
+        self._deadline_s = time.monotonic() + self._request.page_timeout_s
+
+    def _count(self, verdict: Verdict) -> None:
+        if verdict.rule != self._rule:
+            self._rule = verdict.rule
+            self._ways.screens.hit(verdict.rule)
+
+
+def refusal_of(verdict: Verdict) -> Refusal:
+    """Why a page that shows this does not let us in."""
+    if verdict.refusal is not None:
+        return verdict.refusal
+    return ON_THE_WAY_IN[verdict.place]
+
+
+def advice_for(screens: Screens, refusal: Refusal) -> str:
+    """What a host has to change: on this platform, else in general."""
+    return screens.advice.get(refusal, refusal.advice)

@@ -1,0 +1,93 @@
+"""What a page means: one look at it against a platform's rules. Pure: knows no browser, no platform and no clock.
+
+A page that says anything of a lobby is never a call: that is asked before all else. Then rules have their say in the
+order of their proof, the network's word first. One look decides nothing that words or shapes prove: `Settled` waits
+until enough of the last looks agree.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from connectors.base import Refusal
+from connectors.kit.web.screens import Place, Proof, Rule, Screens, normal
+
+LOOKS = 4  # the last ones that are remembered
+NEEDED = {Proof.NETWORK: 1, Proof.ID: 2, Proof.STRUCTURE: 3, Proof.TEXT: 3, Proof.HINT: 3}  # of them agree
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Person:
+    name: str
+    is_self: bool
+    speaking: bool
+    sharing: bool = False  # their screen
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    id: str
+    sender: str  # empty: our own
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sighting:
+    """What a page shows at one moment. `shown`: the controls that are seen. `told`: what the network has said."""
+
+    phrases: tuple[str, ...] = ()  # texts of single elements, as `normal` leaves them; never participants' words
+    title: str = ""
+    shown: frozenset[str] = frozenset()
+    told: frozenset[str] = frozenset()
+    people: dict[str, Person] = field(default_factory=dict)
+    messages: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    place: Place
+    refusal: Refusal | None
+    proof: Proof
+    rule: str
+
+    def agrees(self, other: Verdict | None) -> bool:
+        return other is not None and (self.place, self.refusal) == (other.place, other.refusal)
+
+
+def sighting(*texts: str, shown: frozenset[str] = frozenset(), told: frozenset[str] = frozenset()) -> Sighting:
+    """A page that says these words."""
+    return Sighting(phrases=tuple(normal(text) for text in texts), shown=shown, told=told)
+
+
+def classify(screens: Screens, seen: Sighting) -> Verdict | None:
+    """None: no rule knows this page."""
+    holding = [rule for rule in screens.rules if _holds(rule, seen)]
+    told = [rule for rule in holding if rule.proof is Proof.NETWORK and rule.place is not Place.CALL]
+    waiting = [rule for rule in holding if rule.place is Place.LOBBY]
+    for rule in (*told, *waiting, *holding):
+        return Verdict(place=rule.place, refusal=rule.refusal, proof=rule.proof, rule=rule.id)
+    return None
+
+
+def _holds(rule: Rule, seen: Sighting) -> bool:
+    return (
+        (not rule.told or rule.told in seen.told)
+        and seen.shown.issuperset(rule.shows)
+        and seen.title.startswith(rule.title)
+        and all(any(phrase.startswith(text) for phrase in seen.phrases) for text in rule.says)
+    )
+
+
+class Settled:
+    """Takes the verdict of each look; gives back the one that enough of them agree on."""
+
+    def __init__(self) -> None:
+        self._last: deque[Verdict | None] = deque(maxlen=LOOKS)
+
+    def take(self, verdict: Verdict | None) -> Verdict | None:
+        self._last.append(verdict)
+        if verdict is None:
+            return None
+        agreeing = sum(verdict.agrees(one) for one in self._last)
+        return verdict if agreeing >= NEEDED[verdict.proof] else None

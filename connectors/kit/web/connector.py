@@ -1,0 +1,362 @@
+"""The connector of every platform that is joined by its web page. What is particular to one is its `Ways`.
+
+The same path serves the platform's own pages and those of the simulator; only the host of the link differs. A refusal
+is final: nothing here tries to look like a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Any, ClassVar, Self
+from urllib.parse import urlsplit
+
+from connectors.base import (
+    Admitted,
+    AudioChunk,
+    BrowserDied,
+    Camera,
+    Capabilities,
+    ConnectorError,
+    Ended,
+    Event,
+    Evidence,
+    InLobby,
+    JoinRefused,
+    JoinRequest,
+    Microphone,
+    NotSupported,
+    Refusal,
+    Removed,
+)
+from connectors.kit.browser import Browser
+from connectors.kit.camera import CameraHost
+from connectors.kit.capture import AudioOutlet, MixEars, PageEars, ears_script
+from connectors.kit.channel import Channel
+from connectors.kit.microphone import VirtualMicrophone, microphone_script, open_microphone
+from connectors.kit.sound import MICROPHONE_SINK, SoundServer
+from connectors.kit.web.admission import LOOK_S, Way
+from connectors.kit.web.arrival import OUTBOUND_JS, SENT_JS, Arrival, Sent
+from connectors.kit.web.classifier import Settled, Sighting, Verdict, classify
+from connectors.kit.web.hands import Hands, page_errors
+from connectors.kit.web.look import LOOK_JS, given, sighting_of
+from connectors.kit.web.network import Overheard
+from connectors.kit.web.screens import Place
+from connectors.kit.web.watch import Watcher
+from connectors.kit.web.ways import Ways
+from connectors.urls import find_meeting
+
+LOOK_TIMEOUT_S = 5.0
+HANGING_S = 20.0  # in a call: a page that is busy for some seconds is no reason to leave
+STRANGE_S = 45.0  # in a call: a page that shows neither it nor an end for so long has lost it
+SETTLING_S = 15.0  # after admission: devices a lobby switched off are switched on again
+COUNT_S = 1.0  # between two counts of the frames that left
+LEAVE_S = 4.0
+EVENTS_HELD = 1000
+
+
+class WebConnector:
+    """Implements `connectors.base.Connector`. `workdir` keeps the evidence; all else in it goes when it is left."""
+
+    ways: ClassVar[Ways]
+
+    def __init__(
+        self,
+        workdir: Path,
+        *,
+        headless: bool = True,
+        chromium: str = "",
+        profile: Path | None = None,
+        camera: str = "auto",
+        width: int = 640,
+        height: int = 360,
+        fps: int = 24,
+    ) -> None:
+        self.capabilities: Capabilities = self.ways.capabilities
+        self._workdir, self._headless, self._chromium, self._profile = workdir, headless, chromium, profile
+        self._camera_format: dict[str, Any] = {"way": camera, "width": width, "height": height, "fps": fps}
+        self._stack = AsyncExitStack()
+        self._events: asyncio.Queue[Event | ConnectorError | None] = asyncio.Queue(EVENTS_HELD)
+        self._outlet = AudioOutlet()
+        self._watcher = Watcher()
+        self._overheard = Overheard(self.ways.hears)
+        self._arrival = Arrival()
+        self._watching: asyncio.Task[None] | None = None
+        self._mix: MixEars | None = None
+        self._over = False
+        self._start_s = self._admitted_s = 0.0
+
+    @property
+    def timeline_start_s(self) -> float:
+        return self._start_s
+
+    @property
+    def microphone(self) -> Microphone:
+        return self._microphone
+
+    @property
+    def camera(self) -> Camera:
+        return self._camera.camera
+
+    @property
+    def camera_way(self) -> str:
+        """v4l2loopback, file or page: how the picture goes into the browser."""
+        return self._camera.way
+
+    @property
+    def browser(self) -> Browser:
+        return self._browser
+
+    @property
+    def sound_left(self) -> bool:
+        """Whether sound was ever given to the meeting's connections with something in it."""
+        return self._arrival.sounds
+
+    def hits(self) -> Mapping[str, int]:
+        return dict(self.ways.screens.hits)
+
+    async def __aenter__(self) -> Self:
+        """Starts sound server, camera and browser. Raises DeviceFailed."""
+        self._workdir.mkdir(parents=True, exist_ok=True)
+        self._start_s = time.monotonic()
+        async with AsyncExitStack() as stack:
+            self._channel = await stack.enter_async_context(Channel())
+            self._sound = await stack.enter_async_context(SoundServer())
+            self._camera = await stack.enter_async_context(CameraHost(self._channel, **self._camera_format))
+            self._microphone = await self._open_microphone(stack)
+            self._browser = await stack.enter_async_context(
+                Browser(
+                    self._workdir,
+                    sound=self._sound,
+                    headless=self._headless,
+                    chromium=self._chromium,
+                    profile=self._profile,
+                    flags=self._camera.flags,
+                )
+            )
+            with self._browser.driven():
+                await self._camera.settle(self._browser)
+                await self._prepare_page()
+            self._hands = Hands(self._browser, self.ways.screens)
+            stack.push_async_callback(self._stop_listening)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._stack.aclose()
+
+    async def join(self, request: JoinRequest) -> None:
+        link = find_meeting(request.meeting_url)
+        if link is None or link.platform not in self.ways.links:
+            raise JoinRefused(Refusal.INVALID_LINK, Evidence(url=request.meeting_url))
+        try:
+            with self._browser.driven():
+                await self._open(self.ways.address(link, request), request)
+                way = Way(self, self._hands, self.ways, request)
+                await way.go(lambda: self._tell(InLobby(at_s=self._now_s())), self.leave)
+        except page_errors() as error:
+            raise JoinRefused(Refusal.PAGE_NOT_UNDERSTOOD, await self.evidence("page_not_understood")) from error
+        except TimeoutError as error:
+            raise BrowserDied("the meeting's page does not answer") from error
+        self._admitted_s = self._now_s()
+        self._tell(Admitted(at_s=self._admitted_s))
+        self._mix = MixEars(await asyncio.to_thread(self._sound.listen), self._outlet, self._start_s)
+        with self._browser.driven():
+            await self._settle_in()
+        self._watching = asyncio.create_task(self._watch())
+
+    async def events(self) -> AsyncIterator[Event]:
+        while (event := await self._events.get()) is not None:
+            if isinstance(event, ConnectorError):
+                raise event
+            yield event
+
+    def audio(self) -> AsyncIterator[AudioChunk]:
+        return self._outlet.stream()
+
+    async def say_in_chat(self, text: str) -> None:
+        try:
+            with self._browser.driven():
+                await self.ways.open_chat(self._hands)
+                await self.ways.write(self._hands, text)
+        except page_errors() as error:
+            raise BrowserDied("the meeting's page took no chat message") from error
+
+    async def raise_hand(self, up: bool) -> None:
+        if not self.capabilities.raise_hand:
+            raise NotSupported("this platform's page has no hand to raise that is known")
+        try:
+            with self._browser.driven():
+                await self._hands.press("hand_up" if up else "hand_down")
+        except page_errors() as error:
+            raise BrowserDied("the meeting's page took no raised hand") from error
+
+    async def leave(self) -> None:
+        if not self._over:
+            self._over = True
+            with suppress(TimeoutError, BrowserDied, *page_errors()), self._browser.driven():
+                async with asyncio.timeout(LEAVE_S):
+                    await self._hands.wake()
+                    await self.ways.leave(self._hands)
+        await self._stop_listening()
+
+    # On the way in
+
+    async def _prepare_page(self) -> None:
+        context, tracks = self._browser.context, self.ways.tracks
+        await context.add_init_script(microphone_script())
+        await context.add_init_script(OUTBOUND_JS)
+        if tracks is not None:
+            ears = PageEars(self._outlet, self._start_s)
+            self._channel.serve("ears", ears.handle)
+            url = self._channel.ws_url("ears")
+            if tracks.sources:
+                await context.add_init_script(tracks.sources)
+            await context.add_init_script(ears_script(url, tiles=tracks.tile, attribute=tracks.participant))
+        self._overheard.listen(context)
+
+    async def _open_microphone(self, stack: AsyncExitStack) -> VirtualMicrophone:
+        microphone = await asyncio.to_thread(open_microphone, self._sound.address, MICROPHONE_SINK)
+        stack.push_async_callback(asyncio.to_thread, microphone.close)
+        return microphone
+
+    async def _open(self, url: str, request: JoinRequest) -> None:
+        from playwright.async_api import Error
+
+        origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
+        await self._browser.context.grant_permissions(["local-network-access", "camera", "microphone"], origin=origin)
+        try:
+            await self._browser.page.goto(url, timeout=request.page_timeout_s * 1000, wait_until="domcontentloaded")
+        except Error as error:
+            if self._browser.is_gone(error):
+                raise
+            raise JoinRefused(Refusal.UNREACHABLE, Evidence(url=url, heading=error.message[:200])) from error
+
+    async def evidence(self, name: str, rule: str = "") -> Evidence:
+        return await self._browser.evidence(name, rule)
+
+    # In the call
+
+    async def _settle_in(self) -> None:
+        """What makes the call comfortable; none of it may end it."""
+        with suppress(*page_errors()):
+            await self._press_away()
+        with suppress(*page_errors()):
+            await self._turn_on()
+        with suppress(*page_errors()):
+            await self.ways.open_chat(self._hands)
+
+    async def _press_away(self) -> None:
+        for name in self.ways.passes:
+            await self._hands.press_in_page(name)
+
+    async def _turn_on(self) -> None:
+        """Camera and microphone, where a lobby or its page has switched them off."""
+        for name in self.ways.turn_on:
+            await self._hands.press(name)
+
+    async def _watch(self) -> None:
+        try:
+            with self._browser.driven():
+                await self._look_until_the_end()
+        except TimeoutError:
+            self._page_is_gone(f"the meeting's page has not answered for {HANGING_S:.0f} s")
+        except BrowserDied:
+            self._page_is_gone("the browser ended while the meeting was going on")
+        except page_errors() as error:
+            self._page_is_gone(f"the meeting's page is gone: {type(error).__name__}")
+
+    async def _look_until_the_end(self) -> None:
+        settled, called_s, counted_s = Settled(), self._now_s(), self._now_s()
+        while True:
+            seen = await self.look(first_message=self._watcher.messages_told, timeout_s=HANGING_S)
+            verdict = classify(self.ways.screens, seen)
+            if verdict is not None and verdict.place is Place.CALL:
+                called_s = self._now_s()
+                for event in self._watcher.look(seen, called_s):
+                    self._tell(event)
+                await self._keep_up(seen)
+                if called_s - counted_s > COUNT_S:
+                    counted_s = called_s
+                    await self._count_frames(others=len(seen.people) > 1)
+            elif verdict is None:
+                await self._hands.wake()
+            sure = settled.take(verdict)
+            if sure is not None and await self._told_the_end(sure):
+                return
+            if self._now_s() - called_s > STRANGE_S:
+                self._page_is_gone(f"the meeting's page has shown no call for {STRANGE_S:.0f} s")
+                return
+            await asyncio.sleep(LOOK_S)
+
+    async def _keep_up(self, seen: Sighting) -> None:
+        """Windows that come late are pressed away; what a lobby switched off is switched on again."""
+        settling = self._now_s() - self._admitted_s < SETTLING_S
+        wanted = [*self.ways.passes, *(self.ways.turn_on if settling else ())]
+        for name in seen.shown.intersection(wanted):
+            with suppress(*page_errors()):
+                await self._hands.press_in_page(name)
+
+    async def _count_frames(self, *, others: bool) -> None:
+        with suppress(*page_errors()):
+            async with asyncio.timeout(HANGING_S):
+                sent = Sent(**await self._browser.page.evaluate(SENT_JS))
+            for event in self._arrival.take(sent, others=others, at_s=self._now_s()):
+                self._tell(event)
+
+    def _page_is_gone(self, why: str) -> None:
+        if not self._over:
+            self._finish(BrowserDied(why))
+
+    async def _told_the_end(self, sure: Verdict) -> bool:
+        if sure.place in (Place.CALL, Place.DOOR, Place.LOBBY, Place.REFUSED):
+            return False
+        self.ways.screens.hit(sure.rule)
+        evidence = await self.evidence(sure.place.value, sure.rule)
+        match sure.place:
+            case Place.REMOVED:
+                self._tell(Removed(at_s=self._now_s(), evidence=evidence))
+            case Place.ENDED:
+                self._tell(Ended(at_s=self._now_s(), evidence=evidence))
+        lost = BrowserDied("the meeting's page lost its connection") if sure.place is Place.LOST else None
+        self._finish(lost)
+        return True
+
+    async def look(self, first_message: int = 0, timeout_s: float = LOOK_TIMEOUT_S) -> Sighting:
+        joined = self._watching is not None
+        asked = given(self.ways.screens, self.ways.roster, self.ways.least, first_message, joined=joined)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return sighting_of(await self._browser.page.evaluate(LOOK_JS, asked), self._overheard.signs)
+        except page_errors() as error:
+            if "context was destroyed" not in str(error):
+                raise
+            return Sighting()  # the page is on its way to another one: nothing to see yet
+
+    async def _stop_listening(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        if self._mix is not None:
+            await self._mix.close()
+            self._mix = None
+        self._finish(None)
+
+    def _tell(self, event: Event) -> None:
+        with suppress(asyncio.QueueFull):  # nobody has listened for a thousand events
+            self._events.put_nowait(event)
+
+    def _finish(self, error: ConnectorError | None) -> None:
+        """End events() and audio(), once."""
+        if not self._outlet.closed:
+            self._over = True
+            self._outlet.close()
+            if self._events.full():
+                self._events.get_nowait()
+            self._events.put_nowait(error)
+
+    def _now_s(self) -> float:
+        return time.monotonic() - self._start_s

@@ -1,0 +1,74 @@
+"""One look at a page: `look.js` reads it, here it becomes a `Sighting`. Knows how to ask, not what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from connectors.kit.web.classifier import Message, Person, Sighting
+from connectors.kit.web.screens import Screens, normal
+from connectors.kit.words import NAME_CHARACTERS, plain
+
+LOOK_JS = (Path(__file__).parent / "look.js").read_text("utf-8")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Roster:
+    """Where a platform's page shows who is there and what they wrote: CSS selectors, and the attributes that carry an
+    id. `peoples_words`: whatever participants may have written, which no rule ever reads. `notices`: what is read even
+    in a call, where only the platform speaks."""
+
+    tile: str
+    participant: str  # attribute of a tile
+    name: str
+    own: str  # of our own tile, or inside it
+    own_name: str  # attribute that has our name
+    speaking: str
+    sharing: str = ""
+    message: str
+    message_id: str  # attribute of a message
+    sender: str
+    own_message: str = ""  # of our own messages, or around them; a message without a sender is ours too
+    peoples_words: str
+    notices: str = ""
+
+
+def given(
+    screens: Screens, roster: Roster, least: Mapping[str, tuple[int, int]], first_message: int, *, joined: bool
+) -> dict[str, Any]:
+    """What `look.js` is asked with. `least`: controls that count only from a size on, width and height in pixels."""
+    controls = {
+        name: {
+            "find": [{"css": find.css, "says": normal(find.says)} for find in control.find],
+            "least": dict(zip(("width", "height"), least.get(name, (0, 0)), strict=True)),
+        }
+        for name, control in screens.controls.items()
+    }
+    return {"controls": controls, "roster": asdict(roster), "firstMessage": first_message, "joined": joined}
+
+
+def sighting_of(read: dict[str, Any], told: frozenset[str]) -> Sighting:
+    return Sighting(
+        phrases=tuple(normal(str(phrase)) for phrase in read["phrases"]),
+        title=normal(str(read["title"])),
+        shown=frozenset(str(name) for name in read["shown"]),
+        told=told,
+        people={str(one["id"]): _person(one) for one in read["people"]},
+        messages=tuple(_message(one) for one in read["messages"]),
+    )
+
+
+def _person(one: dict[str, Any]) -> Person:
+    return Person(
+        name=plain(str(one["name"]), NAME_CHARACTERS),
+        is_self=bool(one["is_self"]),
+        speaking=bool(one["speaking"]),
+        sharing=bool(one["sharing"]),
+    )
+
+
+def _message(one: dict[str, Any]) -> Message:
+    sender = plain(str(one["sender"]), NAME_CHARACTERS)
+    return Message(id=str(one["id"]), sender=sender, text=plain(str(one["text"])))

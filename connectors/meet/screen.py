@@ -1,0 +1,6 @@
+"""Shared screens in Meet, and the windows about them that a guest has to press away."""
+
+from __future__ import annotations
+
+SHARING = "[data-sharing]"  # the replica's; how Meet's own page marks who shares is not known
+PASSES: tuple[str, ...] = ()

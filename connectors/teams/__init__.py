@@ -1,0 +1,1 @@
+"""Microsoft Teams by its web client."""

@@ -1,0 +1,1 @@
+"""Zoom by its web client."""

@@ -1,0 +1,106 @@
+"""What is known of each platform's page, as data: dated, with a source for each, and nothing made up."""
+
+from __future__ import annotations
+
+import importlib
+from datetime import date
+
+import pytest
+
+from bot.domain.figures import OTHER, word
+from connectors.base import Refusal
+from connectors.kit.web.admission import ON_THE_WAY_IN
+from connectors.kit.web.classifier import Sighting, classify
+from connectors.kit.web.connector import WebConnector
+from connectors.kit.web.screens import LANGUAGES, Place, Proof, Screens
+from connectors.registry import PLATFORMS
+from connectors.simulator.screens import rows
+from tests.connectors.platforms import BESIDES, CANNOT_BE_SHOWN, FILES, FOLDERS, NO_PAGE
+
+CONNECTORS: dict[str, type[WebConnector]] = {
+    row.module.split(".")[1]: getattr(importlib.import_module(row.module), row.connector) for row in PLATFORMS
+}
+each = pytest.mark.parametrize("name", CONNECTORS)
+
+
+def screens(name: str) -> Screens:
+    return CONNECTORS[name].ways.screens
+
+
+@each
+def test_each_platform_has_the_same_files(name: str) -> None:
+    assert {path.name for path in (FOLDERS / name).iterdir() if path.is_file()} == FILES | BESIDES.get(name, set())
+    assert screens(name).platform == name
+
+
+@each
+def test_everything_has_a_public_source_and_a_date_or_is_the_replicas(name: str) -> None:
+    known = screens(name)
+    used = {one.source for one in (*known.rules, *known.controls.values())}
+    assert used <= known.sources.keys()
+    for source, where in known.sources.items():
+        assert where.url.startswith("https://") or source == "replica"
+        assert date(2020, 1, 1) < where.read_on <= known.read_on
+
+
+@each
+def test_words_of_a_language_are_known_or_marked_as_missing(name: str) -> None:
+    known = screens(name)
+    for screen, missing in known.missing.items():
+        said = {rule.language for rule in known.rules if rule.id.split(".")[0] == screen and rule.says}
+        assert not said & missing and said <= set(LANGUAGES)
+        assert not said or said | missing == set(LANGUAGES), f"{screen}: neither known nor missing"
+
+
+@each
+def test_rules_ask_for_what_there_is(name: str) -> None:
+    known = screens(name)
+    assert len({rule.id for rule in known.rules}) == len(known.rules)
+    for rule in known.rules:
+        assert set(rule.shows) <= known.controls.keys()
+        assert rule.says or rule.shows or rule.told or rule.title, f"{rule.id} holds of every page"
+        assert rule.place is Place.LOBBY or (rule.place is Place.REFUSED) == (rule.refusal is not None)
+        assert bool(rule.says) == bool(rule.language)
+
+
+@each
+def test_each_refusal_has_a_screen_or_a_reason_to_have_none(name: str) -> None:
+    shown = {rule.refusal or ON_THE_WAY_IN.get(rule.place) for rule in screens(name).rules} - {None}
+    shown |= {Refusal.LOBBY_TIMEOUT}  # our own patience ends where the platform's does not
+    shown -= NO_PAGE.keys()
+    assert shown.isdisjoint(CANNOT_BE_SHOWN[name])
+    assert shown | CANNOT_BE_SHOWN[name].keys() == set(Refusal)
+
+
+@each
+def test_each_refusal_a_page_shows_can_be_staged(name: str) -> None:
+    ours = {Refusal.LOBBY_TIMEOUT}  # some platforms leave it to us how long to wait
+    staged = {screen for screen, _ in rows(name)}
+    assert set(Refusal) - CANNOT_BE_SHOWN[name].keys() - ours <= staged
+    assert Refusal.UNREACHABLE not in staged
+
+
+@each
+def test_each_rule_decides_alone_where_nothing_speaks_against_it(name: str) -> None:
+    for rule in screens(name).rules:
+        told = frozenset({rule.told}) - {""}
+        seen = Sighting(phrases=rule.says, shown=frozenset(rule.shows), told=told, title=rule.title)
+        verdict = classify(screens(name), seen)
+        assert verdict is not None and (verdict.place, verdict.refusal) == (rule.place, rule.refusal), rule.id
+
+
+@each
+def test_what_a_page_was_known_by_can_be_counted(name: str) -> None:
+    known = screens(name)
+    for one in (*(rule.id for rule in known.rules), *(f"{control}.9" for control in known.controls)):
+        assert word(f"{name}.{one}") != OTHER, one
+
+
+@each
+def test_a_call_is_never_proved_by_words(name: str) -> None:
+    assert all(rule.proof in (Proof.ID, Proof.STRUCTURE) for rule in screens(name).rules if rule.place is Place.CALL)
+
+
+def test_whoever_is_refused_is_told_what_to_change() -> None:
+    without = {refusal for refusal in Refusal if not refusal.advice}
+    assert without == {Refusal.PAGE_NOT_UNDERSTOOD}

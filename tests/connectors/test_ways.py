@@ -1,0 +1,75 @@
+"""What is done differently on each platform, where that is a rule and no page: addresses and overheard messages."""
+
+from __future__ import annotations
+
+import pytest
+
+from connectors.base import JoinRequest
+from connectors.kit.web.network import FRAME_CHARACTERS, Overheard
+from connectors.meet import join as meet
+from connectors.teams import join as teams
+from connectors.teams.admission import hears
+from connectors.urls import find_meeting
+from connectors.zoom import join as zoom
+
+ENDED = '3:::{"url":"/v4/f/conversationEnd","body":"{\\"code\\":403,\\"subCode\\":%s}"}'
+
+
+def request(url: str, **more: str) -> JoinRequest:
+    return JoinRequest(meeting_url=url, display_name="Iris (AI)", **more)
+
+
+@pytest.mark.parametrize(
+    ("platform", "url", "address"),
+    [
+        (meet, "https://meet.google.com/abc-defg-hij?authuser=1", "https://meet.google.com/abc-defg-hij?hl=en"),
+        (zoom, "https://us02web.zoom.us/j/123456789?pwd=a.1", "https://app.zoom.us/wc/123456789/join?pwd=a.1"),
+        (zoom, "https://zoom.us/w/98765432109?tk=Ab", "https://app.zoom.us/wc/98765432109/join?tk=Ab"),
+        (zoom, "https://acme.zoomgov.com/j/1601234567", "https://acme.zoomgov.com/j/1601234567"),
+        (zoom, "https://zoom.us/my/jane.doe", "https://zoom.us/my/jane.doe"),
+        (teams, "https://teams.live.com/meet/9312345678901?p=x", "https://teams.live.com/meet/9312345678901?p=x"),
+        (teams, "http://127.0.0.1:1/teams/abc-defg-hij", "http://127.0.0.1:1/teams/abc-defg-hij"),
+    ],
+)
+def test_a_meeting_is_opened_by_its_platforms_own_page(platform, url: str, address: str) -> None:
+    link = find_meeting(url)
+    assert link is not None and platform.address(link, request(url)) == address
+
+
+def test_a_passcode_that_was_given_apart_is_handed_to_zoom() -> None:
+    link = find_meeting("https://zoom.us/j/123456789")
+    assert link is not None
+    assert zoom.address(link, request("", passcode="a b")).endswith("/join?pwd=a%20b")
+
+
+def test_a_registered_bot_says_so_to_teams_and_to_nobody_else() -> None:
+    for url, told in (("https://teams.live.com/meet/9312345678901", True), ("http://127.0.0.1/abc-defg-hij", False)):
+        link, asked = find_meeting(url), request(url, identification="ey.J/x")
+        assert link is not None
+        assert teams.address(link, asked).endswith("#token=ey.J%2Fx") is told
+        assert "ey.J" not in repr(asked)
+
+
+@pytest.mark.parametrize(
+    ("frame", "sign"),
+    [
+        (ENDED % 5854, "lobby_denied"),
+        (ENDED % 5723, "anonymous_join_disabled"),
+        (ENDED % 5300, "removed"),
+        (ENDED % 1234, None),
+        ((ENDED % 5854).removeprefix("3:::"), None),
+        ('3:::{"url":"/v4/f/rosterUpdate","body":"subCode: 5854"}', None),
+        ("3::", None),
+    ],
+)
+def test_teams_own_word_is_overheard(frame: str, sign: str | None) -> None:
+    assert hears(frame) == sign
+
+
+def test_what_is_overheard_is_bounded() -> None:
+    overheard = Overheard(lambda frame: frame)
+    for number in range(1000):
+        overheard.take(str(number))
+    overheard.take("x" * (FRAME_CHARACTERS + 1))
+    overheard.take(b"7")
+    assert len(overheard.signs) == 16
