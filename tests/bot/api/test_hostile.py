@@ -33,6 +33,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "consent_proof": "a letter",
         "consent_expires_at": "2030-01-01T00:00:00Z",
     },
+    "make_portrait": {"points": "{}", "style": "photo"},
     "add_document": {"name": "tea.md", "text": "Green tea.", "media_type": "text/markdown"},
     "make_bot_leave": {},
     "make_bot_say": {"text": "Hello."},
