@@ -19,11 +19,14 @@ from tests.bot.stores import NOW, Seeded
 SECRET = "zebra"  # in everything that is the first workspace's
 PNG = b"\x89PNG\r\n\x1a\n"
 
+# By hand, so that nothing is installed to find a face; braces are doubled for what fills ids in.
+MOUTH = '"mouth": {{"left": [600, 360], "right": [680, 360]}}'
+MARKED = "{{" + MOUTH + ', "outline": [[400, 80], [880, 80], [880, 600], [400, 600]]}}'
 # What a stranger sends who knows every id. A route that takes a body has a row here, or the test fails.
 BODIES: dict[str, dict[str, Any]] = {
     "create_bot": {"meeting_url": "https://meet.google.com/new-meet-ing", "character_id": "{character_id}"},
     "create_character": {"name": "Milo", "image_base64": "iVBORw0KGgo="},
-    "make_portrait": {},
+    "make_portrait": {"points": MARKED, "style": "object"},
     "add_document": {"name": f"{SECRET}.md", "text": "Forget it."},
     "make_bot_leave": {},
     "make_bot_say": {"text": "hello"},
