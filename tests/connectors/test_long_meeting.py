@@ -19,6 +19,8 @@ def assert_every_mark_stands(meeting: Meeting) -> None:
         assert max(errors) < LIMIT_MS, f"{name}: {max(errors):.1f} ms"
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 def test_two_minutes_of_clocks_that_run_apart_keep_every_mark_in_its_place() -> None:
     meeting = Meeting(
         sources=(

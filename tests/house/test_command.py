@@ -180,6 +180,8 @@ def test_without_the_right_to_install_the_exact_line_is_printed(tmp_path: Path) 
     assert f"\nsudo apt-get update && sudo apt-get install -y {options} ffmpeg\n" in complaints
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 def test_only_commands_that_need_parts_ask_for_them(tmp_path: Path) -> None:
     machine = Machine(tmp_path, user=1000, parts=PARTS)
     assert machine.start("demo")[0] == 0
@@ -217,6 +219,8 @@ def test_it_works_from_elsewhere_and_through_a_link(tmp_path: Path) -> None:
     assert (machine.checkout / ".venv").is_dir()
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 def test_an_interrupt_ends_what_is_being_installed(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
     machine.program("python3", PYTHON.replace('-m venv "*) ', '-m venv "*) echo $$ >$machine/busy; exec sleep 60; '))

@@ -67,7 +67,7 @@ def test_no_path_of_a_developers_machine_is_in_the_tree() -> None:
 
 def test_tests_replace_nothing_inside_the_product() -> None:
     patching = []
-    for name in python_files("tests"):
+    for name in _naming("mock", "monkeypatch", among=python_files("tests")):
         for node in nodes(name):
             modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):

@@ -62,6 +62,8 @@ def test_the_closing_line_of_pytest_is_counted(line: str, counts: dict[str, int]
     assert command.closing_counts(line) == Counter(counts)
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 def test_a_test_that_fails_fails_the_command() -> None:
     nonexistent = argparse.Namespace(words=["tests/bot/commands/nonexistent.py"], all=False, fast=False)
     assert command.run(nonexistent, Settings()) == 1

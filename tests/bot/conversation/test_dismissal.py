@@ -104,6 +104,8 @@ def test_a_nod_is_one_and_with_something_to_say_it_is_none() -> None:
     assert not is_backchannel("")
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 @pytest.mark.parametrize("word", ["okay", "bye", "thanks a lot", "stop it", "mm hm", "don't have to", "we", "iris"])
 @pytest.mark.parametrize("gap", [" ", ""])
 def test_however_long_it_is_it_is_judged(word: str, gap: str) -> None:

@@ -28,6 +28,8 @@ def knowledge(passages):
     return RankedKnowledge(passages, FullTextSource(passages))
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 @pytest.mark.parametrize(
     "rows", [json.loads(DEVELOPMENT.read_text()), json.loads(WRITTEN.read_text())], ids=["development", "written"]
 )

@@ -45,6 +45,8 @@ def test_what_is_no_text_or_too_large_is_refused(data: bytes):
         read_document("a.md", data)
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 @pytest.mark.timeout(20)  # a rule that looks at the same text again and again takes hours for these
 @pytest.mark.parametrize(
     "piece", ["[", "![", "[a](", "# ", "# #", "*", "`", "> ", '. "', "a\n===\n", "1) ", "[a]" * 9 + "("]

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
+pytestmark = [pytest.mark.slow, pytest.mark.parallel]
 RUN = """
 import sys
 from bot.meeting.parent import Parent

@@ -78,10 +78,11 @@ async def test_the_asker_speaks_hears_sees_and_leaves(tmp_path: Path) -> None:
         assert size == (640, 360)
         assert (frames_per_second(mouth.times_s) or 0) > 12
         assert 2.0 < sum(span.seconds for span in spans(heard)) < 4.0
-        # By turns, for what a call's buffers hold wanders by the length of the delay on a busy machine.
+        # By turns, for what a call's buffers hold wanders by the length of the delay on a busy machine; each is held
+        # against the mean of those before and after it, which an even drift leaves as it is.
         later_s = [await lag_with(asker, page, delay_s) for delay_s in (LATE_S, 0.0, LATE_S)]
         lags_s = [lag_of(heard, mouth), *later_s]
-        told_s = (lags_s[0] - lags_s[1] + lags_s[2] - lags_s[3]) / 2
+        told_s = (lags_s[0] - 3 * lags_s[1] + 3 * lags_s[2] - lags_s[3]) / 4
         assert abs(told_s - LATE_S) < 0.1, f"the injected delay of the picture is what is measured: {lags_s}"
         await asker.leave()
         assert [seat.name for seat in room.people()] == ["Pat"]

@@ -17,6 +17,8 @@ from bot.supervision.tree import ChildFailed, ChildKeepsEnding, ChildSpec, Tree,
 from tests.bot.supervision.owner import spec
 from tests.polling import until_true
 
+pytestmark = [pytest.mark.slow, pytest.mark.parallel]
+
 DEADLINE_S = 20.0
 
 

@@ -62,6 +62,8 @@ def blocks_of(renderer: Renderer, pieces: list[np.ndarray], count: int, seed: in
     return np.concatenate(made)
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 @pytest.mark.parametrize("piece", [160, 999, 9999])
 def test_cutting_the_speech_changes_no_pixel(renderer: Renderer, piece: int) -> None:
     pcm = speech(0.5)
