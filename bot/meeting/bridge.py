@@ -128,6 +128,11 @@ class Bridge:
         return self._devices.killed.is_set()
 
     @property
+    def shown(self) -> NDArray[np.uint8] | None:
+        """What the meeting sees of the bot now; not to be written to."""
+        return self._devices.shown
+
+    @property
     def filled_ms(self) -> float:
         return self._devices.filled_ms
 
