@@ -245,7 +245,7 @@ class Bridge:
             if heard_to != last:
                 progressed_s, last = self._loop.time(), heard_to
             if self._loop.time() - progressed_s > _SPEECH_SLACK_S:
-                log.warning("speech did not reach the device", heard=heard_to, said=answer.samples)
+                log.warning("speech did not reach the device", heard_samples=heard_to, said_samples=answer.samples)
                 break
             await asyncio.sleep(_TICK_S)
         return self.heard(epoch)

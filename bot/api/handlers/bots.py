@@ -142,7 +142,7 @@ async def kill_all(call: Call[NoPath, NoQuery, KillAll]) -> BotList:
     scheduled = call.body.scheduled
     async with call.services.database.write() as session:
         killed = await leases.kill_all(session, call.workspace_id, scheduled=scheduled, at=call.now, by=call.asked_by)
-    log.warning("every bot was killed", workspace_id=call.workspace_id, bots=len(killed), **call.asked_by)
+    log.warning("every bot was killed", workspace_id=call.workspace_id, bots=len(killed), by=call.asked_by["by"])
     return BotList(data=[BotView.of(bot) for bot in killed], next_cursor=None, has_more=False)
 
 
