@@ -1,4 +1,4 @@
-"""Pictures of characters, kept in this installation's home under the hash of their content."""
+"""Pictures in this installation's home: of characters, under the hash of their content, and what a bot shows."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ class BadImage(BadInput):
     """The picture of a character must be a PNG or a JPEG."""
 
     code = "bad_image"
+
+
+def camera_picture(home: Path, bot_id: str) -> Path:
+    """The file with what that bot's camera gives its meeting, small; there is none before it has shown anything."""
+    return home / "evidence" / bot_id / "camera.jpg"
 
 
 def keep_image(home: Path, content: bytes) -> Path:

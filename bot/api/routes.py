@@ -236,13 +236,15 @@ async def _body(request: web.Request, route: Route) -> Any:
     if request.content_type != "application/json":
         raise UnsupportedMediaType
     try:
-        value = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+        text = raw.decode("utf-8")
+        value = json.loads(text, parse_constant=_refuse_constant)
         storable = is_storable(value)
     except (ValueError, RecursionError) as error:
         raise MalformedJson from error
     if not storable:
         raise InvalidRequest([FieldError(pointer="", message="text holds a NUL or half of a surrogate pair")])
-    return _parse(route.body, value, "")
+    # As JSON says it: a number is no boolean, a text no number. Paths and queries are texts and are read as such.
+    return _told(lambda: route.body.model_validate_json(text, strict=True), "")
 
 
 async def _read(request: web.Request, limit: int) -> bytes:
@@ -261,8 +263,13 @@ def _refuse_constant(name: str) -> None:
 
 
 def _parse(model: type[BaseModel], value: Any, place: str) -> Any:
+    return _told(lambda: model.model_validate(value), place)
+
+
+def _told(validate: Callable[[], Any], place: str) -> Any:
+    """What it returns; what is wrong, as a problem with a pointer to each."""
     try:
-        return model.model_validate(value)
+        return validate()
     except ValidationError as invalid:
         errors = [
             FieldError(pointer=place + "".join(f"/{part}" for part in error["loc"]), message=error["msg"])

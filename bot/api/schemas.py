@@ -74,6 +74,10 @@ class EvidencePath(BotPath):
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\.png$")]
 
 
+class PictureQuery(Strict):
+    at: int = Field(0, ge=0, le=2**53, description="any number; a new one is a new address, so a page asks anew")
+
+
 class After(Strict):
     after: Sequence32 = Field(0, description="only what has a greater `sequence`")
     limit: int = Field(1000, ge=1, le=1000)

@@ -128,6 +128,11 @@ class Bridge:
         return self._devices.killed.is_set()
 
     @property
+    def shown(self) -> NDArray[np.uint8] | None:
+        """What the meeting sees of the bot now; not to be written to."""
+        return self._devices.shown
+
+    @property
     def filled_ms(self) -> float:
         return self._devices.filled_ms
 
@@ -240,7 +245,7 @@ class Bridge:
             if heard_to != last:
                 progressed_s, last = self._loop.time(), heard_to
             if self._loop.time() - progressed_s > _SPEECH_SLACK_S:
-                log.warning("speech did not reach the device", heard=heard_to, said=answer.samples)
+                log.warning("speech did not reach the device", heard_samples=heard_to, said_samples=answer.samples)
                 break
             await asyncio.sleep(_TICK_S)
         return self.heard(epoch)

@@ -100,6 +100,7 @@ class Devices:
         self._blocks: deque[Block] = deque()
         self._samples_per_frame = DEVICE_RATE_HZ // camera.fps
         self._number: int | None = None  # of the frame on the camera
+        self._shown: NDArray[np.uint8] | None = None
         self._used = 0  # samples of the first block already written
         self._left = 0  # samples put and not yet written
         self._epoch = 0
@@ -176,6 +177,11 @@ class Devices:
         return taken
 
     @property
+    def shown(self) -> NDArray[np.uint8] | None:
+        """The frame on the camera, not to be written to; None before the first one and after a kill."""
+        return None if self.killed.is_set() else self._shown
+
+    @property
     def filled_ms(self) -> float:
         """Silence written because no block was ready, in all."""
         with self._lock:
@@ -232,7 +238,7 @@ class Devices:
 
     def _show(self, picture: Picture, frame: NDArray[np.uint8], device_sample: int, now_s: float) -> None:
         self._camera.show(frame, epoch=picture.epoch)
-        self._number = picture.number
+        self._number, self._shown = picture.number, frame
         if picture.waiting or picture.number is None:
             return
         shown_s = self._monotonic_s()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bot.assets import camera_picture
 from bot.clock import Clock, RealClock
 from bot.config import Settings
 from bot.domain.leave_rules import Limits
@@ -30,6 +31,7 @@ from bot.meeting.record import Recorder
 from bot.meeting.speakers import Speakers
 from bot.meeting.stay import Roster, Stay
 from bot.meeting.talk import Talk
+from bot.meeting.thumbnail import keep_thumbnail
 from bot.meeting.watch import fall_silent_when_killed, follow, keep_the_rules, recognise_bots
 from bot.store import bots, characters, knowledge
 from bot.store.bots import Bot
@@ -185,6 +187,7 @@ class Visit:
             recorder=self._recorder,
         )
         rules = keep_the_rules(roster, stay, self._limits(), clock, killed=lambda: bridge.killed)
+        thumbnail = keep_thumbnail(lambda: bridge.shown, camera_picture(self._settings.home, self._bot.id), clock)
         async with asyncio.TaskGroup() as group:
             background = [
                 group.create_task(bridge.pump(), name="pump"),
@@ -196,6 +199,7 @@ class Visit:
                 group.create_task(recognise_bots(roster, self._other_bots, clock), name="bots"),
                 group.create_task(say_what_is_asked(self._recorder.next_line, talk.say_line, clock), name="lines"),
                 group.create_task(talk.speakers.run(), name="speakers"),
+                group.create_task(thumbnail, name="thumbnail"),
             ]
             try:
                 await self._move(BotState.JOINING)

@@ -23,6 +23,9 @@ WARM_UP = 0.2  # of the time: caches fill, and whatever loads late has loaded
 
 SKEW_MS = (-125.0, 45.0)  # ITU-R BT.1359-1
 DRIFT_MS, GROWTH_SHARE, GROWTH_MB, MORE_FILES = 20.0, 0.05, 20.0, 8
+UNLIKE_SHARE = 0.2  # of the lines, that may not resemble their reference: then nothing is known of their skew
+LOST_SHARE = 0.05  # of the lines' frames, that may be repeated or missing
+GAP_MS = 60.0  # by which the middle line may last longer, or be shorter, than it should
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +102,7 @@ def total(values: Mapping[str, float]) -> float:
 
 
 def figures_of(lines: Sequence[Line], samples: Sequence[Sample], *, minutes: float) -> dict[str, object]:
-    """`problems` are judged where there is enough to judge by: a soak of a minute shows that it works."""
+    """Drift and growth are judged where there is enough to judge by: a soak of a minute shows that it works."""
     skews = [(line.at_min, line.skew_ms) for line in lines if line.skew_ms is not None]
     gaps = [(line.at_min, line.gap_ms) for line in lines]
     memory = [(sample.at_min, total(sample.memory_mb)) for sample in samples]
@@ -123,8 +126,22 @@ def figures_of(lines: Sequence[Line], samples: Sequence[Sample], *, minutes: flo
         "memory_growth_mb": _rounded(grown and grown[1]),
         "open_files": _spread([value for _, value in files]),
         "open_files_growth": _rounded(opened and opened[1]),
-        "problems": problems_of(skews, drift, grown, opened),
+        "problems": [*problems_of_lines(lines), *problems_of(skews, drift, grown, opened)],
     }
+
+
+def problems_of_lines(lines: Sequence[Line]) -> list[str]:
+    """What was wrong all the time, and so neither drifts nor grows."""
+    found, frames = [], sum(line.frames for line in lines)
+    unlike = sum(line.skew_ms is None for line in lines)
+    if unlike > UNLIKE_SHARE * len(lines):
+        found.append(f"{unlike} of {len(lines)} lines did not resemble their reference")
+    lost = max(sum(line.repeated for line in lines), sum(line.dropped for line in lines))
+    if lost > LOST_SHARE * frames:
+        found.append(f"{lost} of {frames} frames were repeated or did not come")
+    if lines and (gap_ms := float(np.median([abs(line.gap_ms) for line in lines]))) > GAP_MS:
+        found.append(f"half of the lines are at least {gap_ms:.0f} ms longer or shorter than they should be")
+    return found
 
 
 def problems_of(

@@ -16,14 +16,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from bot.config import Settings
+from bot.errors import BotError
 from bot.library import SHIPPED
 from bot.rehearsal.asker import BrowserAsker
+from bot.rehearsal.client import ApiSaidNo
 from bot.rehearsal.measure import spans
 from bot.rehearsal.recording import Recording
 from bot.rehearsal.reference import Reference, Renderer, mouth_box
@@ -56,13 +58,20 @@ class Soak:
         self.lines: list[Line] = []
         self.samples: list[Sample] = []
         self.missed = 0
+        self.broke_off = ""  # why, where it did
         self.began_s = time.monotonic()
 
     def minute(self) -> float:
         return (time.monotonic() - self.began_s) / 60
 
     async def run(self, minutes: float, sound: Recording, pictures: Pictures, asker: BrowserAsker) -> None:
-        """Raises TookTooLong and whatever else the API says when the bot is gone."""
+        """To the end, or until the bot is gone: what was measured until then is not lost."""
+        try:
+            await self._lines(minutes, sound, pictures, asker)
+        except (BotError, TimeoutError) as error:
+            self.broke_off = f"broken off after {self.minute():.1f} minutes: {error or type(error).__name__}"
+
+    async def _lines(self, minutes: float, sound: Recording, pictures: Pictures, asker: BrowserAsker) -> None:
         turn = 0
         while self.minute() < minutes:
             ends_s = time.monotonic() + EVERY_S
@@ -115,7 +124,8 @@ async def soak(minutes: float, home: Path, settings: Settings) -> tuple[Soak, di
             await measured.run(minutes, sound, pictures, asker)
         finally:
             watching.cancel()
-        await stage.client.leave(bot["id"])
+        with suppress(ApiSaidNo):  # one that is gone already
+            await stage.client.leave(bot["id"])
         over = await stage.client.until_state(bot["id"], (), timeout_s=60.0)
         return measured, {**over, "frames": await _counted(stage, "frames")}
 
@@ -186,7 +196,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="soak-") as home:
         measured, bot = asyncio.run(soak(args.minutes, Path(home), replace(Settings(), video=args.video)))
     figures = figures_of(measured.lines, measured.samples, minutes=args.minutes)
-    problems = [*figures["problems"], *(["a line was not heard"] * bool(measured.missed))]
+    problems = [*figures["problems"], *filter(None, [measured.broke_off])]
+    problems += ["a line was not heard"] * bool(measured.missed)
     if (bot["state"], bot["code"]) != ("ended", "asked_by_user"):
         problems.append(f"the bot ended by itself: {bot['code']}")
     args.out.mkdir(parents=True, exist_ok=True)

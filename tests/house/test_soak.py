@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -51,8 +52,12 @@ def samples(leak_mb: float = 0.0, leak_files: int = 0) -> list[Sample]:
         ([], samples(), ["laid over"]),
         (lines(-30), samples(leak_mb=120), ["memory"]),
         (lines(-30), samples(leak_files=40), ["files"]),
+        ([replace(one, skew_ms=None) for one in lines(-30)[:40]] + lines(-30)[40:], samples(), ["resemble"]),
+        ([replace(one, repeated=8) for one in lines(-30)], samples(), ["frames"]),
+        ([replace(one, dropped=8) for one in lines(-30)], samples(), ["frames"]),
+        ([replace(one, gap_ms=-90.0) for one in lines(-30)], samples(), ["longer or shorter"]),
     ],
-    ids=["well", "drift", "apart", "nothing", "memory", "files"],
+    ids=["well", "drift", "apart", "nothing", "memory", "files", "unlike", "repeated", "missing", "gaps"],
 )
 def test_what_goes_wrong_over_the_time_is_said_and_noise_is_not(
     seen: list[Line], held: list[Sample], said: list[str]

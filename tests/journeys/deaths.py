@@ -138,13 +138,15 @@ SURVIVED: Mapping[str, tuple[str, ...]] = {  # process, phase: the bot goes on, 
     "broker": SERVED,
     "voice": ("speaking",),  # the sentence is lost, the next one has a new process
 }
+NOT_YET_THERE = ("scheduled", "claimed", "starting")  # of such a bot nothing is lost yet: it is sent, or sent once more
 WITH_ITS_OWNER: Mapping[str, frozenset[End]] = {  # phase: how a bot ends whose owner is killed
-    "starting": frozenset({SAID_GOODBYE, ASKED}),  # one that was never heard of is sent once more
+    "scheduled": frozenset({ASKED}),
+    **dict.fromkeys(("claimed", "starting", "leaving"), frozenset({SAID_GOODBYE, ASKED})),
     **dict.fromkeys(("joining", "waiting room", "speaking"), frozenset({SAID_GOODBYE})),
-    "leaving": frozenset({SAID_GOODBYE, ASKED}),
 }
 WITH_EVERYTHING: Mapping[str, frozenset[End]] = {  # and one that is killed at the same moment
-    "starting": frozenset({NOT_HEARD_OF, ASKED}),
+    "scheduled": frozenset({ASKED}),
+    **dict.fromkeys(("claimed", "starting"), frozenset({NOT_HEARD_OF, ASKED})),
     **dict.fromkeys(("joining", "waiting room", "speaking", "leaving"), frozenset({NOT_HEARD_OF})),
 }
 

@@ -83,7 +83,7 @@ def test_the_bots_of_a_killed_host_say_goodbye_and_it_is_started_again(play: Pla
     async def scene(stage: WholeStage, guests: AsyncExitStack) -> None:
         sent = await deaths.reach(stage, phase, guests)
         victim = await deaths.kill(lambda: stage.service("bot-host"))
-        if phase == "starting":
+        if phase in deaths.NOT_YET_THERE:
             await deaths.go_on(sent)
         assert await deaths.end_of(sent, time.monotonic()) in WITH_ITS_OWNER[phase]
         await until(lambda: stage.service("bot-host") not in (None, victim), deaths.FOUND_S)
@@ -101,7 +101,7 @@ def test_with_the_owner_of_it_all_everything_ends_and_its_bots_say_goodbye(play:
         await until(lambda: not kernel.living(stage.spared), deaths.FOUND_S)
         assert not stage.left(frozenset(sent.pids))
         await stage.start()
-        if phase == "starting":
+        if phase in deaths.NOT_YET_THERE:
             await deaths.go_on(sent)
         assert await deaths.end_of(sent, time.monotonic()) in WITH_ITS_OWNER[phase]
 
@@ -117,7 +117,7 @@ def test_after_everything_was_killed_at_once_the_next_start_finds_and_sweeps_it(
         await kernel.end_descendants(stage.spared, grace_s=0)
         assert not sent.seen()
         await stage.start()
-        if phase == "starting":
+        if phase in deaths.NOT_YET_THERE:
             await deaths.go_on(sent)
         assert await deaths.end_of(sent, time.monotonic()) in WITH_EVERYTHING[phase]
 

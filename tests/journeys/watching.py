@@ -76,6 +76,7 @@ async def watch(stage: SmallStage, browser: Browser, devices: Devices) -> Watche
     await page.locator(".line.own").first.wait_for(timeout=WAIT_S * 1000)
     clicks_to_talk = hand.clicks
     await talk(page, devices)
+    await page.locator(".bot-card .picture.live").wait_for(timeout=WAIT_S * 1000)
     stop_s = time.monotonic()
     await hand.click(page, "text=Stop now")
     await page.locator(".bot-card .state", has_text="Ended").wait_for(timeout=WAIT_S * 1000)

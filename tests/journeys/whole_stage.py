@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Collection
@@ -162,7 +163,13 @@ class WholeStage:
         environment = {**child_environment(self.settings), "TMPDIR": str(self.temporary)}
         with (self.settings.home / "owner.log").open("ab") as output:
             process = await asyncio.create_subprocess_exec(
-                *OWNER, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
+                *OWNER,
+                cwd=ROOT,
+                env=environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=kernel.dying_with_parent(signal.SIGTERM),  # a run that is killed leaves no installation
             )
         self.owner = psutil.Process(process.pid)
         try:

@@ -22,6 +22,7 @@ from bot.api.schemas import (
     KillAll,
     Leave,
     NewBot,
+    PictureQuery,
     Say,
     SegmentView,
     Transcript,
@@ -31,6 +32,7 @@ from bot.api.schemas import (
     TurnsQuery,
     TurnView,
 )
+from bot.assets import camera_picture
 from bot.domain.join_time import BadJoinTime, join_time
 from bot.domain.lifecycle import Command
 from bot.domain.meeting_key import BadMeetingUrl
@@ -140,7 +142,7 @@ async def kill_all(call: Call[NoPath, NoQuery, KillAll]) -> BotList:
     scheduled = call.body.scheduled
     async with call.services.database.write() as session:
         killed = await leases.kill_all(session, call.workspace_id, scheduled=scheduled, at=call.now, by=call.asked_by)
-    log.warning("every bot was killed", workspace_id=call.workspace_id, bots=len(killed), **call.asked_by)
+    log.warning("every bot was killed", workspace_id=call.workspace_id, bots=len(killed), by=call.asked_by["by"])
     return BotList(data=[BotView.of(bot) for bot in killed], next_cursor=None, has_more=False)
 
 
@@ -154,6 +156,12 @@ async def evidence(_request: web.Request, call: Call[EvidencePath, NoQuery, NoBo
     async with call.services.database.read() as session:
         bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
     return await pictures.answer(call.services.home / "evidence" / bot.id / call.path.name)
+
+
+async def picture(_request: web.Request, call: Call[BotPath, PictureQuery, NoBody]) -> web.Response:
+    async with call.services.database.read() as session:
+        bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
+    return await pictures.answer(camera_picture(call.services.home, bot.id))
 
 
 ROUTES = (
@@ -283,6 +291,19 @@ ROUTES = (
         raw=evidence,
         raw_types=pictures.MEDIA_TYPES,
         path_model=EvidencePath,
+        errors=(UnknownBot, NoPicture),
+    ),
+    Route(
+        method="GET",
+        path="/bots/{bot_id}/picture",
+        name="show_bot_picture",
+        summary="What the meeting sees of a bot, small and some seconds old; of one that is gone, the last of it",
+        tag="bots",
+        scope="bots:read",
+        raw=picture,
+        raw_types=pictures.MEDIA_TYPES,
+        path_model=BotPath,
+        query=PictureQuery,
         errors=(UnknownBot, NoPicture),
     ),
     Route(

@@ -43,6 +43,8 @@ export const signOut = () => ask("DELETE", SESSION);
 export const characters = async () => (await ask("GET", `${API}/characters`)).data;
 export const imageOf = (characterId) => `${API}/characters/${encodeURIComponent(characterId)}/image`;
 
+export const pictureOf = (id, at) => botPath(id, `/picture?at=${at}`); // a new number: asked for anew
+
 export const bot = (id) => ask("GET", botPath(id));
 
 export function bots(phase, { limit = 100, cursor } = {}) {

@@ -25,7 +25,7 @@ export function Bot({ id, focus }) {
   return html`<main class="bot-page" aria-labelledby="bot-name">
     <a class="back" href="#/">All bots</a>
     <header class="card bot-card">
-      <${Picture} characterId=${bot.character_id} name=${bot.bot_name} size="large" />
+      <${Picture} key=${`picture-${id}`} bot=${bot} size="large" />
       <div class="bot-facts">
         <h1 id="bot-name" ref=${heading} tabindex="-1"><${Name} text=${bot.bot_name} /></h1>
         <p class="meeting"><${MeetingLink} url=${bot.meeting_url} /></p>

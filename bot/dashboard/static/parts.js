@@ -2,14 +2,15 @@
 
 import { useEffect, useReducer, useRef, useState } from "preact/hooks";
 import { html } from "./html.js";
-import { imageOf } from "./api.js";
+import { imageOf, pictureOf } from "./api.js";
 import { watch } from "./model.js";
-import { clean, cleanLine, howLong, meetingName, moment, safeLink, stateOf } from "./words.js";
+import { SHOWS, clean, cleanLine, howLong, meetingName, moment, safeLink, stateOf } from "./words.js";
 
 const FIRST_CHARACTERS = 800;
 const MORE_CHARACTERS = 20000;
 const HOLD_MS = 1000;
 const SECOND_PRESS_MS = 5000;
+const PICTURE_EVERY_MS = 5000;
 
 export function useModel() {
   const [, draw] = useReducer((count) => count + 1, 0);
@@ -60,18 +61,43 @@ export function Since({ iso }) {
   </time>`;
 }
 
-// The character's picture; where there is none, its initial.
-export function Picture({ characterId, name, size = "small" }) {
+// What the meeting sees of a bot that is there, some seconds old; of others the character's picture, or its initial.
+export function Picture({ bot, size = "small" }) {
+  const live = useLivePicture(bot);
   const [broken, setBroken] = useState(false);
-  const initial = cleanLine(name).slice(0, 1).toUpperCase() || "?";
-  if (broken) return html`<span class=${`picture ${size}`} aria-hidden="true">${initial}</span>`;
+  const initial = cleanLine(bot.bot_name).slice(0, 1).toUpperCase() || "?";
+  if (!live && broken) return html`<span class=${`picture ${size}`} aria-hidden="true">${initial}</span>`;
   return html`<img
-    class=${`picture ${size}`}
-    src=${imageOf(characterId)}
+    class=${`picture ${size} ${live ? "live" : ""}`}
+    src=${live ?? imageOf(bot.character_id)}
     alt=""
-    title="The character's picture, not what the meeting sees now"
+    title=${live ? "What the meeting sees of it" : "The character's picture, not what the meeting sees now"}
     onError=${() => setBroken(true)}
   />`;
+}
+
+// Asked for every few seconds while someone looks at the page, and shown once it is here; null while there is none.
+function useLivePicture(bot) {
+  const [source, setSource] = useState(null);
+  const shows = SHOWS.has(bot.state);
+  useEffect(() => {
+    setSource(null);
+    if (!shows) return undefined;
+    let image = null;
+    const ask = () => {
+      if (document.hidden) return;
+      image = new Image();
+      image.onload = ({ target }) => setSource(target.src);
+      image.src = pictureOf(bot.id, Date.now());
+    };
+    ask();
+    const timer = setInterval(ask, PICTURE_EVERY_MS);
+    return () => {
+      clearInterval(timer);
+      if (image) image.onload = null;
+    };
+  }, [bot.id, shows]);
+  return source;
 }
 
 export function Problem({ words }) {

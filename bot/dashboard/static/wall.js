@@ -38,7 +38,7 @@ function Section({ phase, title, empty, chosen }) {
 function Row({ bot, chosen }) {
   return html`<li>
     <a class=${`bot ${chosen ? "chosen" : ""}`} href=${`#/bots/${bot.id}`} aria-current=${chosen ? "true" : null}>
-      <${Picture} characterId=${bot.character_id} name=${bot.bot_name} />
+      <${Picture} bot=${bot} />
       <span class="bot-words">
         <span class="bot-head"><strong><${Name} text=${bot.bot_name} /></strong><${State} bot=${bot} /></span>
         <span class="meeting"><bdi dir="ltr">${meetingName(bot.meeting_url)}</bdi></span>

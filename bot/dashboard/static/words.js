@@ -24,6 +24,8 @@ export const PHASES = {
   ended: new Set(["ended", "failed", "cancelled", "lost", "data_deleted"]),
 };
 
+export const SHOWS = new Set(["joining", "waiting_room", "in_call", "leaving"]); // it has a face by then
+
 const EVENTS = {
   "asked.leave": "Asked to leave",
   "asked.kill": "Stopped by a user",

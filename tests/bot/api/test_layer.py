@@ -64,6 +64,24 @@ async def test_a_body_that_cannot_be_read_is_a_problem(api, body, kind, status, 
     assert (answer[0], answer[1]["code"]) == (status, code)
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/kill", {"scheduled": 0}),
+        ("/kill", {"scheduled": "yes"}),
+        ("/bots", {"join_at": 1_790_000_000}),
+        ("/bots", {"bot_name": 7}),
+        ("/webhooks/any/rotate-secret", {"overlap_s": True}),
+        ("/webhooks/any/rotate-secret", {"overlap_s": "60"}),
+    ],
+)
+async def test_a_value_of_another_kind_is_refused_and_not_made_to_fit(api, path, body):
+    whole = api.new_bot(**body) if path == "/bots" else body
+    status, problem = await api.ask("POST", path, json=whole)
+    assert (status, problem["code"]) == (422, "invalid_request")
+    assert [one["pointer"] for one in problem["errors"]] == [f"/{name}" for name in body]
+
+
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("PUT", "/bots", 405)])
 async def test_what_is_not_there_is_a_problem_too(api, method, path, status):
     async with api.client.request(method, f"/api/v1{path}") as response:

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.assets import camera_picture
 from bot.dashboard import STATIC
 from bot.library import SHIPPED
+from bot.meeting.badge import neutral_picture
+from bot.meeting.thumbnail import thumbnail
 from bot.store import characters
 from tests.bot.api.dashboard_server import Dashboard, dashboard_on
 from tests.bot.stores import Seeded
@@ -98,6 +101,19 @@ async def test_pictures_come_as_pictures_or_not_at_all(page: Dashboard) -> None:
     ):
         assert (await page.ask("GET", f"/api/v1/bots/{bot.id}/evidence/{name}")).status == status
     assert (await page.ask("GET", "/api/v1/bots/nobody/evidence/full.png")).status == 404
+
+
+async def test_what_a_bot_shows_is_there_once_it_has_shown_something(page: Dashboard) -> None:
+    await page.sign_in()
+    bot = await page.store.bot()
+    address = f"/api/v1/bots/{bot.id}/picture"
+    assert (await page.ask("GET", address)).status == 404
+    kept = camera_picture(page.home, bot.id)
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(thumbnail(neutral_picture(320, 180)))
+    shown = await page.ask("GET", f"{address}?at=1")
+    assert (shown.status, shown.content_type, await shown.read()) == (200, "image/jpeg", kept.read_bytes())
+    assert (await page.ask("GET", f"{address}?at=x")).status == 422
 
 
 async def test_a_characters_picture_is_shown_where_there_is_one(page: Dashboard) -> None:

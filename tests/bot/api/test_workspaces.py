@@ -8,6 +8,7 @@ from typing import Any
 from bot.api.app import ROUTES
 from bot.api.handlers.live import StreamLimits
 from bot.api.routes import Route
+from bot.assets import camera_picture
 from bot.library import SHIPPED
 from bot.store import characters, tables, transcripts, turns, webhook_deliveries, webhook_endpoints
 from tests.bot.api.dashboard_server import dashboard_on
@@ -57,6 +58,7 @@ async def furnished(store: Seeded, home: Path) -> dict[str, str]:
     folder = home / "evidence" / bot.id
     folder.mkdir(parents=True)
     (folder / "full.png").write_bytes(PNG + SECRET.encode())
+    camera_picture(home, bot.id).write_bytes(PNG + SECRET.encode())
     ids = {"bot_id": bot.id, "character_id": store.character.id, "name": "full.png"}
     return {**ids, "endpoint_id": hook.id, "delivery_id": told}
 

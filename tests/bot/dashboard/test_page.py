@@ -9,6 +9,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
+from bot.assets import camera_picture
+from bot.domain.lifecycle import BotState
+from bot.meeting.badge import neutral_picture
+from bot.meeting.thumbnail import WIDTH, thumbnail
 from bot.store import bots, characters, lines
 from tests.bot.clocks import until
 from tests.bot.dashboard.looks import CONTRAST_JS, RUNS_FOREIGN_JS, UNNAMED_JS
@@ -110,6 +114,22 @@ async def test_a_bot_is_sent_followed_spoken_through_and_asked_to_leave(shown: S
         assert await lines.take(session, bot.id, attempt=1) == "Good morning"
     await shown.page.locator(".actions button", has_text="Leave").click()
     await shown.page.locator(".event", has_text="Asked to leave from the dashboard").wait_for()
+
+
+async def test_a_bot_in_a_meeting_is_shown_as_the_meeting_sees_it_and_one_that_is_gone_is_not(shown: Shown) -> None:
+    bot = await shown.live_bot()
+    kept = camera_picture(shown.dashboard.home, bot.id)
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(thumbnail(neutral_picture(640, 360)))
+    await shown.enter()
+    await shown.page.goto(f"{shown.address}#/bots/{bot.id}")
+    await shown.page.locator(".bot-card .picture.live").wait_for()
+    assert await shown.page.eval_on_selector(".bot .picture.live", "(seen) => seen.naturalWidth") == WIDTH
+    async with shown.dashboard.store.database.write() as session:
+        for state in (BotState.LEAVING, BotState.POST_PROCESSING, BotState.ENDED):
+            await bots.move(session, bot.id, attempt=1, to=state, at=NOW)
+    await shown.page.locator(".bot-card .state", has_text="Ended").wait_for()
+    await shown.page.locator(".picture.live").first.wait_for(state="detached")
 
 
 async def test_one_bot_is_stopped_by_one_click(shown: Shown) -> None:

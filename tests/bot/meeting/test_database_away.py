@@ -23,9 +23,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.parallel, pytest.mark.postgres]
 
 
 @pytest.fixture
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Any]:
+async def server() -> AsyncIterator[Any]:
     """A server of its own: it is stopped and started."""
-    with postgres_server(tmp_path_factory.mktemp("pg")) as server:
+    with postgres_server() as server:
         yield server
 
 
