@@ -40,7 +40,7 @@ _TEXTS_JS = """() => [...document.querySelectorAll("[data-message-id]")].map((on
 
 
 class MeetingStage:
-    """Implements `tests.connectors.contract.Stage`."""
+    """Implements `tests.connectors.contract.LobbyStage`."""
 
     def __init__(self, simulator: SimulatorServer, folder: Path, stack: AsyncExitStack, platform: str) -> None:
         self.platform = platform
@@ -118,13 +118,12 @@ class MeetingStage:
     async def guest_reads(self) -> list[str]:
         return list(await self.guest.page.evaluate(_TEXTS_JS))
 
-    async def refusing_url(self, refusal: Refusal) -> str | None:
+    async def refusing_url(self, refusal: Refusal) -> str:
         if refusal is Refusal.UNREACHABLE:
             return "http://127.0.0.1:9/abc-defg-hij"  # the discard port: nothing listens
         if refusal is Refusal.INVALID_LINK:
             return f"{self.simulator.base_url}/no-meeting"  # by no platform's page
-        if (refusal.value, PLAIN) not in rows(self.platform):
-            return None
+        assert (refusal.value, PLAIN) in rows(self.platform), f"the simulator has no such page: {refusal}"
         room = self.simulator.create_meeting(Policy(lobby=False, refuse=refusal))
         return self.simulator.url(room, self.platform)
 
