@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,9 +23,9 @@ class Platform:
     path: str = "/"
 
 
-def platform_of(url: str) -> Platform:
-    """Raises UnknownPlatform."""
-    link = find_meeting(url)
+def platform_of(url: str, *, own_hosts: Collection[str] = ()) -> Platform:
+    """`own_hosts` as `find_meeting` takes them. Raises UnknownPlatform."""
+    link = find_meeting(url, own_hosts=own_hosts)
     if link is None:
         raise UnknownPlatform("this is not a link of a meeting")
     path = urlsplit(link.join_url).path
@@ -45,10 +46,11 @@ def open_connector(
     width: int = 640,
     height: int = 360,
     fps: int = 24,
+    own_hosts: Collection[str] = (),
 ) -> Connector:
     """A connector for this link, not yet entered. `workdir` keeps its evidence; `profile` is one of a browser that is
     signed in, of which it takes a copy. Raises UnknownPlatform."""
-    platform = platform_of(url)
+    platform = platform_of(url, own_hosts=own_hosts)
     make = getattr(importlib.import_module(platform.module), platform.connector)
     connector: Connector = make(
         workdir,
@@ -59,6 +61,7 @@ def open_connector(
         width=width,
         height=height,
         fps=fps,
+        own_hosts=own_hosts,
     )
     return connector
 
