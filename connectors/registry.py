@@ -70,6 +70,7 @@ PLATFORMS: tuple[Platform, ...] = (
     Platform(name="meet", module="connectors.meet.connector", connector="MeetConnector"),
     Platform(name="teams", module="connectors.teams.connector", connector="TeamsConnector"),
     Platform(name="zoom", module="connectors.zoom.connector", connector="ZoomConnector"),
+    Platform(name="janus", module="connectors.janus.connector", connector="JanusConnector"),
     Platform(name="simulator", path="/teams/", module="connectors.teams.connector", connector="TeamsConnector"),
     Platform(name="simulator", path="/zoom/", module="connectors.zoom.connector", connector="ZoomConnector"),
     Platform(name="simulator", module="connectors.meet.connector", connector="MeetConnector"),

@@ -1,0 +1,1 @@
+"""The VideoRoom of a Janus server, by its own web client."""
