@@ -1,7 +1,7 @@
 """What the page's dialogs mean: the rules of `selectors.toml`; and what the server tells it by WebSocket, surer still.
 
-Messages are taken apart, so that no name or text of a participant is ever taken for the server's word. A server whose
-page asks by HTTP instead is known by the page alone.
+Messages are taken apart, so that no name or text of a participant is ever taken for the server's word. What a page that
+asks by HTTP instead is told shows in it all the same.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@
     room.onmessage = (message, ...more) => {
       if (message.videoroom === "talking" && speaking.size < MOST_SPEAKERS) speaking.add(message.id);
       if (message.videoroom === "stopped-talking") speaking.delete(message.id);
+      if (message.leaving === "ok" && message.reason === "kicked") set(document.documentElement, "data-told", "kicked");
       return onmessage(message, ...more);
     };
     room.send = (asked) => {

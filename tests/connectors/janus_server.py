@@ -4,8 +4,7 @@
         room = await janus.create_room()
         janus.page(room)  # what a participant opens
 
-Its configuration is written here: the VideoRoom alone, by WebSocket alone. What the host of a room does goes by the
-server's own API.
+Its configuration is written here, for the VideoRoom alone. What the host of a room does goes by the server's own API.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ START_S = 20.0
 ANSWER_S = 10.0
 HOSTS = "the host's secret"
 PLUGINS = ("audiobridge", "duktape", "echotest", "lua", "nosip", "recordplay", "sip", "streaming", "textroom")
-OTHER_WAYS = ("http", "mqtt", "nanomsg", "pfunix", "rabbitmq")
+OTHER_WAYS = ("mqtt", "nanomsg", "pfunix", "rabbitmq")
 
 
 def is_installed() -> bool:
@@ -39,10 +38,10 @@ def is_installed() -> bool:
 
 class JanusServer:
     """One process and a server of its pages. `api_secret`: what it asks of its clients, which its page does not know.
-    `rooms`: False for one that has no VideoRoom."""
+    `rooms`: False for one that has no VideoRoom. `http`: its page asks by HTTP, as Debian's does unless it is told."""
 
-    def __init__(self, *, api_secret: str = "", rooms: bool = True) -> None:
-        self._api_secret, self._rooms = api_secret, rooms
+    def __init__(self, *, api_secret: str = "", rooms: bool = True, http: bool = False) -> None:
+        self._api_secret, self._rooms, self._http = api_secret, rooms, http
         self._admin_secret = secrets.token_hex(8)
         self._stack = AsyncExitStack()
 
@@ -50,7 +49,7 @@ class JanusServer:
         async with AsyncExitStack() as stack:
             self._folder = make_folder("janus")
             stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
-            self._port, self._admin_port = _free_ports(2)
+            self._port, self._admin_port, self._http_port = _free_ports(3)
             await self._start()
             stack.push_async_callback(self.stop)
             await eventually(self._answers, START_S)
@@ -137,12 +136,19 @@ admin: {{ admin_ws = true
   admin_ws_port = {self._admin_port}
 }}
 """,
+            "janus.transport.http.jcfg": f"""general: {{ base_path = "/janus"
+  http = {"true" if self._http else "false"}
+  ip = "127.0.0.1"
+  port = {self._http_port}
+}}
+""",
             "janus.plugin.videoroom.jcfg": "general: { }\n",
         }
 
     async def _serve_pages(self, stack: AsyncExitStack) -> str:
         """Debian's pages but for the one file whoever runs a server writes: where it is, and nothing of STUN."""
-        settings = f'var server = "ws://127.0.0.1:{self._port}", iceServers = [], token = "", apisecret = "";'
+        address = f"http://127.0.0.1:{self._http_port}/janus" if self._http else f"ws://127.0.0.1:{self._port}"
+        settings = f'var server = "{address}", iceServers = [], token = "", apisecret = "";'
 
         async def ours(request: web.Request) -> web.Response:
             return web.Response(text=settings, content_type="application/javascript")

@@ -11,14 +11,16 @@ from typing import ClassVar
 
 import pytest
 
-from connectors.base import JoinRequest, Refusal
+from connectors.base import JoinRefused, JoinRequest, Refusal, Removed
 from connectors.janus.admission import hears
+from connectors.janus.connector import JanusConnector
 from connectors.janus.join import address
 from connectors.kit.browser import PROGRAMS, Browser
 from connectors.kit.microphone import microphone_script
 from connectors.kit.sound import SoundServer
 from connectors.urls import find_meeting
-from tests.connectors.contract import NAME, ConnectorContract, Stage, until
+from tests.benchmarks.janus import LEAST_CORRELATION, LINES, alone, joins, pair
+from tests.connectors.contract import NAME, ConnectorContract, Notes, Stage, until
 from tests.connectors.janus_server import PAGE, JanusServer, is_installed
 from tests.connectors.meeting_stage import heard_hz, tone
 
@@ -193,3 +195,40 @@ class TestJanus(ConnectorContract):
 
 async def _is_empty(janus: JanusServer, room: int) -> bool:
     return not await janus.people(room)
+
+
+class TestOnTheServer:
+    """Besides the contract: a page that asks by HTTP; what two bots make of each other, and what is left of them, of
+    which `bench janus` has the figures."""
+
+    pytestmark = real
+
+    async def test_a_page_that_asks_by_http_tells_as_much(self, tmp_path: Path) -> None:
+        async with JanusServer(http=True) as janus, JanusConnector(tmp_path / "in") as connector:
+            room, closed = await janus.create_room(), await janus.create_room(pin="4711")
+            notes = Notes(connector)
+            await connector.join(JoinRequest(meeting_url=janus.page(room), display_name=NAME))
+            await janus.ask("kick", room=room, id=(await janus.people(room))[NAME])
+            await until(lambda: notes.of(Removed))
+            await notes.close()
+            async with JanusConnector(tmp_path / "out") as other:
+                with pytest.raises(JoinRefused) as refused:
+                    await other.join(JoinRequest(meeting_url=janus.page(closed), display_name=NAME))
+            assert refused.value.refusal is Refusal.PASSCODE_WRONG
+
+    @pytest.mark.timeout(240)
+    async def test_two_bots_hear_and_see_each_other(self) -> None:
+        figures = await pair(settle_s=20.0, seconds=10.0)
+        for name in LINES:
+            found = {way: figures[name][way]["correlation"] for way in ("ears", "played")}
+            assert min(found.values()) >= LEAST_CORRELATION, found
+            assert figures[name]["size"] == "640x360" and figures[name]["fps_distinct"] > 0
+
+    @pytest.mark.timeout(240)
+    async def test_a_bot_alone_sends_frames_of_full_size(self) -> None:
+        figures = await alone(settle_s=60.0, seconds=30.0)
+        assert figures["full_size"] == figures["looks"] > 10, figures
+
+    @pytest.mark.timeout(400)
+    async def test_ten_joins_and_leaves_leave_nothing_behind(self) -> None:
+        assert set((await joins(10)).values()) == {0}
