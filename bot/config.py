@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,11 +17,13 @@ from bot.errors import BadSettings
 
 PREFIX = "UNDERSTUDY_"
 
-SECRETS = frozenset({"llm_api_key", "database_url", "broker_url", "metrics_token"})  # never shown
+# Never shown:
+SECRETS = frozenset({"llm_api_key", "database_url", "broker_url", "metrics_token", "teams_identification"})
 BROKERS = ("redis://", "rediss://", "redis+socket://")
 VIDEO_SIZES = {"640x360": (640, 360), "1280x720": (1280, 720)}
 CAMERA_PATHS = ("auto", "v4l2loopback", "file", "page")
 HEARING_STREAMS = ("auto", "mix")
+_HOST = re.compile(r"(?!\d+(?:\.\d+){3}$)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,8}(?::[1-9][0-9]{0,4})?", re.IGNORECASE)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -40,6 +43,8 @@ class Settings:
     browser_profile: str = ""  # folder of a browser profile signed in as the bot's own account; bots use copies of it
     headless: bool = True  # of the bot's browser; false needs a display or Xvfb
     camera_path: str = "auto"  # auto | v4l2loopback | file | page
+    teams_identification: str = ""  # Microsoft's token by which Teams knows a declared bot; empty: a guest as any other
+    meeting_hosts: str = ""  # of Janus servers of ours: "meet.example.org, video.example.org:8443"
     secret_keys: str = ""  # the file of keys that seal secrets in the database; empty: `secret-keys` in `home`
     egress_allow: str = ""  # networks of ours that addresses given by users may lead to: "10.1.0.0/16, 127.0.0.1"
     llm_url: str = ""  # an OpenAI-compatible base URL, e.g. http://127.0.0.1:11434/v1; empty: quoted knowledge only
@@ -60,6 +65,10 @@ class Settings:
     def cache_folder(self) -> Path:
         return Path(self.cache) if self.cache else self.home / "cache"
 
+    @property
+    def own_meeting_hosts(self) -> tuple[str, ...]:
+        return tuple(host for part in self.meeting_hosts.split(",") if (host := part.strip().lower()))
+
     def __repr__(self) -> str:
         shown = (f"{f.name}={'***' if f.name in SECRETS else getattr(self, f.name)!r}" for f in fields(self))
         return f"Settings({', '.join(shown)})"
@@ -72,6 +81,10 @@ def _are_networks(text: str) -> bool:
         return False
 
 
+def _are_hosts(text: str) -> bool:
+    return all(_HOST.fullmatch(part.strip()) for part in text.split(",") if part.strip())
+
+
 RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (  # field, what fits, what is needed in words
     ("api_port", lambda port: 0 <= port <= 65535, "a port is 0 to 65535, and 0 takes a free one"),
     ("log_level", lambda level: level in LOG_LEVELS, f"it can be {', '.join(LOG_LEVELS)}"),
@@ -80,6 +93,7 @@ RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (  # field, what fit
     ("video", lambda size: size in VIDEO_SIZES, f"it can be {', '.join(VIDEO_SIZES)}"),
     ("broker_url", lambda url: not url or url.startswith(BROKERS), f"it begins with {', '.join(BROKERS)}, or is empty"),
     ("egress_allow", _are_networks, "it is networks such as 10.1.0.0/16, separated by commas, or empty"),
+    ("meeting_hosts", _are_hosts, "it is names such as meet.example.org:8443, separated by commas, or empty"),
     ("max_bots", lambda count: count >= 1, "at least one bot must be allowed"),
     ("lobby_timeout_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),
     ("alone_timeout_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),

@@ -195,7 +195,7 @@ class JoinRequest:
 
     meeting_url: str
     display_name: str
-    passcode: str | None = None
+    passcode: str | None = field(default=None, repr=False)  # None: the link's own, where it has one
     identification: str | None = field(default=None, repr=False)  # the platform's token that declares a bot, if any
     page_timeout_s: float = 30.0  # for the page to answer
     lobby_timeout_s: float = 600.0  # for a host to admit us

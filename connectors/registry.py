@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,9 +23,9 @@ class Platform:
     path: str = "/"
 
 
-def platform_of(url: str) -> Platform:
-    """Raises UnknownPlatform."""
-    link = find_meeting(url)
+def platform_of(url: str, *, own_hosts: Collection[str] = ()) -> Platform:
+    """`own_hosts` as `find_meeting` takes them. Raises UnknownPlatform."""
+    link = find_meeting(url, own_hosts=own_hosts)
     if link is None:
         raise UnknownPlatform("this is not a link of a meeting")
     path = urlsplit(link.join_url).path
@@ -45,10 +46,11 @@ def open_connector(
     width: int = 640,
     height: int = 360,
     fps: int = 24,
+    own_hosts: Collection[str] = (),
 ) -> Connector:
     """A connector for this link, not yet entered. `workdir` keeps its evidence; `profile` is one of a browser that is
     signed in, of which it takes a copy. Raises UnknownPlatform."""
-    platform = platform_of(url)
+    platform = platform_of(url, own_hosts=own_hosts)
     make = getattr(importlib.import_module(platform.module), platform.connector)
     connector: Connector = make(
         workdir,
@@ -59,6 +61,7 @@ def open_connector(
         width=width,
         height=height,
         fps=fps,
+        own_hosts=own_hosts,
     )
     return connector
 
@@ -67,6 +70,7 @@ PLATFORMS: tuple[Platform, ...] = (
     Platform(name="meet", module="connectors.meet.connector", connector="MeetConnector"),
     Platform(name="teams", module="connectors.teams.connector", connector="TeamsConnector"),
     Platform(name="zoom", module="connectors.zoom.connector", connector="ZoomConnector"),
+    Platform(name="janus", module="connectors.janus.connector", connector="JanusConnector"),
     Platform(name="simulator", path="/teams/", module="connectors.teams.connector", connector="TeamsConnector"),
     Platform(name="simulator", path="/zoom/", module="connectors.zoom.connector", connector="ZoomConnector"),
     Platform(name="simulator", module="connectors.meet.connector", connector="MeetConnector"),

@@ -3,12 +3,14 @@
     find_meeting("Join: https://us02web.zoom.us/j/123456789?pwd=x").key == "123456789"
 
 The text may be a link, an invitation, HTML or a piece of a calendar. It is not trusted: a link counts by its exact
-host, wrappers are opened only where they are known, and every loop has an end. Asks no network.
+host, wrappers are opened only where they are known, and every loop has an end. Asks no network. Meeting servers of
+one's own have no host that could be known: theirs are given, `own_hosts={"meet.example.org:8443"}`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from connectors.links.address import address_of
 from connectors.links.link import MeetingLink, told_beside
@@ -23,12 +25,12 @@ MOST_WRAPPERS = 8
 _TELLS_A_PASSCODE = frozenset({"zoom", "teams", "webex"})  # in their invitations
 
 
-def find_meeting(text: str) -> MeetingLink | None:
+def find_meeting(text: str, *, own_hosts: Collection[str] = ()) -> MeetingLink | None:
     """The first meeting of the text, or None; raises nothing. `join_url`, read in turn, gives the same meeting."""
     text = prepared(text)
-    following = places(text)
+    following = places(text, own_hosts)
     for place in following:
-        if (link := _read(place)) is not None:
+        if (link := _read(place, own_hosts)) is not None:
             return _with_passcode(text, place, link, following)
     return None
 
@@ -47,17 +49,17 @@ def _with_passcode(text: str, place: Place, link: MeetingLink, following: Iterat
     return link if passcode is None else told_beside(link, passcode)
 
 
-def _read(place: Place) -> MeetingLink | None:
-    return next((link for reading in place.readings if (link := _meeting(reading)) is not None), None)
+def _read(place: Place, own_hosts: Collection[str] = ()) -> MeetingLink | None:
+    return next((link for reading in place.readings if (link := _meeting(reading, own_hosts)) is not None), None)
 
 
-def _meeting(reading: str) -> MeetingLink | None:
+def _meeting(reading: str, own_hosts: Collection[str]) -> MeetingLink | None:
     for _ in range(MOST_WRAPPERS):
         address = address_of(reading)
         if address is None:
             return None
         inside = unwrapped(address)
         if inside is None:
-            return meeting_at(address)
+            return meeting_at(replace(address, own=address.place in own_hosts))
         reading = spelled(inside)
     return None

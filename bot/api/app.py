@@ -43,6 +43,7 @@ def make_app(
     metrics: Access | None = None,
     vault: Vault | None = None,
     egress_allow: Sequence[Network] = (),
+    meeting_hosts: Sequence[str] = (),
 ) -> web.Application:
     """`split` makes passages of a document; `home` keeps pictures, and without a `vault` given the keys of secrets;
     `metrics` None: there are none. The caller closes the database."""
@@ -56,6 +57,7 @@ def make_app(
         split=split,
         vault=vault or Vault(home / KEY_FILE),
         egress_allow=egress_allow,
+        meeting_hosts=meeting_hosts,
     )
     app[FEED], app[LIMITS] = feed or Feed(database), stream_limits or StreamLimits()
     app.on_shutdown.append(_end_streams)

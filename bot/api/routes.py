@@ -72,6 +72,7 @@ class Services:
     home: Path
     split: Splitter
     vault: Vault
+    meeting_hosts: Sequence[str] = ()  # of the operator's own meeting servers
     egress_allow: Sequence[Network] = ()  # of the operator's networks, those that users' addresses may lead to
 
 

@@ -40,6 +40,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             metrics=metrics,
             vault=Vault.of(settings),
             egress_allow=parse_networks(settings.egress_allow),
+            meeting_hosts=settings.own_meeting_hosts,
         )
 
         async def close(_app: web.Application) -> None:

@@ -61,6 +61,7 @@ async def open_parts(
         width=width,
         height=height,
         fps=FPS,
+        own_hosts=settings.own_meeting_hosts,
     )
     mixed = settings.hearing_streams == "mix" or not connector.capabilities.participant_audio
 

@@ -28,6 +28,7 @@ from bot.meeting.minds import mind_for, passage_of
 from bot.meeting.outcome import FENCED_EXIT_CODE, REASONS, REFUSALS, Outcome, failure_of
 from bot.meeting.parts import Parts, open_parts
 from bot.meeting.record import Recorder
+from bot.meeting.request import request_for
 from bot.meeting.speakers import Speakers
 from bot.meeting.stay import Roster, Stay
 from bot.meeting.talk import Talk
@@ -38,7 +39,7 @@ from bot.store.bots import Bot
 from bot.store.characters import Character
 from bot.store.fence import Fenced
 from bot.store.session import Database, DatabaseUnavailable
-from connectors.base import Connector, JoinRefused, JoinRequest
+from connectors.base import Connector, JoinRefused
 from connectors.kit.folders import make_folder
 
 log = get_log(__name__)
@@ -230,11 +231,7 @@ class Visit:
 
     async def _join(self, connector: Connector) -> bool:
         """True in the call, False when the stay was over before. Raises JoinRefused."""
-        request = JoinRequest(
-            meeting_url=self._bot.meeting_url,
-            display_name=self._bot.bot_name,
-            lobby_timeout_s=self._settings.lobby_timeout_s,
-        )
+        request = request_for(self._bot, self._settings)
         try:
             if isinstance(await self._unless_over(connector.join(request)), Over):
                 return False

@@ -32,6 +32,12 @@ class Address:
     path: str  # as written
     query: str
     fragment: str
+    own: bool = False  # at a host that whoever asks has named as one of theirs
+
+    @property
+    def place(self) -> str:
+        """The host, and the port where it is not the scheme's own."""
+        return self.host if self.port is None else f"{self.host}:{self.port}"
 
     @property
     def tail(self) -> str:

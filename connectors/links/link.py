@@ -12,7 +12,7 @@ _KEY_IS_THE_HOSTS_OWN = frozenset({"jitsi", "webex"})  # two hosts may have a ro
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MeetingLink:
-    platform: str  # "zoom", "meet", "teams", "webex", "jitsi" or "simulator"
+    platform: str  # "zoom", "meet", "teams", "webex", "jitsi", "janus" or "simulator"
     key: str  # the same for every spelling of a link to this meeting
     passcode: str | None = field(default=None, repr=False)  # the link's own, else what the text around it says
     join_url: str = field(repr=False)  # the meeting's own link, rebuilt: no wrapper, no tracking

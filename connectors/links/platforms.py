@@ -41,6 +41,10 @@ _JITSI_FILE = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _SIMULATOR_PATH = re.compile(r"/(?P<page>(?:teams|zoom)/)?(?P<code>[a-z]{3}-[a-z]{4}-[a-z]{3})/?")
+_JANUS_PAGE = "/videoroomtest.html"  # of its own web client
+_JANUS_PATH = re.compile(r"(?P<folder>(?:/[\w.~-]{1,80}){0,6})/videoroomtest\.html", re.ASCII)
+_JANUS_ROOM = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
+_JANUS_FIRST_ROOM = "1234"  # the page's, where the link names none
 _SIMULATOR_WORDS = ("scenario", "lang", "variant", "after")  # what a link may ask of its page
 _SIMULATOR_WORD = re.compile(r"[a-z0-9_.]{1,80}")
 
@@ -100,26 +104,40 @@ def _webex(address: Address) -> MeetingLink | None:
 
 
 def _jitsi(address: Address) -> MeetingLink | None:
-    if not _JITSI_ROOM.fullmatch(address.path) or _JITSI_FILE.fullmatch(address.path):
-        return None
     room = address.path.strip("/")
+    if not _JITSI_ROOM.fullmatch(address.path) or _JITSI_FILE.fullmatch(f"/{room}"):
+        return None
     url = f"https://{address.host}/{quote(room, errors='replace')}"
     return link("jitsi", key=room.lower(), url=url, jwt=address.value("jwt"))
 
 
-def _is_simulator(address: Address) -> bool:
-    """A meeting of our simulator: the shape of a Meet link, on this machine. Elsewhere a link of this shape may lead
-    anywhere, and a bot gives the page its camera and microphone."""
+def _is_here(address: Address) -> bool:
+    """On this machine. Elsewhere a link of such a shape may lead anywhere, and a bot gives the page its camera and
+    microphone."""
     host = address.host
     loopback = host == "[::1]" or re.fullmatch(r"127(?:\.(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3}", host)
     return address.scheme in ("http", "https") and bool(loopback or is_under(host, ("localhost",)))
+
+
+def _is_janus(address: Address) -> bool:
+    """A page of a Janus server of one's own: on this machine, or on a host that was named as such, by TLS."""
+    own = _is_here(address) or (address.own and address.scheme == "https")
+    return own and opened(address).path.endswith(_JANUS_PAGE)
+
+
+def _janus(address: Address) -> MeetingLink | None:
+    page, room = _JANUS_PATH.fullmatch(address.path), address.fields.get("room") or _JANUS_FIRST_ROOM
+    if page is None or not _JANUS_ROOM.fullmatch(room) or (address.port or 1) > 65535:
+        return None
+    pin, url = address.value("pin"), f"{address.scheme}://{address.place}{address.path}"
+    return link("janus", key=f"{address.place}{page['folder']}/{room}", url=url, passcode=pin, room=room, pin=pin)
 
 
 def _simulator(address: Address) -> MeetingLink | None:
     code = _SIMULATOR_PATH.fullmatch(address.path)
     if code is None or (address.port or 1) > 65535:
         return None
-    host = address.host if address.port is None else f"{address.host}:{address.port}"
+    host = address.place
     asked = {name: address.fields.get(name, "") for name in _SIMULATOR_WORDS}
     words = {name: word if _SIMULATOR_WORD.fullmatch(word) else None for name, word in asked.items()}
     url = f"{address.scheme}://{host}/{code['page'] or ''}{code['code']}"
@@ -136,5 +154,6 @@ PLATFORMS: tuple[Platform, ...] = (
     Platform(name="teams", knows=lambda a: _is_web(a) and a.host in TEAMS_HOSTS, meeting=teams),
     Platform(name="webex", knows=lambda a: _is_web(a) and is_under(a.host, (WEBEX_DOMAIN,)), meeting=_webex),
     Platform(name="jitsi", knows=lambda a: _is_web(a) and a.host in JITSI_HOSTS, meeting=_jitsi),
-    Platform(name="simulator", knows=_is_simulator, meeting=_simulator),
+    Platform(name="janus", knows=_is_janus, meeting=_janus),
+    Platform(name="simulator", knows=_is_here, meeting=_simulator),
 )

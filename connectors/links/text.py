@@ -7,8 +7,9 @@ word decides whether it begins a link there or is part of somebody else's.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from html import entities
 from urllib.parse import unquote
 
@@ -25,7 +26,6 @@ _BEFORE_CHARACTERS = 400
 _LOOPBACK = ("localhost", "127.", "[::1]")
 _APPS = ("zoommtg:", "zoomus:", "msteams:")
 _HOSTS = {*ZOOM_DOMAINS, MEET_HOST, WEBEX_DOMAIN, *JITSI_HOSTS, *TEAMS_HOSTS, *(h for w in WRAPPERS for h in w.hosts)}
-_KNOWN = re.compile("|".join(re.escape(name) for name in sorted((*_HOSTS, *_LOOPBACK, *_APPS), key=len, reverse=True)))
 _AFTER_HOST = re.compile(r"\.?[:/?#]|%2f|%3f|%3a")
 # Read backwards from the known name: labels before it, a scheme before those, the word before all.
 _LABELS_BACKWARDS = re.compile(r"(?:\.[a-z0-9-]{1,63}){0,6}")
@@ -78,25 +78,33 @@ def prepared(text: str) -> str:
     return text
 
 
-def places(text: str) -> Iterator[Place]:
+def places(text: str, own_hosts: Collection[str] = ()) -> Iterator[Place]:
     """In the order of the text. The text is a prepared one."""
+    known = _known(frozenset(host.partition(":")[0] for host in own_hosts))
     folded = text.encode("ascii", "replace").decode("ascii").lower()  # as long as the text
     stripped = folded.strip()
     if _CODE.fullmatch(stripped):
         begin = folded.index(stripped)
         yield _code(begin, stripped)
         return
-    marks = sorted((*_KNOWN.finditer(folded), *_LABELLED_CODE.finditer(folded)), key=re.Match.start)
+    marks = sorted((*known.finditer(folded), *_LABELLED_CODE.finditer(folded)), key=re.Match.start)
     count, characters, read_until = 0, 0, 0
     for mark in marks[:MOST_MARKS]:
         if mark.start() < read_until:
             continue
-        place = _place(text, folded, mark) if mark.re is _KNOWN else _labelled(text, mark)
+        place = _place(text, folded, mark) if mark.re is known else _labelled(text, mark)
         if place is not None:
             count, characters, read_until = count + 1, characters + place.end - place.begin, place.end
             if count > MOST_PLACES or characters > PLACES_CHARACTERS:
                 return
             yield place
+
+
+@lru_cache(maxsize=16)
+def _known(own_hosts: frozenset[str]) -> re.Pattern[str]:
+    """What begins a place: hosts and schemes of platforms, and of one's own servers."""
+    names = sorted({*_HOSTS, *_LOOPBACK, *_APPS, *own_hosts}, key=len, reverse=True)
+    return re.compile("|".join(re.escape(name) for name in names))
 
 
 def _code(begin: int, code: str) -> Place:

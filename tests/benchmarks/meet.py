@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from connectors.base import MICROPHONE_RATE_HZ, Connector, JoinRequest
+from connectors.base import MICROPHONE_RATE_HZ, Connector, JoinRequest, Pcm
 from connectors.meet.connector import MeetConnector
 from tests.benchmarks._report import report
 from tests.connectors.meeting_stage import MeetingStage, meeting_stage
@@ -28,8 +28,8 @@ BURST_EVERY_S = 0.5
 BURST_S = 0.05
 LOUD = 1500
 
-_READ_JS = """(bits) => {
-  const video = document.querySelector(".tile:not(.own) video");
+READ_JS = """([bits, css]) => {
+  const video = document.querySelector(css);
   const track = video.srcObject.getVideoTracks()[0];
   const reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
   window.seen = [];
@@ -52,13 +52,14 @@ _READ_JS = """(bits) => {
 
 
 class Device:
-    """The bot's device thread: a numbered moving picture and a burst every half second."""
+    """The bot's device thread: a numbered moving picture, and a burst every half second or `speech` over and over."""
 
-    def __init__(self, connector: Connector) -> None:
-        self._connector = connector
+    def __init__(self, connector: Connector, speech: Pcm | None = None) -> None:
+        self._connector, self._speech = connector, speech
         self._stop = threading.Event()
         self.shown_ms: dict[int, float] = {}
         self.bursts_s: list[float] = []
+        self.began_s = 0.0  # when the first sample was handed over
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -72,18 +73,22 @@ class Device:
         still = np.kron(rng.integers(40, 200, (camera.height // 20, camera.width // 20)), np.ones((20, 20)))
         step = MICROPHONE_RATE_HZ // camera.fps
         burst = (12000 * np.sin(2 * np.pi * 1000 * np.arange(step) / MICROPHONE_RATE_HZ)).astype(np.int16)
+        spoken = None if self._speech is None else np.resize(self._speech, (len(self._speech) // step, step))
         frame = np.full((camera.height * 3 // 2, camera.width), 128, np.uint8)
         every = round(BURST_EVERY_S * camera.fps)
-        number = 0
+        number = written = 0
         while not self._stop.is_set():
             frame[: camera.height] = np.roll(still, 3 * number, axis=1).astype(np.uint8)
             for bit, block in enumerate(np.array_split(np.arange(camera.width), BITS)):
                 bright = number >> (BITS - 1 - bit) & 1
                 frame[: camera.height // 12, block[0] : block[-1] + 1] = 235 if bright else 16
-            loud = number % every == 0
+            loud = spoken is None and number % every == 0
             if loud:
                 self.bursts_s.append(time.monotonic())
-            microphone.write(burst if loud else np.zeros_like(burst), epoch=1)
+            self.began_s = self.began_s or time.monotonic()
+            quiet = np.zeros_like(burst) if spoken is None else spoken[written % len(spoken)]
+            microphone.write(burst if loud else quiet, epoch=1)
+            written += 1
             self.shown_ms[number] = time.time() * 1000
             camera.show(frame, epoch=1)
             number = (number + 1) % (1 << BITS)
@@ -106,7 +111,7 @@ async def measure(*, way: str, seconds: float, settle_s: float, headless: bool) 
 
 
 async def _figures(stage: MeetingStage, connector: MeetConnector, device: Device, seconds: float) -> dict[str, Any]:
-    await stage.guest.page.evaluate(_READ_JS, BITS)
+    await stage.guest.page.evaluate(READ_JS, [BITS, ".tile:not(.own) video"])
     families = {"bot": connector.browser.processes(), "guest": stage.guest.processes()}
     before = {name: _cpu_s(family) for name, family in families.items()}
     own_before, start_s = time.process_time(), time.monotonic()

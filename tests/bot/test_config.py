@@ -24,6 +24,9 @@ from bot.errors import BadSettings
         ("UNDERSTUDY_ALONE_TIMEOUT_S", "0"),
         ("UNDERSTUDY_EGRESS_ALLOW", "10.0.0.1/8"),
         ("UNDERSTUDY_EGRESS_ALLOW", "intranet"),
+        ("UNDERSTUDY_MEETING_HOSTS", "https://meet.example.org"),
+        ("UNDERSTUDY_MEETING_HOSTS", "meet.example.org:x"),
+        ("UNDERSTUDY_MEETING_HOSTS", "10.0.0.7"),
         ("UNDERSTUDY_BROKER_URL", "amqp://me:pw@host"),
     ],
 )

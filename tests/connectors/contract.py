@@ -1,5 +1,8 @@
-"""What every connector owes, as tests. A suite subclasses `ConnectorContract` and brings a `Stage`: a meeting of its
-platform with a host and a guest it can direct, real or simulated.
+"""What every connector owes, as tests. A suite subclasses `ConnectorContract`, or `LobbyContract` where guests wait to
+be let in, and brings a `Stage`: a meeting of its platform with a host and a guest it can direct, real or simulated.
+
+Each refusal that can be staged is a test; `cannot_stage` names the others, each with the reason, and
+`test_contract.py` that none is forgotten.
 """
 
 from __future__ import annotations
@@ -7,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import pytest
@@ -27,24 +30,24 @@ from connectors.base import (
     InLobby,
     JoinRefused,
     JoinRequest,
+    NotSupported,
     ParticipantJoined,
     ParticipantLeft,
     Refusal,
     Removed,
     Speaking,
 )
+from tests.connectors.platforms import CONNECTORS
 
 NAME = "Iris (AI)"
+ANSWERED = (Refusal.DENIED, Refusal.LOBBY_TIMEOUT)  # by a host, or by none: tests of their own
+WITHOUT_A_PAGE = (Refusal.UNREACHABLE, Refusal.INVALID_LINK)  # the link alone does it
 
 
 class Stage(Protocol):
     """A meeting under direction. `guest` is a participant with a real browser, who makes and takes real media."""
 
     async def open_meeting(self, *, lobby: bool) -> str: ...
-
-    async def host_admits(self, name: str) -> None: ...
-
-    async def host_denies(self, name: str) -> None: ...
 
     async def host_removes(self, name: str) -> None: ...
 
@@ -58,7 +61,9 @@ class Stage(Protocol):
         """The guest's microphone carries a tone; returns when it has been sent."""
         ...
 
-    async def guest_writes(self, text: str) -> None: ...
+    async def guest_writes(self, text: str) -> None:
+        """Asked only where the platform has a chat, as is `guest_reads`."""
+        ...
 
     async def guest_hears_hz(self, seconds: float) -> float:
         """The strongest frequency of what the guest hears during that time, 0 for silence."""
@@ -70,9 +75,15 @@ class Stage(Protocol):
 
     async def guest_reads(self) -> list[str]: ...
 
-    async def refusing_url(self, refusal: Refusal) -> str | None:
-        """A link that is refused for that reason on this platform; None where it cannot be staged."""
+    async def refusing_url(self, refusal: Refusal) -> str:
+        """A link that is refused for that reason, which is one the suite says it can stage."""
         ...
+
+
+class LobbyStage(Stage, Protocol):
+    async def host_admits(self, name: str) -> None: ...
+
+    async def host_denies(self, name: str) -> None: ...
 
 
 async def until(probe: Callable[[], Any], timeout_s: float = 20.0) -> Any:
@@ -117,13 +128,29 @@ class Notes:
 
 
 class ConnectorContract:
-    lobby = True
+    """`platform` is its folder's name. `unstaged`: what its page can show, but its stage not bring about, and why."""
+
+    platform: ClassVar[str]
+    unstaged: ClassVar[Mapping[Refusal, str]] = {}
+
+    @classmethod
+    def cannot_stage(cls) -> dict[Refusal, str]:
+        never = CONNECTORS[cls.platform].ways.screens.never
+        return {one: why for one, why in {**never, **cls.unstaged}.items() if one not in WITHOUT_A_PAGE}
+
+    @classmethod
+    def staged(cls) -> list[Refusal]:
+        return [one for one in Refusal if one not in cls.cannot_stage()]
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        if "refusal" in metafunc.fixturenames:
+            metafunc.parametrize("refusal", [one for one in self.staged() if one not in ANSWERED])
 
     def make_stage(self) -> AbstractAsyncContextManager[Stage]:
         raise NotImplementedError("the suite brings its stage")
 
     def make_connector(self, url: str, workdir: Any) -> Connector:
-        raise NotImplementedError("the suite says how to make its connector")
+        return CONNECTORS[self.platform](workdir / "bot")
 
     @pytest.fixture
     async def stage(self) -> AsyncIterator[Stage]:
@@ -144,51 +171,8 @@ class ConnectorContract:
                 await notes.close()
 
     @pytest.mark.parallel
-    async def test_the_lobby_is_told_apart_from_the_call(self, stage: Stage, tmp_path: Any) -> None:
-        if not self.lobby:
-            pytest.skip("this platform has no lobby")
-        url = await stage.open_meeting(lobby=True)
-        async with self.make_connector(url, tmp_path) as connector:
-            notes = Notes(connector)
-            joining = asyncio.create_task(connector.join(JoinRequest(meeting_url=url, display_name=NAME)))
-            await until(lambda: notes.of(InLobby))
-            assert not notes.of(Admitted) and not joining.done()
-            await stage.host_admits(NAME)
-            await asyncio.wait_for(joining, 20)
-            await until(lambda: notes.of(Admitted))
-            await connector.leave()
-            await connector.leave()
-            await asyncio.wait_for(notes.ended.wait(), 10)
-            await notes.close()
-
-    @pytest.mark.parallel
-    async def test_a_denial_is_final_and_has_evidence(self, stage: Stage, tmp_path: Any) -> None:
-        url = await stage.open_meeting(lobby=True)
-        async with self.make_connector(url, tmp_path) as connector:
-            notes = Notes(connector)
-            joining = asyncio.create_task(connector.join(JoinRequest(meeting_url=url, display_name=NAME)))
-            await until(lambda: notes.of(InLobby))
-            await stage.host_denies(NAME)
-            with pytest.raises(JoinRefused) as refused:
-                await asyncio.wait_for(joining, 20)
-            assert refused.value.refusal is Refusal.DENIED
-            assert refused.value.evidence is not None and refused.value.evidence.heading
-            await notes.close()
-
-    @pytest.mark.parallel
-    async def test_a_lobby_nobody_answers_ends_in_time(self, stage: Stage, tmp_path: Any) -> None:
-        url = await stage.open_meeting(lobby=True)
-        async with self.make_connector(url, tmp_path) as connector:
-            with pytest.raises(JoinRefused) as refused:
-                await connector.join(JoinRequest(meeting_url=url, display_name=NAME, lobby_timeout_s=2.0))
-            assert refused.value.refusal is Refusal.LOBBY_TIMEOUT
-
-    @pytest.mark.parallel
-    @pytest.mark.parametrize("refusal", [r for r in Refusal if r not in (Refusal.DENIED, Refusal.LOBBY_TIMEOUT)])
     async def test_each_screen_that_refuses_is_named(self, stage: Stage, tmp_path: Any, refusal: Refusal) -> None:
         url = await stage.refusing_url(refusal)
-        if url is None:
-            pytest.skip(f"{refusal} cannot be staged on this platform")
         async with self.make_connector(url, tmp_path) as connector:
             with pytest.raises(JoinRefused) as refused:
                 await connector.join(JoinRequest(meeting_url=url, display_name=NAME, page_timeout_s=10.0))
@@ -199,18 +183,24 @@ class ConnectorContract:
         async with self.in_call(stage, tmp_path) as (connector, notes):
             guest = await until(lambda: [p for p in notes.of(ParticipantJoined) if p.name == "Guest"])
             assert not guest[0].is_self
-            await stage.guest_writes("hello <b>bot</b>")
-            message = (await until(lambda: notes.of(ChatMessage)))[0]
-            assert (message.text, message.name) == ("hello <b>bot</b>", "Guest")
             if connector.capabilities.chat:
-                await connector.say_in_chat("a < b & c")
-                await until(stage.guest_reads)
-                assert "a < b & c" in await stage.guest_reads()
+                await self._they_chat(stage, connector, notes)
+            else:
+                with pytest.raises(NotSupported):
+                    await connector.say_in_chat("a < b & c")
             await stage.guest_leaves()
             gone = await until(lambda: notes.of(ParticipantLeft))
             assert gone[0].participant == guest[0].participant
             own = [m for m in notes.of(ChatMessage) if m.text == "a < b & c"]
             assert not own, "the bot's own messages are not told back to it"
+
+    async def _they_chat(self, stage: Stage, connector: Connector, notes: Notes) -> None:
+        await stage.guest_writes("hello <b>bot</b>")
+        message = (await until(lambda: notes.of(ChatMessage)))[0]
+        assert (message.text, message.name) == ("hello <b>bot</b>", "Guest")
+        await connector.say_in_chat("a < b & c")
+        await until(stage.guest_reads)
+        assert "a < b & c" in await stage.guest_reads()
 
     async def test_each_participant_is_heard_on_one_timeline(self, stage: Stage, tmp_path: Any) -> None:
         async with self.in_call(stage, tmp_path) as (connector, notes):
@@ -259,6 +249,51 @@ class ConnectorContract:
             await stage.host_ends()
             await until(lambda: notes.of(Ended))
             assert not notes.of(Removed)
+
+
+class LobbyContract(ConnectorContract):
+    """Of a platform whose guests wait for someone to let them in."""
+
+    def make_stage(self) -> AbstractAsyncContextManager[LobbyStage]:
+        raise NotImplementedError("the suite brings its stage")
+
+    @pytest.mark.parallel
+    async def test_the_lobby_is_told_apart_from_the_call(self, stage: LobbyStage, tmp_path: Any) -> None:
+        url = await stage.open_meeting(lobby=True)
+        async with self.make_connector(url, tmp_path) as connector:
+            notes = Notes(connector)
+            joining = asyncio.create_task(connector.join(JoinRequest(meeting_url=url, display_name=NAME)))
+            await until(lambda: notes.of(InLobby))
+            assert not notes.of(Admitted) and not joining.done()
+            await stage.host_admits(NAME)
+            await asyncio.wait_for(joining, 20)
+            await until(lambda: notes.of(Admitted))
+            await connector.leave()
+            await connector.leave()
+            await asyncio.wait_for(notes.ended.wait(), 10)
+            await notes.close()
+
+    @pytest.mark.parallel
+    async def test_a_denial_is_final_and_has_evidence(self, stage: LobbyStage, tmp_path: Any) -> None:
+        url = await stage.open_meeting(lobby=True)
+        async with self.make_connector(url, tmp_path) as connector:
+            notes = Notes(connector)
+            joining = asyncio.create_task(connector.join(JoinRequest(meeting_url=url, display_name=NAME)))
+            await until(lambda: notes.of(InLobby))
+            await stage.host_denies(NAME)
+            with pytest.raises(JoinRefused) as refused:
+                await asyncio.wait_for(joining, 20)
+            assert refused.value.refusal is Refusal.DENIED
+            assert refused.value.evidence is not None and refused.value.evidence.heading
+            await notes.close()
+
+    @pytest.mark.parallel
+    async def test_a_lobby_nobody_answers_ends_in_time(self, stage: LobbyStage, tmp_path: Any) -> None:
+        url = await stage.open_meeting(lobby=True)
+        async with self.make_connector(url, tmp_path) as connector:
+            with pytest.raises(JoinRefused) as refused:
+                await connector.join(JoinRequest(meeting_url=url, display_name=NAME, lobby_timeout_s=2.0))
+            assert refused.value.refusal is Refusal.LOBBY_TIMEOUT
 
 
 async def _near(measure: Callable[[], Any], value: float, by: float) -> bool:

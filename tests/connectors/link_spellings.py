@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parents[1] / "data" / "meeting_links.toml").read_text())
-PLATFORMS = ("zoom", "meet", "teams", "webex", "jitsi", "simulator")
+PLATFORMS = ("zoom", "meet", "teams", "webex", "jitsi", "janus", "simulator")
 TEXTS = [row[0] for platform in PLATFORMS for row in TABLE[platform]] + [
     t for why in TABLE["none"].values() for t in why
 ]
@@ -68,6 +68,7 @@ _SUFFIXES = {
     "teams": r"teams\.microsoft\.com|teams\.live\.com|teams\.cloud\.microsoft|(?:gov|dod)\.teams\.microsoft\.us",
     "webex": r"webex\.com",
     "jitsi": r"meet\.jit\.si|8x8\.vc",
+    "janus": r"localhost|127\.[0-9]+\.[0-9]+\.[0-9]+|\[::1\]",
     "simulator": r"localhost|127\.[0-9]+\.[0-9]+\.[0-9]+|\[::1\]",
 }
 _LOOK_ALIKES = {"o": "0о", "e": "3е", "a": "а", "i": "1і", "s": "ѕ", "m": "rn", "c": "с", "l": "1"}
@@ -180,7 +181,7 @@ def mutated(text: str, chance: random.Random) -> str:
     return text
 
 
-_BELOW = frozenset({"zoom", "webex", "simulator"})
+_BELOW = frozenset({"zoom", "webex", "janus", "simulator"})
 _INSTEAD = {"zoom": r"zoommtg:|zoomus:", "teams": r"msteams:", "meet": r"[a-z]{3}-[a-z]{4}-[a-z]{3}"}
 
 
@@ -188,7 +189,7 @@ def is_at_home(platform: str, url: str) -> bool:
     """The link's host is one of its platform, as the standard library reads it, and nothing else is in its place."""
     parts = urlsplit(url)
     below = r"(?:[a-z0-9-]+\.)*" if platform in _BELOW else ""
-    place = rf"{below}(?:{_SUFFIXES[platform]})" + (r"(?::[0-9]+)?" if platform == "simulator" else "")
+    place = rf"{below}(?:{_SUFFIXES[platform]})" + (r"(?::[0-9]+)?" if platform in ("janus", "simulator") else "")
     return parts.scheme in ("http", "https") and bool(re.fullmatch(place, parts.netloc))
 
 

@@ -40,7 +40,7 @@ _TEXTS_JS = """() => [...document.querySelectorAll("[data-message-id]")].map((on
 
 
 class MeetingStage:
-    """Implements `tests.connectors.contract.Stage`."""
+    """Implements `tests.connectors.contract.LobbyStage`."""
 
     def __init__(self, simulator: SimulatorServer, folder: Path, stack: AsyncExitStack, platform: str) -> None:
         self.platform = platform
@@ -97,8 +97,7 @@ class MeetingStage:
 
     async def guest_beeps(self, hz: float, seconds: float) -> None:
         await self._connected()
-        times = np.arange(int(seconds * MICROPHONE_RATE_HZ)) / MICROPHONE_RATE_HZ
-        await self.sound.speak((8000 * np.sin(2 * np.pi * hz * times)).astype(np.int16))
+        await self.sound.speak(tone(hz, seconds))
         await asyncio.sleep(0.5)  # the network's and the jitter buffer's share of "has been sent"
 
     async def guest_writes(self, text: str) -> None:
@@ -106,11 +105,7 @@ class MeetingStage:
         await self.guest.page.press("textarea", "Enter")
 
     async def guest_hears_hz(self, seconds: float) -> float:
-        pcm = await asyncio.to_thread(self._hear, seconds)
-        if np.abs(pcm).max() < 300:
-            return 0.0
-        spectrum = np.abs(np.fft.rfft(pcm * np.hanning(len(pcm))))
-        return float(spectrum.argmax() * MICROPHONE_RATE_HZ / len(pcm))
+        return await asyncio.to_thread(heard_hz, self.sound, seconds)
 
     async def guest_sees_luma(self) -> float:
         return float(await self.guest.page.evaluate(_LUMA_JS, NAME))
@@ -118,13 +113,12 @@ class MeetingStage:
     async def guest_reads(self) -> list[str]:
         return list(await self.guest.page.evaluate(_TEXTS_JS))
 
-    async def refusing_url(self, refusal: Refusal) -> str | None:
+    async def refusing_url(self, refusal: Refusal) -> str:
         if refusal is Refusal.UNREACHABLE:
             return "http://127.0.0.1:9/abc-defg-hij"  # the discard port: nothing listens
         if refusal is Refusal.INVALID_LINK:
             return f"{self.simulator.base_url}/no-meeting"  # by no platform's page
-        if (refusal.value, PLAIN) not in rows(self.platform):
-            return None
+        assert (refusal.value, PLAIN) in rows(self.platform), f"the simulator has no such page: {refusal}"
         room = self.simulator.create_meeting(Policy(lobby=False, refuse=refusal))
         return self.simulator.url(room, self.platform)
 
@@ -137,13 +131,24 @@ class MeetingStage:
             assert time.monotonic() < deadline_s, "the bot's media did not reach the guest"
             await asyncio.sleep(0.1)
 
-    def _hear(self, seconds: float) -> np.ndarray:
-        record = self.sound.listen()
-        try:
-            count = int(seconds * MICROPHONE_RATE_HZ) // PIECE
-            return np.concatenate([record.read(PIECE) for _ in range(count)]).astype(np.float64)
-        finally:
-            record.close()
+
+def tone(hz: float, seconds: float) -> np.ndarray:
+    times = np.arange(int(seconds * MICROPHONE_RATE_HZ)) / MICROPHONE_RATE_HZ
+    return (8000 * np.sin(2 * np.pi * hz * times)).astype(np.int16)
+
+
+def heard_hz(sound: SoundServer, seconds: float) -> float:
+    """The strongest frequency of what a browser plays in that time, 0 for silence."""
+    record = sound.listen()
+    try:
+        count = int(seconds * MICROPHONE_RATE_HZ) // PIECE
+        pcm = np.concatenate([record.read(PIECE) for _ in range(count)]).astype(np.float64)
+    finally:
+        record.close()
+    if np.abs(pcm).max() < 300:
+        return 0.0
+    spectrum = np.abs(np.fft.rfft(pcm * np.hanning(len(pcm))))
+    return float(spectrum.argmax() * MICROPHONE_RATE_HZ / len(pcm))
 
 
 @asynccontextmanager

@@ -29,7 +29,7 @@ from connectors.base import (
 from connectors.kit.browser import PROGRAMS
 from connectors.meet.connector import MeetConnector
 from connectors.simulator.screens import ENDINGS
-from tests.connectors.contract import NAME, ConnectorContract, Notes, Stage, until
+from tests.connectors.contract import NAME, LobbyContract, LobbyStage, Notes, until
 from tests.connectors.meeting_stage import MeetingStage, meeting_stage
 
 KINDS = ("browser", "camera", "sound")
@@ -62,16 +62,15 @@ async def test_shared_tracks_are_told_apart_by_their_contributing_sources(tmp_pa
             await notes.close()
 
 
-class TestMeet(ConnectorContract):
+class TestMeet(LobbyContract):
+    platform = "meet"
+
     @pytest.fixture(autouse=True)
     def _folder(self, tmp_path: Path) -> None:
         self.folder = tmp_path / "guest"
 
-    def make_stage(self) -> AbstractAsyncContextManager[Stage]:
+    def make_stage(self) -> AbstractAsyncContextManager[LobbyStage]:
         return meeting_stage(self.folder)
-
-    def make_connector(self, url: str, workdir: Any) -> Connector:
-        return MeetConnector(workdir / "bot")
 
 
 @pytest.mark.parallel

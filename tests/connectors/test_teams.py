@@ -5,14 +5,11 @@ from __future__ import annotations
 import shutil
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from connectors.base import Connector
 from connectors.kit.browser import PROGRAMS
-from connectors.teams.connector import TeamsConnector
-from tests.connectors.contract import ConnectorContract, Stage
+from tests.connectors.contract import LobbyContract, LobbyStage
 from tests.connectors.meeting_stage import meeting_stage
 
 pytestmark = [
@@ -24,13 +21,12 @@ pytestmark = [
 ]
 
 
-class TestTeams(ConnectorContract):
+class TestTeams(LobbyContract):
+    platform = "teams"
+
     @pytest.fixture(autouse=True)
     def _folder(self, tmp_path: Path) -> None:
         self.folder = tmp_path / "guest"
 
-    def make_stage(self) -> AbstractAsyncContextManager[Stage]:
+    def make_stage(self) -> AbstractAsyncContextManager[LobbyStage]:
         return meeting_stage(self.folder, "teams")
-
-    def make_connector(self, url: str, workdir: Any) -> Connector:
-        return TeamsConnector(workdir / "bot")

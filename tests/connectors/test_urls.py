@@ -22,6 +22,7 @@ from tests.connectors.link_spellings import (
     is_at_home,
     is_named,
     mutated,
+    safe_link,
     spoofed,
 )
 
@@ -43,6 +44,25 @@ def test_links_of_the_table_are_read_as_it_says(platform: str) -> None:
 def test_what_leads_to_no_meeting_gives_none(why: str) -> None:
     found = [(text, link) for text in TABLE["none"][why] if (link := find_meeting(text)) is not None]
     assert found == []
+
+
+@pytest.mark.parametrize(
+    ("text", "room"),
+    [
+        ("Join: https://meet.example.org/videoroomtest.html?room=7", "meet.example.org/7"),
+        ("meet.example.org/demos/videoroomtest.html?room=7&pin=x, see you", "meet.example.org/demos/7"),
+        (safe_link("https://other.example:8443/videoroomtest.html"), "other.example:8443/1234"),
+        ("https://other.example/videoroomtest.html", None),
+        ("http://meet.example.org/videoroomtest.html?room=7", None),
+        ("https://meet.example.org.evil.com/videoroomtest.html?room=7", None),
+        ("https://evil-meet.example.org/videoroomtest.html?room=7", None),
+        ("https://meet.example.org/abc-defg-hij", None),
+    ],
+)
+def test_servers_of_ones_own_are_known_by_their_hosts_alone(text: str, room: str | None) -> None:
+    link = find_meeting(text, own_hosts=("meet.example.org", "other.example:8443"))
+    assert (link and (link.platform, link.key)) == (room and ("janus", room))
+    assert find_meeting(text) is None
 
 
 def test_the_table_has_what_it_is_to_have() -> None:

@@ -143,6 +143,16 @@ def test_without_torch_the_tests_run_all_the_same(tmp_path: Path) -> None:
     assert "[embedded,hearing-lite,echo,dev]" in machine.calls("pip install")[1]
 
 
+@pytest.mark.parametrize(("user", "tries"), [(0, 1), (1000, 0)])
+def test_what_tests_only_wish_for_is_tried_once_and_can_be_missing(tmp_path: Path, user: int, tries: int) -> None:
+    machine = Machine(tmp_path, user=user, parts=(*PARTS, "flite", "espeak-ng"))
+    told = [machine.start("test") for _ in range(2)]
+    assert [code for code, _, _ in told] == [0, 0]
+    assert ["packages janus" in complaints for _, _, complaints in told] == [True, False]
+    installs = machine.calls("apt-get install")
+    assert len(installs) == tries and all(" janus" in call for call in installs)
+
+
 @pytest.mark.parametrize("changed", ["constraints.txt", "pyproject.toml"])
 def test_changed_dependencies_are_installed_at_the_next_start(tmp_path: Path, changed: str) -> None:
     machine = Machine(tmp_path)

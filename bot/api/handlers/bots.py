@@ -53,7 +53,7 @@ EXPORT_PAGE = 500
 async def create(call: Call[NoPath, NoQuery, NewBot]) -> BotView:
     wanted = call.body
     join_at = join_time(wanted.join_at, call.now)
-    link = find_meeting(wanted.meeting_url)
+    link = find_meeting(wanted.meeting_url, own_hosts=call.services.meeting_hosts)
     async with call.services.database.write() as session:
         character = await characters.get(session, wanted.character_id, workspace_id=call.workspace_id)
         bot = await bots.create(

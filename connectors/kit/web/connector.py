@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
@@ -74,9 +75,11 @@ class WebConnector:
         width: int = 640,
         height: int = 360,
         fps: int = 24,
+        own_hosts: Collection[str] = (),
     ) -> None:
         self.capabilities: Capabilities = self.ways.capabilities
         self._workdir, self._headless, self._chromium, self._profile = workdir, headless, chromium, profile
+        self._own_hosts = own_hosts
         self._camera_format: dict[str, Any] = {"way": camera, "width": width, "height": height, "fps": fps}
         self._stack = AsyncExitStack()
         self._events: asyncio.Queue[Event | ConnectorError | None] = asyncio.Queue(EVENTS_HELD)
@@ -149,9 +152,10 @@ class WebConnector:
         await self._stack.aclose()
 
     async def join(self, request: JoinRequest) -> None:
-        link = find_meeting(request.meeting_url)
+        link = find_meeting(request.meeting_url, own_hosts=self._own_hosts)
         if link is None or link.platform not in self.ways.links:
             raise JoinRefused(Refusal.INVALID_LINK, Evidence(url=request.meeting_url))
+        request = replace(request, passcode=request.passcode or link.passcode)
         try:
             with self._browser.driven():
                 await self._open(self.ways.address(link, request), request)
@@ -178,6 +182,8 @@ class WebConnector:
         return self._outlet.stream()
 
     async def say_in_chat(self, text: str) -> None:
+        if not self.capabilities.chat:
+            raise NotSupported("this platform's page has no chat")
         try:
             with self._browser.driven():
                 await self.ways.open_chat(self._hands)

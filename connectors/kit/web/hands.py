@@ -90,6 +90,10 @@ class Hands:
         if control is not None:
             await control.press(key, timeout=CLICK_MS)
 
+    async def tell(self, name: str, *said: object) -> None:
+        """Call the function of that name which a script of ours has put into the page."""
+        await self._browser.page.evaluate("([name, said]) => { window[name](...said); }", [name, list(said)])
+
     async def gone(self, name: str) -> None:
         """Waits until it is not seen any more."""
         control = await self.find(name)

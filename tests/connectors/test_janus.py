@@ -1,0 +1,234 @@
+"""The contract of connectors, kept by the Janus connector on a real server: Debian's, with the page it comes with."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from connectors.base import JoinRefused, JoinRequest, Refusal, Removed
+from connectors.janus.admission import hears
+from connectors.janus.connector import JanusConnector
+from connectors.janus.join import address
+from connectors.kit.browser import PROGRAMS, Browser
+from connectors.kit.microphone import microphone_script
+from connectors.kit.sound import SoundServer
+from connectors.urls import find_meeting
+from tests.benchmarks.janus import LEAST_CORRELATION, LINES, alone, joins, pair
+from tests.connectors.contract import NAME, ConnectorContract, Notes, Stage, until
+from tests.connectors.janus_server import PAGE, JanusServer, is_installed
+from tests.connectors.meeting_stage import heard_hz, tone
+
+real = [
+    pytest.mark.acceptance,
+    pytest.mark.browser,
+    pytest.mark.sound,
+    pytest.mark.skipif(not any(map(shutil.which, PROGRAMS)), reason="no Chromium is installed"),
+    pytest.mark.skipif(not shutil.which("pulseaudio"), reason="no PulseAudio is installed"),
+    pytest.mark.skipif(not is_installed(), reason="no Janus is installed (Debian's janus and janus-demos)"),
+]
+
+# The guest has no camera, and the page publishes nothing without one.
+_CAMERA_JS = """(() => {
+  const native = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = async ({ audio, video }) => {
+    const stream = audio ? await native({ audio }) : new MediaStream();
+    if (video) {
+      const canvas = Object.assign(document.createElement("canvas"), { width: 320, height: 180 });
+      const pen = canvas.getContext("2d");
+      let drawn = 0;
+      setInterval(() => {
+        drawn += 1;
+        pen.fillStyle = drawn % 2 ? "#333" : "#444";
+        pen.fillRect(0, 0, 320, 180);
+      }, 200);
+      stream.addTrack(canvas.captureStream(5).getVideoTracks()[0]);
+    }
+    return stream;
+  };
+})()"""
+_LUMA_JS = """(name) => {
+  const titled = (panel) => panel.querySelector("[id^=remote]")?.textContent === name;
+  const panel = [...document.querySelectorAll(".panel")].find(titled);
+  const video = panel?.querySelector("video");
+  if (!video || video.readyState < 2 || !video.videoWidth) return -1;
+  const pen = new OffscreenCanvas(8, 8).getContext("2d");
+  pen.drawImage(video, 0, 0, 8, 8);
+  const pixels = pen.getImageData(0, 0, 8, 8).data;
+  let sum = 0;
+  for (let at = 0; at < pixels.length; at += 4) sum += pixels[at + 1];
+  return (sum / 64) * 219 / 255 + 16;
+}"""
+_HEARS_JS = "() => [...document.querySelectorAll('[id^=videoremote] audio')].some((one) => one.readyState >= 2)"
+
+
+class JanusStage:
+    """Implements `tests.connectors.contract.Stage`: the host by the server's API, the guest by its page."""
+
+    def __init__(self, janus: JanusServer, folder: Path, stack: AsyncExitStack) -> None:
+        self.janus, self._folder, self._stack = janus, folder, stack
+        self.room = 0
+
+    async def open_meeting(self, *, lobby: bool) -> str:
+        assert not lobby
+        self.room = await self.janus.create_room()
+        return self.janus.page(self.room)
+
+    async def host_removes(self, name: str) -> None:
+        await self.janus.ask("kick", room=self.room, id=(await self.janus.people(self.room))[name])
+
+    async def host_ends(self) -> None:
+        await self.janus.ask("destroy", room=self.room)
+
+    async def guest_joins(self, name: str) -> None:
+        if not hasattr(self, "guest"):
+            self.sound = await self._stack.enter_async_context(SoundServer())
+            self.guest = await self._stack.enter_async_context(Browser(self._folder, sound=self.sound))
+            await self.guest.context.grant_permissions(["camera", "microphone", "local-network-access"])
+            await self.guest.context.add_init_script(microphone_script())
+            await self.guest.context.add_init_script(_CAMERA_JS)
+        page = self.guest.page
+        await page.goto(self.janus.page(self.room))
+        await page.click("#start")
+        await page.fill("#username", name)
+        await page.click("#register")
+        await page.wait_for_selector("#bitrateset")
+
+    async def guest_leaves(self) -> None:
+        await self.guest.page.click("#start")
+
+    async def guest_beeps(self, hz: float, seconds: float) -> None:
+        await until(lambda: self.guest.page.evaluate(_HEARS_JS))  # what arrives there leaves here
+        await self.sound.speak(tone(hz, seconds))
+        await asyncio.sleep(0.5)  # the network's and the jitter buffer's share of "has been sent"
+
+    async def guest_writes(self, text: str) -> None:
+        raise NotImplementedError("a VideoRoom has no chat")
+
+    async def guest_reads(self) -> list[str]:
+        raise NotImplementedError("a VideoRoom has no chat")
+
+    async def guest_hears_hz(self, seconds: float) -> float:
+        return await asyncio.to_thread(heard_hz, self.sound, seconds)
+
+    async def guest_sees_luma(self) -> float:
+        return float(await self.guest.page.evaluate(_LUMA_JS, NAME))
+
+    async def refusing_url(self, refusal: Refusal) -> str:
+        match refusal:
+            case Refusal.UNREACHABLE:
+                return f"http://127.0.0.1:9/{PAGE}"  # the discard port: nothing listens
+            case Refusal.INVALID_LINK:
+                return f"{self.janus.base_url}/audiobridgetest.html"
+            case Refusal.PAGE_NOT_UNDERSTOOD:
+                return f"{self.janus.base_url}/other/{PAGE}"
+            case Refusal.NOT_FOUND:
+                return self.janus.page(1)
+            case Refusal.SIGN_IN_REQUIRED | Refusal.PLATFORM_ERROR:
+                secret, rooms = ("s3", True) if refusal is Refusal.SIGN_IN_REQUIRED else ("", False)
+                other = await self._stack.enter_async_context(JanusServer(api_secret=secret, rooms=rooms))
+                return other.page(1)
+        self.room = await self.janus.create_room(**ROOMS[refusal])
+        if refusal is Refusal.FULL:
+            await self.guest_joins("Guest")
+        return self.janus.page(self.room)
+
+
+ROOMS: dict[Refusal, dict[str, object]] = {
+    Refusal.FULL: {"publishers": 1},
+    Refusal.PASSCODE_WRONG: {"pin": "4711"},
+    Refusal.BLOCKED_BY_POLICY: {"allowed": ["a token"]},
+    Refusal.ENCRYPTED: {"require_e2ee": True},
+}
+
+
+@asynccontextmanager
+async def janus_stage(folder: Path) -> AsyncIterator[JanusStage]:
+    async with AsyncExitStack() as stack:
+        yield JanusStage(await stack.enter_async_context(JanusServer()), folder, stack)
+
+
+def test_the_servers_word_is_told_from_what_people_say() -> None:
+    frame = '{"janus": "event", "plugindata": {"plugin": "janus.plugin.videoroom", "data": {%s}}}'
+    assert hears(frame % '"videoroom": "event", "leaving": "ok", "reason": "kicked"') == "kicked"
+    assert hears(frame % '"videoroom": "destroyed", "room": 1') == "destroyed"
+    assert hears(frame % '"error_code": 433, "error": "Unauthorized (wrong pin)"') == "wrong_pin"
+    named = '"publishers": [{"id": 1, "display": "\\"videoroom\\": \\"destroyed\\", \\"leaving\\": \\"ok\\""}]'
+    assert [hears(frame % named), hears(frame % '"leaving": 7'), hears("[]"), hears("2"), hears("x")] == [None] * 5
+
+
+def test_a_pin_is_for_the_server_and_not_for_logs_of_pages() -> None:
+    link = find_meeting("http://127.0.0.1:1/videoroomtest.html?room=5&pin=4711")
+    assert link is not None and link.passcode == "4711"
+    assert address(link, JoinRequest(meeting_url="", display_name=NAME)).endswith("?room=5")
+
+
+class TestJanus(ConnectorContract):
+    platform = "janus"
+    unstaged: ClassVar = {
+        Refusal.DENIED: "who is removed while joining is removed; there is no asking",
+        Refusal.ENDED: "a room that was destroyed is one that is not there",
+    }
+    pytestmark = real
+
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path: Path) -> None:
+        self.folder = tmp_path / "guest"
+
+    def make_stage(self) -> AbstractAsyncContextManager[Stage]:
+        return janus_stage(self.folder)
+
+    async def test_the_name_is_said_as_given_and_the_pin_with_it(self, stage: JanusStage, tmp_path: Path) -> None:
+        room = await stage.janus.create_room(pin="4711")
+        url = f"{stage.janus.page(room)}&pin=4711"
+        async with self.make_connector(url, tmp_path) as connector:
+            await connector.join(JoinRequest(meeting_url=url, display_name=NAME))
+            assert set(await stage.janus.people(room)) == {NAME}
+            await connector.leave()
+            await until(lambda: _is_empty(stage.janus, room))
+
+
+async def _is_empty(janus: JanusServer, room: int) -> bool:
+    return not await janus.people(room)
+
+
+class TestOnTheServer:
+    """Besides the contract: a page that asks by HTTP; what two bots make of each other, and what is left of them, of
+    which `bench janus` has the figures."""
+
+    pytestmark = real
+
+    async def test_a_page_that_asks_by_http_tells_as_much(self, tmp_path: Path) -> None:
+        async with JanusServer(http=True) as janus, JanusConnector(tmp_path / "in") as connector:
+            room, closed = await janus.create_room(), await janus.create_room(pin="4711")
+            notes = Notes(connector)
+            await connector.join(JoinRequest(meeting_url=janus.page(room), display_name=NAME))
+            await janus.ask("kick", room=room, id=(await janus.people(room))[NAME])
+            await until(lambda: notes.of(Removed))
+            await notes.close()
+            async with JanusConnector(tmp_path / "out") as other:
+                with pytest.raises(JoinRefused) as refused:
+                    await other.join(JoinRequest(meeting_url=janus.page(closed), display_name=NAME))
+            assert refused.value.refusal is Refusal.PASSCODE_WRONG
+
+    @pytest.mark.timeout(240)
+    async def test_two_bots_hear_and_see_each_other(self) -> None:
+        figures = await pair(settle_s=20.0, seconds=10.0)
+        for name in LINES:
+            found = {way: figures[name][way]["correlation"] for way in ("ears", "played")}
+            assert min(found.values()) >= LEAST_CORRELATION, found
+            assert figures[name]["size"] == "640x360" and figures[name]["fps_distinct"] > 0
+
+    @pytest.mark.timeout(240)
+    async def test_a_bot_alone_sends_frames_of_full_size(self) -> None:
+        figures = await alone(settle_s=60.0, seconds=30.0)
+        assert figures["full_size"] == figures["looks"] > 10, figures
+
+    @pytest.mark.timeout(400)
+    async def test_ten_joins_and_leaves_leave_nothing_behind(self) -> None:
+        assert set((await joins(10)).values()) == {0}
