@@ -122,7 +122,9 @@ def _parts(sentence: str, names: Sequence[str]) -> Iterator[str]:
     """All of it without our names; and, where it calls us, what stands between them: a call begins anew."""
     yield without_names(sentence, names)
     if named(sentence, names) is Named.CALLED:
-        yield from filter(None, (" ".join(one.split()) for one in _around(sentence, names)))
+        parts = [" ".join(one.split()) for one in _around(sentence, names)]
+        quoted = (phrases.QUOTES.search(before) is not None for before in parts)
+        yield from (one for one, is_quoted in zip(parts, (False, *quoted), strict=False) if one and not is_quoted)
 
 
 def _around(text: str, names: Sequence[str]) -> list[str]:
