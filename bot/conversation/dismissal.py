@@ -56,6 +56,11 @@ def is_backchannel(text: str) -> bool:
     return begun and 0 < len(nods) + bool(said) <= MAX_NODS
 
 
+def is_sign(text: str) -> bool:
+    """Written without a letter: a picture of a thumb, dots, "+1"."""
+    return not any(letter.isalpha() for letter in text)
+
+
 def without_names(text: str, names: Sequence[str]) -> str:
     return " ".join(" ".join(_around(text, names)).split())
 

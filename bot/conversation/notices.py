@@ -33,6 +33,7 @@ def chat_notice(name: str) -> str:
 
 GOODBYE = "Goodbye, and thank you for having me."
 FAREWELL = "Goodbye!"  # to one who goes while others stay
+NOT_CAUGHT = "I'm sorry, I didn't catch that. Could you say it again?"
 TOOK_TOO_LONG = "I'm sorry, that took me too long."
 
 

@@ -142,6 +142,7 @@ class Asking:
 
     async def _words(self, stream: str, ended: Finished, before: asyncio.Task[None] | None) -> None:
         began_s = self._clock.monotonic_s()
+        so_far, missed = self.so_far(stream), None
         try:
             recognised = await self._recogniser.finish(stream)
             self._slow_in_a_row = 0
@@ -153,7 +154,7 @@ class Asking:
                 self._fail(failure)
                 return
             log.warning("a stretch of speech has no words: the recogniser was too slow")
-            recognised = Recognised(text="", words=(), confidence=0.0)
+            recognised, missed = Recognised(text="", words=(), confidence=0.0), so_far
         except HearingError as error:
             self._fail(error)
             return
@@ -170,6 +171,7 @@ class Asking:
                 confidence=recognised.confidence,
                 recognised_s=recognised_s,
                 alternatives=recognised.alternatives,
+                missed=missed,
             )
         )
 

@@ -66,8 +66,7 @@ def test_asked_whether_it_records_the_bot_says_what_it_keeps() -> None:
 
 def test_told_not_to_record_the_bot_says_what_ends_it() -> None:
     asked = (
-        "please don't record me | can you stop recording | stop transcribing this please
-I don't want to be recorded"
+        "please don't record me | can you stop recording | stop transcribing this please | I don't want to be recorded"
     )
     assert [said for said, answer in answers(asked).items() if not (answer and answer.endswith("and I go."))] == []
 

@@ -111,6 +111,16 @@ async def test_a_stretch_without_an_answer_has_no_words_and_the_next_has():
         assert not told.failures
 
 
+async def test_words_that_took_too_long_carry_those_known_early():
+    recogniser = Held()
+    recogniser.slow.add("ann")
+    async with asked(recogniser) as (asking, told):
+        stretch(asking, "ann")
+        stretch(asking, "ben")
+        await eventually(told.count(2))
+        assert {one.stream: one.missed for one in told.utterances} == {"ann": f"{RATE_HZ} so far", "ben": None}
+
+
 async def test_a_recogniser_that_answers_nobody_any_more_has_failed():
     recogniser = Held()
     recogniser.slow.add("ann")
