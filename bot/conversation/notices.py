@@ -124,6 +124,7 @@ class Audience:
             self._left.append((name, at_s))
         for way in self._ways:
             way.waiting.pop(participant, None)
+        self._unreached.pop(participant, None)
 
     @property
     def here(self) -> tuple[str, ...]:
