@@ -18,7 +18,7 @@ _ASIDE = eaten(
     "okay | ok | oh | ah | um | uh | er | hm+ | mm+ | well | so | right | alright | all right | great | good",
     "nice | cool | fine | perfect | interesting | wow | thanks | thank you | yes | yeah | yep | sorry | excuse me",
     "please | hey | i see | got it | then | now | really | sure | wait | but | and | or | also | very much | so much",
-    "a lot | makes sense | no (?!more|less|need)",
+    "a lot | makes sense | no(?! (?:more|less|need))",
 )
 # How a meeting is led, and idioms: no question about an answer has them.
 _LEADS = one_of(
@@ -93,7 +93,7 @@ FOLLOW_UPS: tuple[str, ...] = (
 _FOLLOWS = re.compile(one_of(*FOLLOW_UPS))
 _JOINS = re.compile(
     r"(?:(?:okay|ok|oh|so|right|thanks|thank you|great|well|sorry) )*(?:and|or|but|even|only|also|not|like|in|for"
-    r"|with|without"
+    r"|with|without|per"
     r"|on|at|every|as|if|because|than|from|under|during|after|before|by|so|no|the)\b"
 )
 _TELLING = re.compile(

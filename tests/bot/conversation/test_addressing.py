@@ -121,3 +121,23 @@ def test_a_namesake_with_a_surname_is_not_the_bot(text: str, because: Because):
 def test_iris_from_somewhere_is_somebody_else():
     assert why(remark("iris from accounting sent the invoice")) is Because.NOT_ADDRESSED
     assert why(remark("Iris, from where do snails come?")) is Because.NAME
+
+
+@pytest.mark.parametrize("text", ["no i meant sweet peas", "no, how do I grow them?", "per day or per week"])
+def test_who_was_answered_may_begin_with_no(text: str):
+    assert why(remark(text, since_answer_s=3.0)) is Because.REPLY
+
+
+@pytest.mark.parametrize(
+    ("text", "because"),
+    [
+        ("what would you do iris if it were yours", Because.NAME),
+        ("could you tell me more iris in the next minutes", Because.NAME),
+        ("would you say iris was right", Because.NOT_ADDRESSED),
+        ("do you think iris will come", Because.NOT_ADDRESSED),
+        ("have you read the message iris sent", Because.NOT_ADDRESSED),
+        ("have you seen what iris wrote", Because.NOT_ADDRESSED),
+    ],
+)
+def test_a_name_within_a_question_to_you_is_a_call(text: str, because: Because):
+    assert why(remark(text)) is because
