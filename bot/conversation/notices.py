@@ -51,6 +51,13 @@ REMEMBERED = 1000  # people who were told, the latest ones
 RETRY_S = (2.0, 10.0, 30.0)  # after a notice that failed; after the last of these it is given up
 
 
+_NOBODYS = frozenset(
+    "a an the my our s x pro air max mini guest guests user users unknown anonymous participant attendee visitor caller"
+    " phone telephone iphone ipad android galaxy samsung pixel mobile macbook laptop desktop pc computer windows room"
+    " meeting conference zoom teams meet external someone nobody name test admin".split()
+)
+
+
 @dataclass(slots=True)
 class Way:
     """One way of telling people, by voice or in the chat: who is still to be told, and when that may be."""
@@ -91,6 +98,12 @@ class Way:
         return tuple(one for one in participants if self.waiting.pop(one, None) is not None)
 
 
+def _is_somebodys(name: str) -> bool:
+    """Not what platforms and devices call whoever gives no name."""
+    words = re.findall(r"[^\W\d_]+", name.casefold())
+    return not _NOBODYS.issuperset(words)
+
+
 class Audience:
     """Everyone who came, and which of them still has to be told what the bot is. Who left and comes back knows: by
     their id or, as platforms give a new one, by a name that somebody who was told has left free a moment ago."""
@@ -113,7 +126,9 @@ class Audience:
 
     def _is_back(self, name: str, at_s: float) -> bool:
         """Whether somebody who was told has just left that name free."""
-        free = next((one for one in self._left if name and one[0] == name and at_s - one[1] <= BACK_S), None)
+        if not _is_somebodys(name):
+            return False
+        free = next((one for one in self._left if one[0] == name and at_s - one[1] <= BACK_S), None)
         if free is not None:
             self._left.remove(free)
         return free is not None

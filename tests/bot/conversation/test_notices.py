@@ -119,3 +119,13 @@ def test_who_left_before_every_way_had_failed_is_forgotten() -> None:
             audience.failed(audience.written, (who,), 10.0)
         audience.left(who, 20.0)
     assert not audience._unreached
+
+
+@pytest.mark.parametrize(("name", "is_told"), [("Guest", True), ("iPhone (2)", True), ("", True), ("Ada Guest", False)])
+def test_a_name_that_anyone_may_have_is_nobody_coming_back(name: str, is_told: bool) -> None:
+    audience = Audience(by_chat=False)
+    audience.joined("1", name, 0.0)
+    audience.told(audience.spoken, ("1",), 10.0)
+    audience.left("1", 20.0)
+    audience.joined("2", name, 30.0)
+    assert (audience.spoken.due(40.0) == ("2",)) is is_told
