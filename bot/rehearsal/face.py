@@ -1,4 +1,4 @@
-"""How fast the face was made, by the diffusion engine's sentence in a bot's log when its session closed. Imports none."""
+"""How fast the face was made, by the diffusion engine's sentence in the log of a bot. Imports no engine."""
 
 from __future__ import annotations
 
