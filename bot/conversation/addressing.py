@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.conversation.dismissal import asks_to_leave, begins_with_stop, is_backchannel, says_goodbye, says_stop
-from bot.conversation.follow_up import follows_up
+from bot.conversation.follow_up import answers, follows_up
 from bot.conversation.terms import STOP_WORDS, words_of
 from bot.conversation.vocative import Named, is_common, is_misheard, named
 
@@ -37,6 +37,7 @@ class Remark:
     `since_answer_s`: since our last answer to this speaker ended; 0 while it is being made or said; None when the last
     one was not to them.
     `other_names`: what the others in the meeting are called.
+    `asked_back`: what we said last ended in a question.
     `readings`: what else may have been said, likelier first."""
 
     text: str
@@ -45,6 +46,7 @@ class Remark:
     since_answer_s: float | None
     written: bool = False
     other_names: tuple[str, ...] = ()
+    asked_back: bool = False
     readings: tuple[str, ...] = ()
 
 
@@ -62,9 +64,20 @@ def why(remark: Remark) -> Because:
 def _called(remark: Remark) -> bool:
     """By the likeliest reading, or by the next ones where that has no name at all. Of talk about the bot some reading
     is always a call ("Iris could be" for "Iris, could we"), so with a name in it the likeliest decides."""
-    said = named(remark.text, remark.names, written=remark.written)
-    readings = remark.readings[:READINGS] if said is Named.NOT else ()
+    text = _without_namesakes(remark)
+    said = named(text, remark.names, written=remark.written)
+    readings = remark.readings[:READINGS] if said is Named.NOT and text == remark.text else ()
     return said is Named.CALLED or any(named(one, remark.names, written=True) is Named.CALLED for one in readings)
+
+
+def _without_namesakes(remark: Remark) -> str:
+    """Somebody here who is called as we are, and something more: "Iris Meyer" is not us."""
+    ours, text = {tuple(words_of(name)) for name in remark.names}, remark.text
+    for name in remark.other_names:
+        words = tuple(words_of(name))
+        if words not in ours and any(len(words) > len(one) and words[: len(one)] == one != () for one in ours):
+            text = re.sub(r"\b" + r"\W+".join(map(re.escape, words)) + r"\b", "somebody", text, flags=re.IGNORECASE)
+    return text
 
 
 def _within_the_window(remark: Remark) -> bool:
@@ -74,6 +87,8 @@ def _within_the_window(remark: Remark) -> bool:
 
 def _goes_on(remark: Remark) -> bool:
     """What its speaker adds to a question that is not answered yet belongs to it, whatever it looks like."""
+    if remark.asked_back and answers(remark.text):
+        return True
     return remark.since_answer_s == 0.0 or follows_up(remark.text) or says_stop(remark.text, remark.names)
 
 

@@ -56,6 +56,11 @@ def is_backchannel(text: str) -> bool:
     return begun and 0 < len(nods) + bool(said) <= MAX_NODS
 
 
+def is_sign(text: str) -> bool:
+    """Written without a letter: a picture of a thumb, dots, "+1"."""
+    return not any(letter.isalpha() for letter in text)
+
+
 def without_names(text: str, names: Sequence[str]) -> str:
     return " ".join(" ".join(_around(text, names)).split())
 
@@ -122,7 +127,9 @@ def _parts(sentence: str, names: Sequence[str]) -> Iterator[str]:
     """All of it without our names; and, where it calls us, what stands between them: a call begins anew."""
     yield without_names(sentence, names)
     if named(sentence, names) is Named.CALLED:
-        yield from filter(None, (" ".join(one.split()) for one in _around(sentence, names)))
+        parts = [" ".join(one.split()) for one in _around(sentence, names)]
+        quoted = (phrases.QUOTES.search(before) is not None for before in parts)
+        yield from (one for one, is_quoted in zip(parts, (False, *quoted), strict=False) if one and not is_quoted)
 
 
 def _around(text: str, names: Sequence[str]) -> list[str]:

@@ -12,11 +12,13 @@ from bot.conversation.phrases import eaten, one_of
 from bot.conversation.terms import lines, words_of
 
 _FRAGMENT_WORDS = 6  # "and in a pot"
+_ANSWER_WORDS = 8  # "sandy I think but I'm not sure"
+_OF_US = re.compile(r"\b(?:we|we're|we've|we'll|us|our|you guys|he|she|him|her)\b")
 _ASIDE = eaten(
     "okay | ok | oh | ah | um | uh | er | hm+ | mm+ | well | so | right | alright | all right | great | good",
     "nice | cool | fine | perfect | interesting | wow | thanks | thank you | yes | yeah | yep | sorry | excuse me",
     "please | hey | i see | got it | then | now | really | sure | wait | but | and | or | also | very much | so much",
-    "a lot | makes sense | no (?!more|less|need)",
+    "a lot | makes sense | no(?! (?:more|less|need))",
 )
 # How a meeting is led, and idioms: no question about an answer has them.
 _LEADS = one_of(
@@ -91,7 +93,7 @@ FOLLOW_UPS: tuple[str, ...] = (
 _FOLLOWS = re.compile(one_of(*FOLLOW_UPS))
 _JOINS = re.compile(
     r"(?:(?:okay|ok|oh|so|right|thanks|thank you|great|well|sorry) )*(?:and|or|but|even|only|also|not|like|in|for"
-    r"|with|without"
+    r"|with|without|per"
     r"|on|at|every|as|if|because|than|from|under|during|after|before|by|so|no|the)\b"
 )
 _TELLING = re.compile(
@@ -110,6 +112,13 @@ def follows_up(text: str) -> bool:
     if _ABOUT_WORK.intersection(said.split()) and not _GOES_ON.match(said):
         return False
     return _FOLLOWS.match(asked) is not None or _is_fragment(asked, said)
+
+
+def answers(text: str) -> bool:
+    """Could it answer a question of ours: a few words, and none by which people lead or speak of "us"."""
+    said = " ".join(words_of(text))
+    among_people = _ABOUT_WORK.intersection(said.split()) or _LEADING.search(said) or _OF_US.search(said)
+    return not among_people and len(said.split()) <= _ANSWER_WORDS
 
 
 def _is_fragment(asked: str, said: str) -> bool:

@@ -33,6 +33,7 @@ def chat_notice(name: str) -> str:
 
 GOODBYE = "Goodbye, and thank you for having me."
 FAREWELL = "Goodbye!"  # to one who goes while others stay
+NOT_CAUGHT = "I'm sorry, I didn't catch that. Could you say it again?"
 TOOK_TOO_LONG = "I'm sorry, that took me too long."
 
 
@@ -48,6 +49,13 @@ SPOKEN_PER_WINDOW = 2
 BACK_S = 180.0  # who comes so soon after somebody of that name left is the same
 REMEMBERED = 1000  # people who were told, the latest ones
 RETRY_S = (2.0, 10.0, 30.0)  # after a notice that failed; after the last of these it is given up
+
+
+_NOBODYS = frozenset(
+    "a an the my our s x pro air max mini guest guests user users unknown anonymous participant attendee visitor caller"
+    " phone telephone iphone ipad android galaxy samsung pixel mobile macbook laptop desktop pc computer windows room"
+    " meeting conference zoom teams meet external someone nobody name test admin".split()
+)
 
 
 @dataclass(slots=True)
@@ -90,6 +98,12 @@ class Way:
         return tuple(one for one in participants if self.waiting.pop(one, None) is not None)
 
 
+def _is_somebodys(name: str) -> bool:
+    """Not what platforms and devices call whoever gives no name."""
+    words = re.findall(r"[^\W\d_]+", name.casefold())
+    return not _NOBODYS.issuperset(words)
+
+
 class Audience:
     """Everyone who came, and which of them still has to be told what the bot is. Who left and comes back knows: by
     their id or, as platforms give a new one, by a name that somebody who was told has left free a moment ago."""
@@ -112,7 +126,9 @@ class Audience:
 
     def _is_back(self, name: str, at_s: float) -> bool:
         """Whether somebody who was told has just left that name free."""
-        free = next((one for one in self._left if name and one[0] == name and at_s - one[1] <= BACK_S), None)
+        if not _is_somebodys(name):
+            return False
+        free = next((one for one in self._left if one[0] == name and at_s - one[1] <= BACK_S), None)
         if free is not None:
             self._left.remove(free)
         return free is not None
@@ -123,6 +139,7 @@ class Audience:
             self._left.append((name, at_s))
         for way in self._ways:
             way.waiting.pop(participant, None)
+        self._unreached.pop(participant, None)
 
     @property
     def here(self) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ class SpeechStopped:
 class Heard:
     """The words of a stretch that ended. Empty: there were none. `voice`: who it was called while it went on, where
     that is not the speaker: in a mix nobody is known before the end. `readings`: what else may have been said. `number`
-    comes back in the `Think` that answers it."""
+    comes back in the `Think` that answers it. `missed`: there were words but they took too long; those known early."""
 
     at_s: float
     speaker: str
@@ -53,6 +53,7 @@ class Heard:
     voice: str = ""
     readings: tuple[str, ...] = ()
     number: int = 0
+    missed: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

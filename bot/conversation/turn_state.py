@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.conversation.addressing import Because
+from bot.conversation.addressing import Because, Remark
 from bot.conversation.overlap import Before, Talker
+from bot.conversation.turn_events import UNKNOWN, ChatWritten, Heard
 
 
 class Phase(StrEnum):
@@ -66,3 +67,28 @@ class State:
     @property
     def heard(self) -> bool:
         return self.phase in {Phase.SPEAK, Phase.DUCKED}
+
+    @property
+    def held(self) -> bool:
+        """A question waits for what its speaker goes on to say."""
+        return self.asked is not None and not self.busy
+
+    def is_answering(self, speaker: str) -> bool:
+        """Whether what is being answered is that person's; of two who are unknown nobody knows it."""
+        return self.asked is not None and self.asked.speaker == speaker != UNKNOWN
+
+
+def remark(state: State, event: Heard | ChatWritten) -> Remark:
+    """What was said or written, with what matters for whether it is for us."""
+    answered = state.answered if state.answered and state.answered[0] == event.speaker != UNKNOWN else None
+    since_s = 0.0 if state.is_answering(event.speaker) else (event.at_s - answered[1] if answered else None)
+    return Remark(
+        text=event.text,
+        others=state.others,
+        names=state.names,
+        since_answer_s=since_s,
+        written=isinstance(event, ChatWritten),
+        other_names=state.other_names,
+        asked_back=state.asked_back,
+        readings=event.readings if isinstance(event, Heard) else (),
+    )

@@ -16,12 +16,11 @@ from dataclasses import replace
 from typing import Any
 
 from bot.conversation import overlap
-from bot.conversation.addressing import Because, Remark, why
-from bot.conversation.dismissal import asks_to_leave, is_backchannel, says_goodbye, says_stop
-from bot.conversation.notices import FAREWELL, TOOK_TOO_LONG
+from bot.conversation.addressing import Because, why
+from bot.conversation.dismissal import asks_to_leave, is_backchannel, is_sign, says_goodbye, says_stop
+from bot.conversation.notices import FAREWELL, NOT_CAUGHT, TOOK_TOO_LONG
 from bot.conversation.overlap import Before, Meaning, Talker
 from bot.conversation.turn_events import (
-    UNKNOWN,
     ChatWritten,
     Duck,
     Effect,
@@ -45,7 +44,7 @@ from bot.conversation.turn_events import (
     Tick,
     Unduck,
 )
-from bot.conversation.turn_state import Cut, Phase, Question, State
+from bot.conversation.turn_state import Cut, Phase, Question, State, remark
 
 THINK_LIMIT_S = 20.0
 SPEAK_LIMIT_S = 300.0
@@ -127,10 +126,10 @@ def _heard(state: State, event: Heard) -> Step:
         if _false_alarm(state, event):
             return _go_on(state, event)
     if not said:
-        return _resume(state, event, "no_words")
+        return _not_caught(state, event) if event.missed is not None else _resume(state, event, "no_words")
     if says_stop(said, state.names):
         return _told_to_stop(state, event)
-    because = why(_remark(state, event))
+    because = why(remark(state, event))
     if because is Because.NOT_ADDRESSED:
         return _resume(state, event, because.value)
     if says_goodbye(said, state.names):
@@ -141,27 +140,38 @@ def _heard(state: State, event: Heard) -> Step:
     return _ask(state, question, event)
 
 
+def _not_caught(state: State, event: Heard) -> Step:
+    """Words that took too long. Who spoke to us, as far as was known, is not left waiting for an answer."""
+    ours = why(remark(state, replace(event, text=event.missed or ""))) is not Because.NOT_ADDRESSED
+    if not ours or state.busy or state.held or state.talking:
+        return _resume(state, event, "no_words")
+    state = replace(state, answered=(event.speaker, event.at_s))  # who says it again needs no name
+    return _say(state, NOT_CAUGHT, event.at_s, notice=False)
+
+
 def _chat_written(state: State, event: ChatWritten) -> Step:
     said = event.text.strip()
-    because = why(_remark(state, event)) if said else Because.NOT_ADDRESSED
+    because = why(remark(state, event)) if said else Because.NOT_ADDRESSED
     if because is Because.NOT_ADDRESSED:
         return state, (Ignore(reason=because.value, speaker=event.speaker),)
     if says_stop(said, state.names):
         return _told_to_stop(state, event)
     if says_goodbye(said, state.names):
         return _told_goodbye(state, event)
+    if (is_sign(said) or is_backchannel(said)) and not _was_asked(state, event):
+        return state, (Ignore(reason="backchannel", speaker=event.speaker),)
     return _ask(state, Question(speaker=event.speaker, text=said, because=because, written=True), event)
 
 
 def _told_to_stop(state: State, event: Heard | ChatWritten) -> Step:
     """Never a question, also where the voice that said it has cut us before its words were known. What is not heard yet
     is stopped by who asked for it, or by who says it to us: others may tell each other to wait."""
-    if not state.heard and not _is_theirs(state, event.speaker) and why(_remark(state, event)) is Because.NOT_ADDRESSED:
+    if not state.heard and not state.is_answering(event.speaker) and why(remark(state, event)) is Because.NOT_ADDRESSED:
         return _resume(state, event, Because.NOT_ADDRESSED.value)
     state = replace(state, waiting=tuple(one for one in state.waiting if one.speaker != event.speaker))
     if state.notice:  # is said to its end
         return state, (Ignore(reason="stop", speaker=event.speaker),)
-    if state.busy or _held(state):
+    if state.busy or state.held:
         state = _interrupted(state, event.at_s, hold=False)
         return state, (Interrupt(epoch=state.epoch, by=event.speaker), Ignore(reason="stop", speaker=event.speaker))
     return _resume(state, event, "stop")
@@ -252,13 +262,13 @@ _HANDLERS: dict[type, Callable[[State, Any], Step]] = {
 def _ask(state: State, question: Question, event: Heard | ChatWritten) -> Step:
     """Answer now; a question by someone else waits for the answer being given, and one's own goes on from before."""
     before = state.asked
-    if before is not None and not _is_theirs(state, question.speaker):
+    if before is not None and not state.is_answering(question.speaker):
         state, full = _wait(state, question)
         state, effects = _resume_held(state, event.at_s)
         return state, full + effects
     if before is not None and not state.heard:
         question = replace(question, text=f"{before.text} {question.text}")
-    elif state.notice or (before is None and state.heard):
+    elif before is None and state.busy:  # a notice, or a line that a user wants said
         return _wait(state, question)
     return _think(state, question, event.at_s)
 
@@ -269,16 +279,9 @@ def _wait(state: State, question: Question) -> Step:
     return replace(state, waiting=(*state.waiting, question)), ()
 
 
-def _is_theirs(state: State, speaker: str) -> bool:
-    """Whether what is being answered is that person's; of two who are unknown nobody knows it."""
-    return state.asked is not None and state.asked.speaker == speaker != UNKNOWN
-
-
-def _was_asked(state: State, event: Heard) -> bool:
+def _was_asked(state: State, event: Heard | ChatWritten) -> bool:
     """Whether "yes" is an answer: we asked, and nobody else is here to nod to."""
-    return (
-        state.asked_back and state.others == 1 and not state.busy and _remark(state, event).since_answer_s is not None
-    )
+    return state.asked_back and state.others == 1 and not state.busy and remark(state, event).since_answer_s is not None
 
 
 def _think(state: State, question: Question, at_s: float) -> Step:
@@ -367,24 +370,6 @@ def _interrupted(state: State, at_s: float, *, hold: bool) -> State:
 def _silent(state: State) -> State:
     """Without what belongs to the thing being said."""
     return replace(state, asked=None, notice=False, resumed=False, cut=None, before=None)
-
-
-def _held(state: State) -> bool:
-    return state.asked is not None and not state.busy
-
-
-def _remark(state: State, event: Heard | ChatWritten) -> Remark:
-    answered = state.answered if state.answered and state.answered[0] == event.speaker != UNKNOWN else None
-    since_s = 0.0 if _is_theirs(state, event.speaker) else (event.at_s - answered[1] if answered else None)
-    return Remark(
-        text=event.text,
-        others=state.others,
-        names=state.names,
-        since_answer_s=since_s,
-        written=isinstance(event, ChatWritten),
-        other_names=state.other_names,
-        readings=event.readings if isinstance(event, Heard) else (),
-    )
 
 
 def _without(state: State, speaker: str) -> tuple[Talker, ...]:

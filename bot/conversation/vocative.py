@@ -41,6 +41,7 @@ _HAILS = frozenset({"hey", "hi", "hello", "thanks", "dear", "welcome", "morning"
 _ENDS_A_QUESTION = frozenset(
     {"think", "say", "know", "mean", "suggest", "recommend", "me", "us", "again", "please", "more"}
 )
+_ADDS = frozenset({"if", "in", "when", "for", "with", "on", "at", "instead", "then", "now", "today", "here"})
 _YOU = frozenset({"you", "your", "yours", "you're"})
 _ADDRESS = re.compile(r"https?://\S+|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}\.\w\S*")  # of a page, of mail
 _PIECE = re.compile(rf"{WORD}|[,.:;?!@()]|[-–—]{{1,2}}(?=\s)")
@@ -137,7 +138,7 @@ def _calls(place: _Place) -> bool:
     if place.pause_before and place.pause_after:
         return not _goes_on_about(place) or place.before[-1] not in {"and", "or"}
     if place.pause_before or (place.before and place.before[-1] not in _BEFORE_AN_OBJECT):
-        return _to_you(place.after)
+        return _to_you(place.after) or (place.after[0] in _ADDS and _asks_you(place.before))
     return False
 
 

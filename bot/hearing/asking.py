@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from bot.clock import Clock
 from bot.hearing.base import (
     RATE_HZ,
     EarlyWords,
+    HeardWord,
     HearingError,
     Pcm,
     Recognised,
@@ -49,6 +50,15 @@ class _Sound:
 class _End:
     stream: str
     ended: Finished
+    gaps: tuple[_Gap, ...]
+
+
+@dataclass(slots=True)
+class _Gap:
+    """Sound of a stretch that was kept from the recogniser, which takes what follows for what comes next."""
+
+    at_sample: int
+    samples: int
 
 
 class Asking:
@@ -66,6 +76,8 @@ class Asking:
         self._early = recogniser if isinstance(recogniser, EarlyWords) else None
         self._queue: deque[_Begin | _Sound | _End] = deque()
         self._queued_samples = 0
+        self._position: dict[str, int] = {}  # of each stream's stretch: the next sample
+        self._gaps: dict[str, list[_Gap]] = {}
         self._to_begin: Counter[str] = Counter()  # stretches of each stream the recogniser does not know of yet
         self._more = asyncio.Event()
         self._last: dict[str, asyncio.Task[None]] = {}  # of each stream the latest words asked for
@@ -78,19 +90,31 @@ class Asking:
 
     def begin(self, stream: str, start_sample: int) -> None:
         self._to_begin[stream] += 1
+        self._position[stream], self._gaps[stream] = start_sample, []
         self._put(_Begin(stream, start_sample))
 
     def sound(self, stream: str, pcm: Pcm) -> None:
+        at_sample = self._position[stream]
+        self._position[stream] = at_sample + len(pcm)
         if self._queued_samples + len(pcm) > LONGEST_QUEUE_SAMPLES:
             if not self.lost_s:
                 log.warning("sound kept from the recogniser: it is behind")
             self.lost_s += len(pcm) / RATE_HZ
+            self._lose(stream, at_sample, len(pcm))
             return
         self._queued_samples += len(pcm)
         self._put(_Sound(stream, pcm))
 
+    def _lose(self, stream: str, at_sample: int, samples: int) -> None:
+        gaps = self._gaps[stream]
+        if gaps and gaps[-1].at_sample + gaps[-1].samples == at_sample:
+            gaps[-1].samples += samples
+        else:
+            gaps.append(_Gap(at_sample, samples))
+
     def end(self, stream: str, ended: Finished) -> None:
-        self._put(_End(stream, ended))
+        del self._position[stream]
+        self._put(_End(stream, ended, tuple(self._gaps.pop(stream))))
 
     def so_far(self, stream: str) -> str:
         """The words of the stretch going on, as far as they are known; "" where none are told early."""
@@ -129,19 +153,22 @@ class Asking:
                 self._queued_samples -= len(errand.pcm)
                 await self._recogniser.feed(errand.stream, errand.pcm)
             case _End():
-                self._ask(errand.stream, errand.ended)
+                self._ask(errand.stream, errand.ended, errand.gaps)
                 await asyncio.sleep(0)  # the question leaves before any later sound of this stream
 
-    def _ask(self, stream: str, ended: Finished) -> None:
+    def _ask(self, stream: str, ended: Finished, gaps: tuple[_Gap, ...]) -> None:
         words = asyncio.create_task(
-            self._words(stream, ended, self._last.get(stream)), name=f"words of {ended.end_sample}"
+            self._words(stream, ended, gaps, self._last.get(stream)), name=f"words of {ended.end_sample}"
         )
         self._last[stream] = words
         words.add_done_callback(lambda task: self._last.get(stream) is task and self._last.pop(stream))
         self._own(words)
 
-    async def _words(self, stream: str, ended: Finished, before: asyncio.Task[None] | None) -> None:
+    async def _words(
+        self, stream: str, ended: Finished, gaps: tuple[_Gap, ...], before: asyncio.Task[None] | None
+    ) -> None:
         began_s = self._clock.monotonic_s()
+        so_far, missed = self.so_far(stream), None
         try:
             recognised = await self._recogniser.finish(stream)
             self._slow_in_a_row = 0
@@ -153,7 +180,7 @@ class Asking:
                 self._fail(failure)
                 return
             log.warning("a stretch of speech has no words: the recogniser was too slow")
-            recognised = Recognised(text="", words=(), confidence=0.0)
+            recognised, missed = Recognised(text="", words=(), confidence=0.0), so_far
         except HearingError as error:
             self._fail(error)
             return
@@ -166,10 +193,11 @@ class Asking:
                 start_sample=ended.start_sample,
                 end_sample=ended.end_sample,
                 text=recognised.text,
-                words=recognised.words,
+                words=tuple(_in_time(word, gaps) for word in recognised.words),
                 confidence=recognised.confidence,
                 recognised_s=recognised_s,
                 alternatives=recognised.alternatives,
+                missed=missed,
             )
         )
 
@@ -177,6 +205,15 @@ class Asking:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(partial(tell_end, fail=self._fail))
+
+
+def _in_time(word: HeardWord, gaps: tuple[_Gap, ...]) -> HeardWord:
+    """As it was spoken: what follows a gap was later than the recogniser takes it for."""
+    start, end = word.start_sample, word.end_sample
+    for gap in gaps:
+        start += gap.samples if start >= gap.at_sample else 0
+        end += gap.samples if end > gap.at_sample else 0
+    return replace(word, start_sample=start, end_sample=end)
 
 
 def tell_end(task: asyncio.Task[None], *, fail: Callable[[HearingError], None]) -> None:

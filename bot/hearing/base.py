@@ -60,7 +60,8 @@ class SpeechEnded:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Utterance:
     """The words of one stretch of speech, final. `text` may be empty: noise was speech to the detector only.
-    `recognised_s` is the wall time from SpeechEnded to the words."""
+    `recognised_s` is the wall time from SpeechEnded to the words. `missed` where the recogniser was too slow for them:
+    the words it had told early, or ""."""
 
     stream: str
     start_sample: int
@@ -70,6 +71,7 @@ class Utterance:
     confidence: float
     recognised_s: float
     alternatives: tuple[str, ...] = ()  # other readings of the same sound, likelier ones first
+    missed: str | None = None
 
 
 HearingEvent = SpeechStarted | SpeechGoesOn | SpeechEnded | Utterance

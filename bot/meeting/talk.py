@@ -46,7 +46,9 @@ TICK_S = 0.05
 GOODBYE_TIMEOUT_S = 10.0
 ONSET_S = 3.0  # words come at most so long after their stretch, where they matter
 PAUSE_TIMEOUT_S = 10.0  # a line that a user asked for waits so long for silence
+LINE_TRIES = 3
 LINE_TIMEOUT_S = 60.0  # and so long for what the bot is saying, or it itself, to be over
+SPEECH_SAMPLES = RATE_HZ  # what is shorter and has no words may be no speech
 STREAMS_KEPT = 64  # twice what the ears follow
 QUESTIONS_KEPT = 64  # a few wait at most
 SORRY = "I'm sorry, I can't answer that right now."
@@ -162,14 +164,16 @@ class Talk:
             recognising_s=said.recognised_s,
         )
         self._minutes.others_said(said)
+        is_bot = self._roster.is_bot(said.stream)
         self._apply(
             turn_events.Heard(
                 at_s=self._now_s(),
                 speaker=turn_events.UNKNOWN if said.stream == NOBODY_KNOWN else said.stream,
-                text="" if self._roster.is_bot(said.stream) else said.text,  # two bots would never end
+                text="" if is_bot else said.text,  # two bots would never end
                 voice=whole.stream,
                 readings=tuple(said.alternatives),
                 number=self._said,
+                missed=None if is_bot or whole.end_sample - whole.start_sample < SPEECH_SAMPLES else said.missed,
             )
         )
 
@@ -192,7 +196,19 @@ class Talk:
 
     async def say_line(self, text: str) -> None:
         """What a user wants said, in the next pause; where none comes, all the same, but never into what the bot itself
-        is saying. Returns when it was heard, or will not be."""
+        is saying. Returns when it was heard, or will not be: one that was cut before anybody heard of it is tried
+        again."""
+        for _ in range(LINE_TRIES):
+            await self._next_pause()
+            if not self._open or self._state.phase in {Phase.LEAVING, Phase.STOPPED}:
+                return
+            self._apply(turn_events.SayAsked(at_s=self._now_s(), text=text))
+            epoch = self._state.epoch
+            await self._speaking.until_over(epoch, timeout_s=LINE_TIMEOUT_S)
+            if self._bridge.heard(epoch).text:
+                return
+
+    async def _next_pause(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(PAUSE_TIMEOUT_S):
                 while not self.quiet:  # noqa: ASYNC110  the machine's state is data, with nothing to wait for
@@ -202,9 +218,6 @@ class Talk:
                 while self._state.busy:  # after what was being said the next may have begun
                     await self._speaking.until_over(self._state.epoch, timeout_s=LINE_TIMEOUT_S)
                     await asyncio.sleep(0)
-        if self._state.phase not in {Phase.LEAVING, Phase.STOPPED}:
-            self._apply(turn_events.SayAsked(at_s=self._now_s(), text=text))
-            await self._speaking.until_over(self._state.epoch, timeout_s=LINE_TIMEOUT_S)
 
     async def notify(self, text: str) -> Heard | None:
         """Say a notice, whole, and return what was heard of it; None where nothing is said any more."""

@@ -89,7 +89,7 @@ class Looker:
         browser.page.on("websocket", lambda socket: socket.on("framereceived", self.overheard.take))
 
     async def look(self) -> Sighting:
-        asked = given(self.ways.screens, self.ways.roster, self.ways.least, 0, joined=self.joined)
+        asked = given(self.ways.screens, self.ways.roster, self.ways.least, "", joined=self.joined)
         self.seen = sighting_of(await self._browser.page.evaluate(LOOK_JS, asked), self.overheard.signs)
         verdict = classify(self.ways.screens, self.seen)
         self.called |= verdict is not None and verdict.place is Place.CALL

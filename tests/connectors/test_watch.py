@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connectors.base import ChatMessage, ParticipantJoined, ParticipantLeft, Speaking
 from connectors.kit.web.classifier import Message, Person, Sighting
-from connectors.kit.web.watch import Watcher
+from connectors.kit.web.watch import REMEMBERED, Watcher
 
 
 def person(name: str, *, is_self: bool = False, speaking: bool = False) -> Person:
@@ -43,7 +43,15 @@ def test_messages_are_told_once_and_our_own_never() -> None:
     assert [one for one in told if isinstance(one, ChatMessage)] == [
         ChatMessage(at_s=1.0, participant="2", name="Ada", text="<b>hi</b>")
     ]
-    assert watcher.messages_told == 2
+    assert watcher.last_message == "2"
+
+
+def test_of_many_messages_the_latest_are_remembered() -> None:
+    watcher = Watcher()
+    for number in range(REMEMBERED * 2):
+        list(watcher.look(Sighting(messages=(Message(id=str(number), sender="Ada", text="hi"),)), 1.0))
+    again = Sighting(messages=(Message(id=str(REMEMBERED), sender="Ada", text="hi"),))
+    assert not list(watcher.look(again, 2.0)) and len(watcher._told) == REMEMBERED
 
 
 def test_a_name_two_people_share_is_not_attributed() -> None:

@@ -278,7 +278,7 @@ class WebConnector:
     async def _look_until_the_end(self) -> None:
         settled, called_s, counted_s = Settled(), self._now_s(), self._now_s()
         while True:
-            seen = await self.look(first_message=self._watcher.messages_told, timeout_s=HANGING_S)
+            seen = await self.look(after_message=self._watcher.last_message, timeout_s=HANGING_S)
             verdict = classify(self.ways.screens, seen)
             if verdict is not None and verdict.place is Place.CALL:
                 called_s = self._now_s()
@@ -331,9 +331,9 @@ class WebConnector:
         self._finish(lost)
         return True
 
-    async def look(self, first_message: int = 0, timeout_s: float = LOOK_TIMEOUT_S) -> Sighting:
+    async def look(self, after_message: str = "", timeout_s: float = LOOK_TIMEOUT_S) -> Sighting:
         joined = self._watching is not None
-        asked = given(self.ways.screens, self.ways.roster, self.ways.least, first_message, joined=joined)
+        asked = given(self.ways.screens, self.ways.roster, self.ways.least, after_message, joined=joined)
         try:
             async with asyncio.timeout(timeout_s):
                 return sighting_of(await self._browser.page.evaluate(LOOK_JS, asked), self._overheard.signs)

@@ -1,7 +1,7 @@
 // One look at the page: what it says, which controls are seen, who is there, what was written. Reads only; text comes
 // back as text. Words of participants are never among the phrases. Who has joined reads nothing but notices while there
 // is a call; before, everything is read, for a lobby may look like one.
-({ controls, roster, firstMessage, joined }) => {
+({ controls, roster, afterMessage, joined }) => {
   const PHRASES = 200;
   const LENGTH = 300;
   const MESSAGES = 50;
@@ -39,8 +39,11 @@
     return { id: tile.getAttribute(roster.participant), name: name.slice(0, LENGTH), is_self: Boolean(self), speaking: is(roster.speaking), sharing: is(roster.sharing) };
   });
 
+  // A page drops old messages when many are there; where the one told last is gone, the latest are read.
   const written = roster.message ? [...document.querySelectorAll(roster.message)] : [];
-  const messages = written.slice(firstMessage, firstMessage + MESSAGES).map((one) => ({
+  const told = afterMessage ? written.findLastIndex((one) => one.getAttribute(roster.message_id) === afterMessage) : -1;
+  const first = afterMessage && told < 0 ? Math.max(0, written.length - MESSAGES) : told + 1;
+  const messages = written.slice(first, first + MESSAGES).map((one) => ({
     id: one.getAttribute(roster.message_id),
     sender: roster.own_message && one.closest(roster.own_message) ? "" : (one.parentElement.querySelector(roster.sender)?.textContent ?? "").slice(0, LENGTH),
     text: one.textContent.slice(0, MESSAGE_LENGTH),

@@ -36,9 +36,10 @@ class Roster:
 
 
 def given(
-    screens: Screens, roster: Roster, least: Mapping[str, tuple[int, int]], first_message: int, *, joined: bool
+    screens: Screens, roster: Roster, least: Mapping[str, tuple[int, int]], after_message: str, *, joined: bool
 ) -> dict[str, Any]:
-    """What `look.js` is asked with. `least`: controls that count only from a size on, width and height in pixels."""
+    """What `look.js` is asked with. `after_message`: the one told last, or "". `least`: controls that count only from a
+    size on, width and height in pixels."""
     controls = {
         name: {
             "find": [{"css": find.css, "says": normal(find.says)} for find in control.find],
@@ -46,7 +47,7 @@ def given(
         }
         for name, control in screens.controls.items()
     }
-    return {"controls": controls, "roster": asdict(roster), "firstMessage": first_message, "joined": joined}
+    return {"controls": controls, "roster": asdict(roster), "afterMessage": after_message, "joined": joined}
 
 
 def sighting_of(read: dict[str, Any], told: frozenset[str]) -> Sighting:

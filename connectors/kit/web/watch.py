@@ -7,17 +7,20 @@ from collections.abc import Iterator
 from connectors.base import ChatMessage, Event, ParticipantJoined, ParticipantLeft, ScreenShared, Speaking
 from connectors.kit.web.classifier import Person, Sighting
 
+REMEMBERED = 1000  # messages, the latest ones
+
 
 class Watcher:
     """Keeps what was last told; `look` gives the events that bring a listener up to date."""
 
     def __init__(self) -> None:
         self._people: dict[str, Person] = {}
-        self._told: set[str] = set()
+        self._told: dict[str, None] = {}  # messages, in their order
 
     @property
-    def messages_told(self) -> int:
-        return len(self._told)
+    def last_message(self) -> str:
+        """The id of the one told last; "" before the first."""
+        return next(reversed(self._told), "")
 
     def look(self, seen: Sighting, at_s: float) -> Iterator[Event]:
         before, self._people = self._people, seen.people
@@ -31,7 +34,9 @@ class Watcher:
                 yield ScreenShared(at_s=at_s, participant=participant, active=person.sharing)
         for message in seen.messages:
             if message.id not in self._told:
-                self._told.add(message.id)
+                self._told[message.id] = None
+                if len(self._told) > REMEMBERED:
+                    del self._told[next(iter(self._told))]
                 if message.sender:
                     yield ChatMessage(
                         at_s=at_s, participant=self._only(message.sender), name=message.sender, text=message.text

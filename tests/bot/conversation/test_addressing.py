@@ -102,3 +102,42 @@ def test_questions_about_leaving_are_no_farewell():
 )
 def test_a_follow_up_that_names_someone_else_is_for_them(text: str, other_name: str, because: Because):
     assert why(remark(text, since_answer_s=3.0, other_names=(other_name,))) is because
+
+
+@pytest.mark.parametrize(
+    ("text", "because"),
+    [
+        ("Iris Meyer sent me the file", Because.NOT_ADDRESSED),
+        ("Iris Meyer, what do you think?", Because.NOT_ADDRESSED),
+        ("iris meyer what do you think", Because.NOT_ADDRESSED),
+        ("Iris, what does Iris Meyer think?", Because.NAME),
+        ("Iris, what do you think?", Because.NAME),
+    ],
+)
+def test_a_namesake_with_a_surname_is_not_the_bot(text: str, because: Because):
+    assert why(remark(text, other_names=("Iris Meyer", "Bob"))) is because
+
+
+def test_iris_from_somewhere_is_somebody_else():
+    assert why(remark("iris from accounting sent the invoice")) is Because.NOT_ADDRESSED
+    assert why(remark("Iris, from where do snails come?")) is Because.NAME
+
+
+@pytest.mark.parametrize("text", ["no i meant sweet peas", "no, how do I grow them?", "per day or per week"])
+def test_who_was_answered_may_begin_with_no(text: str):
+    assert why(remark(text, since_answer_s=3.0)) is Because.REPLY
+
+
+@pytest.mark.parametrize(
+    ("text", "because"),
+    [
+        ("what would you do iris if it were yours", Because.NAME),
+        ("could you tell me more iris in the next minutes", Because.NAME),
+        ("would you say iris was right", Because.NOT_ADDRESSED),
+        ("do you think iris will come", Because.NOT_ADDRESSED),
+        ("have you read the message iris sent", Because.NOT_ADDRESSED),
+        ("have you seen what iris wrote", Because.NOT_ADDRESSED),
+    ],
+)
+def test_a_name_within_a_question_to_you_is_a_call(text: str, because: Because):
+    assert why(remark(text)) is because

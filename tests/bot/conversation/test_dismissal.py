@@ -29,7 +29,11 @@ thank you for your help goodbye | that was very helpful goodbye | goodbye. thank
 this part is confidential would you please leave us | Thank you, Iris. Goodbye. | bye bye bye bye
 iris please leave the meeting please | okay iris you may leave | Goodbye Iris and thanks for all the help
 we won't need you please leave | iris you may go now thank you | Iris, please leave because this is confidential
-good night Iris | thanks for your time see you next week
+good night Iris | thanks for your time see you next week | Iris, thanks for your help, you can leave now
+Iris, you're excused | okay Iris that's everything, you can drop | Iris can you leave the meeting for a few minutes
+Alright Iris, time for you to go | Iris please remove yourself from the meeting | You're dismissed, Iris
+we don't need you any more iris you can leave | Iris, would it be okay for you to leave now | Iris I said leave
+Iris, please end the call | thanks for all your help please leave | thank you for coming you may go now
 """
 STAYING = """
 Iris, please don't leave | don't leave the meeting | you should not leave | please ask Bob to leave
@@ -48,27 +52,41 @@ we need everyone please leave | how do you say good night | get out the seeds | 
 goodbye what does it mean | Goodbye. How do you say it in French? | How do you say it? Goodbye? | can we leave now
 i have to leave now | will you leave if i ask | are you going to leave | do you have to go
 Iris, you do not have to leave | we do not want you to leave | say goodnight to the team | so long as it is dry
-Please stay. Do not leave.
+Please stay. Do not leave. | Bob said Iris, please leave | What happens when I say Iris, please leave?
+just type Iris, please leave | I won't say Iris, please leave | is it time for us to go | is it okay to leave now
+thanks for the leaves you can leave them here | would it be possible for you to leave it in
 """
 STOPPING = """
 stop | Iris stop | stop stop | okay stop | no stop | wait wait | wait wait wait | hold on a second | hang on
 hang on a second | stop it now | Iris, stop talking please | that's enough thanks | shut up Iris | be quiet please
 okay enough | stop speaking | can you stop | please stop talking now | never mind | that's enough, Iris
 just a second | one second | one sec | wait a second | sorry wait | Iris, quiet | cancel | okay thank you stop
-stop thank you | nevermind
+stop thank you | nevermind | Iris, shush | shh | hush | Iris, be silent | whoa stop | pause please | can you pause
+let me stop you there | okay let me interrupt you | Iris, forget it | skip it | okay Iris, you can stop now
+you can stop
+I've heard enough | stop answering | give me a second | never mind that | cut it out
 """
 NO_STOPS = """
 stop the pump how | wait for the rain before I sow | how do i stop slugs | enough water for a week | wait what | okay
 stop sign ahead | one second after that it rained | thanks | hold on to the rope | never mind the weather
+pause the video bob | forget it grows there | give me a second option | you can stop the pump
+let me stop you from buying
 """
 NODS = """
-uh-huh | uh huh | mm-hmm | Mm-hmm, I see, okay | mm | mmm | mmhmm | mhm | hmmm | yup | ya | oh okay i see | got it | yes
-yeah yeah yeah yeah | makes sense | of course | exactly | absolutely | gotcha | alright | all right | right right | true
-interesting | ok cool | oh wow | sure sure | Okay, great | huh | aha okay | oh really wow | that makes sense | of | got
+uh-huh | uh huh | mm-hmm | Mm-hmm, I see, okay | mm | mmm | mmhmm | mhm | hmmm | yup | ya | oh okay i see
+got it | yes
+yeah yeah yeah yeah | makes sense | of course | exactly | absolutely | gotcha | alright | all right
+right right | true
+interesting | ok cool | oh wow | sure sure | Okay, great | huh | aha okay | oh really wow
+that makes sense | of | got
+haha | ha ha ha | no way | no kidding | good to know | oh that's cool | i understand | i agree | oh my god
+lol | sure thing
 """
 NO_NODS = """
-no | thanks | okay and roses | i think | of all things | great what about roses | got a minute | okay stop | yes please
+no | thanks | okay and roses | i think | of all things | great what about roses | got a minute | okay stop
+yes please
 right iris | makes sense to me | that is wrong | yes no maybe | okay great wonderful lovely and
+no way to water it | i understand nothing | good to know what about roses | hand | shed | she
 """
 
 

@@ -108,3 +108,24 @@ def test_only_whom_no_way_reaches_is_lost():
 
 def test_the_welcome_repeats_nobodys_name_and_says_what_is_kept():
     assert spoken_welcome("Iris") == "Welcome. I'm Iris, an AI assistant, and I keep a transcript."
+
+
+def test_who_left_before_every_way_had_failed_is_forgotten() -> None:
+    audience = Audience()
+    for number in range(50):
+        who = f"guest {number}"
+        audience.joined(who, who, 0.0)
+        for _ in range(len(RETRY_S) + 1):
+            audience.failed(audience.written, (who,), 10.0)
+        audience.left(who, 20.0)
+    assert not audience._unreached
+
+
+@pytest.mark.parametrize(("name", "is_told"), [("Guest", True), ("iPhone (2)", True), ("", True), ("Ada Guest", False)])
+def test_a_name_that_anyone_may_have_is_nobody_coming_back(name: str, is_told: bool) -> None:
+    audience = Audience(by_chat=False)
+    audience.joined("1", name, 0.0)
+    audience.told(audience.spoken, ("1",), 10.0)
+    audience.left("1", 20.0)
+    audience.joined("2", name, 30.0)
+    assert (audience.spoken.due(40.0) == ("2",)) is is_told

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.conversation.notices import FAREWELL, TOOK_TOO_LONG
+from bot.conversation.notices import FAREWELL, NOT_CAUGHT, TOOK_TOO_LONG
 from bot.conversation.overlap import BARGE_IN_S
 from bot.conversation.turn_events import (
     UNKNOWN,
@@ -159,6 +159,49 @@ def test_yes_is_an_answer_only_where_we_asked_and_one_is_there():
     for asks, others, taken in ((True, 1, 2), (False, 1, 1), (True, 2, 1)):
         _, effects = play(*asked_back, PlaybackEnded(at_s=3.0, epoch=1, asks=asks), *yes, others=others)
         assert len(questions(effects)) == taken, (asks, others)
+
+
+def asked_back(others: int, *said: Event) -> list[Effect]:
+    """Ann was answered with a question of ours; then this."""
+    spoke = PlaybackBegan(at_s=2.5, epoch=1), PlaybackEnded(at_s=5.5, epoch=1, asks=True)
+    _, effects = play(*says("ann", f"Iris {QUESTION}", 1.0), *spoke, *said, others=others)
+    return effects
+
+
+def test_what_we_asked_is_answered_without_our_name():
+    assert questions(asked_back(3, *says("ann", "clay i think", 7.0)))[1:] == ["clay i think"]
+    for other in ("let's take a break", "we have clay at home", "ask bob about the budget"):
+        assert len(questions(asked_back(3, *says("ann", other, 7.0)))) == 1
+    assert len(questions(asked_back(3, *says("bob", "clay i think", 7.0)))) == 1
+
+
+def test_a_nod_in_the_chat_is_no_question_unless_we_asked():
+    nods = ["ok", "\U0001f44d", "+1", "lol", "..."]
+    _, effects = play(*(ChatWritten(at_s=n, speaker="ann", text=text) for n, text in enumerate(nods)))
+    assert questions(effects) == []
+    assert questions(asked_back(1, ChatWritten(at_s=7.0, speaker="ann", text="yes")))[1:] == ["yes"]
+
+
+def test_a_line_that_is_being_made_is_not_lost_to_a_question():
+    line = SayAsked(at_s=0.5, text="The break is over.")
+    _, effects = play(line, *says("ann", QUESTION, 1.0), *spoken(1, 2.0))
+    assert [type(effect) for effect in effects if not isinstance(effect, Ignore)] == [Speak, Think]
+
+
+def missed(speaker: str, words: str, at_s: float) -> tuple[Event, ...]:
+    began, stopped, _ = says(speaker, "", at_s, 1.5)
+    return began, stopped, Heard(at_s=at_s + 12.0, speaker=speaker, text="", missed=words)
+
+
+def test_who_spoke_to_us_while_the_recogniser_was_too_slow_is_told():
+    _, alone = play(*missed("ann", "", 1.0))
+    _, named = play(*missed("ann", "iris how often", 1.0), others=3)
+    _, others = play(*missed("ann", "so the other", 1.0), others=3)
+    assert [[one.text for one in told if isinstance(one, Speak)] for told in (alone, named, others)] == [
+        [NOT_CAUGHT],
+        [NOT_CAUGHT],
+        [],
+    ]
 
 
 def test_two_nobody_knows_are_not_one_person():

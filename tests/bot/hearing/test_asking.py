@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bot.hearing.asking import LONGEST_QUEUE_SAMPLES, SLOW_IN_A_ROW, Asking
-from bot.hearing.base import RATE_HZ, HearingError, Recognised, RecogniserSlow, Utterance
+from bot.hearing.base import RATE_HZ, HeardWord, HearingError, Recognised, RecogniserSlow, Utterance
 from bot.hearing.vad import Finished
 from bot.meeting.outcome import FAILURES
 from tests.bot.clocks import HandClock
@@ -111,6 +111,16 @@ async def test_a_stretch_without_an_answer_has_no_words_and_the_next_has():
         assert not told.failures
 
 
+async def test_words_that_took_too_long_carry_those_known_early():
+    recogniser = Held()
+    recogniser.slow.add("ann")
+    async with asked(recogniser) as (asking, told):
+        stretch(asking, "ann")
+        stretch(asking, "ben")
+        await eventually(told.count(2))
+        assert {one.stream: one.missed for one in told.utterances} == {"ann": f"{RATE_HZ} so far", "ben": None}
+
+
 async def test_a_recogniser_that_answers_nobody_any_more_has_failed():
     recogniser = Held()
     recogniser.slow.add("ann")
@@ -130,6 +140,34 @@ async def test_one_that_takes_no_sound_loses_what_it_cannot_keep_and_nothing_wai
         recogniser.takes.set()
         await eventually(told.count(1))
         assert told.texts("ann") == [str(LONGEST_QUEUE_SAMPLES)]
+
+
+class Spelling(Held):
+    """Whose words are the seconds it was given."""
+
+    async def finish(self, stream: str) -> Recognised:
+        text = (await super().finish(stream)).text
+        ends = range(RATE_HZ, int(text) + 1, RATE_HZ)
+        words = tuple(HeardWord(start_sample=end - RATE_HZ, end_sample=end, text="one", confidence=1.0) for end in ends)
+        return Recognised(text=text, words=words, confidence=1.0)
+
+
+async def test_words_after_sound_that_was_lost_keep_their_time():
+    recogniser, kept = Spelling(), LONGEST_QUEUE_SAMPLES // RATE_HZ
+    recogniser.takes.clear()
+    async with asked(recogniser) as (asking, told):
+        asking.begin("ann", 0)
+        for _ in range(kept + 5):
+            asking.sound("ann", SECOND)
+        recogniser.takes.set()
+        await eventually(lambda: asking.so_far("ann") == f"{kept * RATE_HZ} so far")
+        asking.sound("ann", SECOND)
+        length = (kept + 6) * RATE_HZ
+        asking.end("ann", Finished(start_sample=0, end_sample=length, decided_sample=length))
+        await eventually(told.count(1))
+        words = told.utterances[0].words
+        assert [words[at].start_sample // RATE_HZ for at in (0, -2, -1)] == [0, kept - 1, kept + 5]
+        assert words[-1].end_sample == length
 
 
 async def test_early_words_are_never_those_of_the_stretch_before():

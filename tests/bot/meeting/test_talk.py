@@ -196,6 +196,16 @@ async def test_a_notice_is_heard_whole_though_people_talk(room: Room) -> None:
     assert heard is not None and not heard.cut
 
 
+async def test_a_line_that_nobody_heard_anything_of_is_said_again(room: Room) -> None:
+    saying = asyncio.create_task(room.talk.say_line("The break is over."))
+    await eventually(lambda: not room.talk.quiet)
+    room.ears.begins("p1")
+    room.ears.goes_on("p1", 0.6, text="so about the")
+    room.ears.said("p1", "")
+    await saying
+    assert "The break is over." in [one["text"] for one in room.recorder.segments if one["own"]]
+
+
 async def test_a_notice_is_a_turn_of_its_own_and_what_was_heard_of_it_is_told(room: Room) -> None:
     assert room.talk.quiet
     saying = asyncio.create_task(room.talk.notify("I am an AI."))
