@@ -23,6 +23,7 @@ ALL_SCOPES = (
     "bots:write",
     "characters:read",
     "characters:write",
+    "data:erase",
     "knowledge:read",
     "knowledge:write",
     "transcripts:read",

@@ -42,7 +42,7 @@ BODIES: dict[str, dict[str, Any]] = {
 OWN = {"list_bots": 200, "list_characters": 200, "create_character": 201, "kill_all_bots": 202, "follow_live": 200}
 OWN |= {"read_audit_trail": 200, "list_webhooks": 200, "create_webhook": 201}
 # What the owner is told where the bot in its call cannot do it.
-TOLD = {"retime_bot": 409}
+TOLD = {"retime_bot": 409, "erase_bot_data": 409}
 
 
 async def furnished(store: Seeded, home: Path) -> dict[str, str]:
