@@ -35,6 +35,8 @@ class Settings:
     broker_url: str = ""  # empty: a private Redis; else redis://...
     api_host: str = "127.0.0.1"
     api_port: int = 8420
+    api_reads_per_minute: int = 1200  # of one key; 0: as many as it likes
+    api_writes_per_minute: int = 240
     metrics_token: str = ""  # what a scraper of /metrics must show; empty: open on loopback, and nowhere else
     log_level: str = "INFO"
     log_json: bool = False
@@ -55,6 +57,7 @@ class Settings:
     hearing_streams: str = "auto"  # auto: one a participant where the platform gives them; mix: all in one
     max_bots: int = 4  # live bots on this host
     video: str = "640x360"  # size of the bot's picture: 640x360 or 1280x720
+    retention_days: int = 0  # what was said is kept so long after a bot's end; 0: for ever
     lobby_timeout_s: float = 600.0
     alone_timeout_s: float = 60.0  # leave when the last other person has been gone for so long
     nobody_came_timeout_s: float = 20 * 60.0  # leave when nobody has come to the meeting for so long
@@ -87,6 +90,8 @@ def _are_hosts(text: str) -> bool:
 
 RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (  # field, what fits, what is needed in words
     ("api_port", lambda port: 0 <= port <= 65535, "a port is 0 to 65535, and 0 takes a free one"),
+    ("api_reads_per_minute", lambda count: count >= 0, "it is a number of requests, or 0 for any"),
+    ("api_writes_per_minute", lambda count: count >= 0, "it is a number of requests, or 0 for any"),
     ("log_level", lambda level: level in LOG_LEVELS, f"it can be {', '.join(LOG_LEVELS)}"),
     ("camera_path", lambda path: path in CAMERA_PATHS, f"it can be {', '.join(CAMERA_PATHS)}"),
     ("hearing_streams", lambda streams: streams in HEARING_STREAMS, f"it can be {', '.join(HEARING_STREAMS)}"),
@@ -94,6 +99,7 @@ RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (  # field, what fit
     ("broker_url", lambda url: not url or url.startswith(BROKERS), f"it begins with {', '.join(BROKERS)}, or is empty"),
     ("egress_allow", _are_networks, "it is networks such as 10.1.0.0/16, separated by commas, or empty"),
     ("meeting_hosts", _are_hosts, "it is names such as meet.example.org:8443, separated by commas, or empty"),
+    ("retention_days", lambda days: 0 <= days <= 36500, "it is a number of days, or 0 for ever"),
     ("max_bots", lambda count: count >= 1, "at least one bot must be allowed"),
     ("lobby_timeout_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),
     ("alone_timeout_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),

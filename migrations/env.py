@@ -3,9 +3,10 @@
 import sqlalchemy as sa
 from alembic import context
 
-from bot.store import fulltext, tables, webhook_tables
+from bot.store import fulltext, tables, trail_tables, webhook_tables
 
-_TABLES = (tables, webhook_tables)  # what defines tables must be imported, or the metadata does not hold them
+# What defines tables must be imported, or the metadata does not hold them.
+_TABLES = (tables, trail_tables, webhook_tables)
 
 
 def _include(thing, name, kind, reflected, compare_to):

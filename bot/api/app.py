@@ -13,12 +13,13 @@ from aiohttp import web
 
 from bot.api import openapi
 from bot.api.feed import Feed
-from bot.api.handlers import bots, characters, live, webhooks
+from bot.api.handlers import audit, bots, characters, live, webhooks
 from bot.api.handlers.live import FEED, LIMITS, StreamLimits
 from bot.api.metrics import Access, expose
 from bot.api.pages import Pages
 from bot.api.problems import REQUEST_ID, Handler, NotReady, problems
-from bot.api.routes import SERVICES, Route, Services, Splitter, endpoint
+from bot.api.rates import Rates
+from bot.api.routes import PREFIX, RATES, SERVICES, STANDING, Route, Services, Splitter, endpoint
 from bot.api.sign_in import SignIn
 from bot.api.webhook_schemas import Message
 from bot.clock import Clock, RealClock
@@ -27,8 +28,7 @@ from bot.store import schema
 from bot.store.session import Database
 from bot.vault import KEY_FILE, Vault
 
-PREFIX = "/api/v1"
-ROUTES: tuple[Route, ...] = (*bots.ROUTES, *characters.ROUTES, *live.ROUTES, *webhooks.ROUTES)
+ROUTES: tuple[Route, ...] = (*bots.ROUTES, *characters.ROUTES, *live.ROUTES, *webhooks.ROUTES, *audit.ROUTES)
 READY_TIMEOUT_S = 5.0
 
 
@@ -44,9 +44,11 @@ def make_app(
     vault: Vault | None = None,
     egress_allow: Sequence[Network] = (),
     meeting_hosts: Sequence[str] = (),
+    rates: Rates | None = None,
 ) -> web.Application:
     """`split` makes passages of a document; `home` keeps pictures, and without a `vault` given the keys of secrets;
-    `metrics` None: there are none. The caller closes the database."""
+    `metrics` None: there are none; `rates` None: who asks may ask as often as they like. The caller closes the
+    database."""
     app = web.Application(middlewares=[_identify, problems])
     app.on_response_prepare.append(_mark)
     clock = clock or RealClock()
@@ -60,6 +62,7 @@ def make_app(
         meeting_hosts=meeting_hosts,
     )
     app[FEED], app[LIMITS] = feed or Feed(database), stream_limits or StreamLimits()
+    app[RATES] = rates or Rates(clock.monotonic_s, reads=0, writes=0)
     app.on_shutdown.append(_end_streams)
     for route in ROUTES:
         app.router.add_route(route.method, PREFIX + route.path, endpoint(route))
@@ -84,6 +87,8 @@ async def _mark(request: web.Request, response: web.StreamResponse) -> None:
     response.headers["X-Request-Id"] = request[REQUEST_ID]
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers.setdefault("Cache-Control", "no-store")
+    if STANDING in request:
+        response.headers.update(request[STANDING].headers)
 
 
 async def _end_streams(app: web.Application) -> None:

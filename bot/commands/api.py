@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import time
 
 from bot.config import Settings
 
@@ -20,6 +21,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     from bot.api.app import make_app
     from bot.api.metrics import access
+    from bot.api.rates import Rates
     from bot.conversation.passages import split_document
     from bot.egress.addresses import parse_networks
     from bot.store.session import Database
@@ -41,6 +43,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             vault=Vault.of(settings),
             egress_allow=parse_networks(settings.egress_allow),
             meeting_hosts=settings.own_meeting_hosts,
+            rates=Rates(time.monotonic, reads=settings.api_reads_per_minute, writes=settings.api_writes_per_minute),
         )
 
         async def close(_app: web.Application) -> None:

@@ -52,9 +52,7 @@ RETRY_S = (2.0, 10.0, 30.0)  # after a notice that failed; after the last of the
 
 
 _NOBODYS = frozenset(
-    "a an the my our s x pro air max mini guest guests user users unknown anonymous participant attendee visitor caller"
-    " phone telephone iphone ipad android galaxy samsung pixel mobile macbook laptop desktop pc computer windows room"
-    " meeting conference zoom teams meet external someone nobody name test admin".split()
+    ["a", "an", "the", "my", "our", "s", "x", "pro", "air", "max", "mini", "guest", "guests", "user", "users", "unknown", "anonymous", "participant", "attendee", "visitor", "caller", "phone", "telephone", "iphone", "ipad", "android", "galaxy", "samsung", "pixel", "mobile", "macbook", "laptop", "desktop", "pc", "computer", "windows", "room", "meeting", "conference", "zoom", "teams", "meet", "external", "someone", "nobody", "name", "test", "admin"]
 )
 
 

@@ -38,8 +38,9 @@ TRANSITIONS: dict[BotState, frozenset[BotState]] = {
     # Back to scheduled: nothing was ever heard of the launch, and there is still time to join.
     _S.CLAIMED: frozenset({_S.STARTING, _S.SCHEDULED, _S.CANCELLED, _S.FAILED, _S.LOST}),
     _S.STARTING: frozenset({_S.SCHEDULED, _S.JOINING, _S.LEAVING, _S.FAILED, _S.LOST}),
-    _S.JOINING: frozenset({_S.WAITING_ROOM, _S.IN_CALL, _S.LEAVING, _S.FAILED, _S.LOST}),
-    _S.WAITING_ROOM: frozenset({_S.IN_CALL, _S.LEAVING, _S.FAILED, _S.LOST}),
+    # And here: the meeting could not be joined yet, and trying again can help (`retry.py`).
+    _S.JOINING: frozenset({_S.SCHEDULED, _S.WAITING_ROOM, _S.IN_CALL, _S.LEAVING, _S.FAILED, _S.LOST}),
+    _S.WAITING_ROOM: frozenset({_S.SCHEDULED, _S.IN_CALL, _S.LEAVING, _S.FAILED, _S.LOST}),
     # Straight to post-processing: removed by a host, or the meeting ended; there is nothing left to leave.
     _S.IN_CALL: frozenset({_S.LEAVING, _S.POST_PROCESSING, _S.FAILED, _S.LOST}),
     _S.LEAVING: frozenset({_S.POST_PROCESSING, _S.ENDED, _S.FAILED, _S.LOST}),
@@ -55,7 +56,10 @@ TERMINAL = frozenset({_S.ENDED, _S.FAILED, _S.CANCELLED, _S.LOST, _S.DATA_DELETE
 """A bot in one of these does nothing more; only its data may still be deleted."""
 
 LIVE = frozenset({_S.SCHEDULED, _S.CLAIMED, _S.STARTING, _S.JOINING, _S.WAITING_ROOM, _S.IN_CALL, _S.LEAVING})
-"""A bot in one of these holds its meeting: a workspace has at most one such bot per meeting."""
+"""A bot in one of these holds its occurrence: a workspace has at most one such bot per occurrence of a meeting."""
+
+IN_ROOM = LIVE - {_S.SCHEDULED}
+"""A bot in one of these is in its meeting's room or on its way there: a workspace has at most one such bot a room."""
 
 RUNNING = LIVE - {_S.SCHEDULED, _S.CLAIMED} | {_S.POST_PROCESSING}
 """A bot in one of these has a process, which is told to leave through its lease."""

@@ -106,6 +106,9 @@ FAILURES: dict[str, Outcome] = {
     )
 }
 
+# Not an end: the bot was ready, and its time was moved far away.
+STOOD_DOWN = Outcome(state=BotState.SCHEDULED, code="retimed", sentence="The bot's time was moved; it is sent anew.")
+
 
 def failure_of(error: BaseException) -> Outcome:
     """The row of the error's class or of the nearest one above it. A narrower class says what to do in its docstring,

@@ -7,11 +7,13 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from bot.store.session import Database
+from bot.store.trail_tables import idempotent_requests
 from bot.store.webhook_tables import endpoints
 
 COLUMNS: tuple[tuple[sa.Table, str], ...] = (
     (endpoints, "sealed_secret"),
     (endpoints, "sealed_previous"),
+    (idempotent_requests, "sealed_answer"),
 )
 BATCH = 200
 

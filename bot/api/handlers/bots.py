@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -23,6 +24,7 @@ from bot.api.schemas import (
     Leave,
     NewBot,
     PictureQuery,
+    Retime,
     Say,
     SegmentView,
     Transcript,
@@ -38,11 +40,14 @@ from bot.domain.lifecycle import Command
 from bot.domain.meeting_key import BadMeetingUrl
 from bot.domain.naming import BadBotName
 from bot.log import get_log
-from bot.store import bots, characters, leases, lines, transcripts, turns
+from bot.scheduling.retention import erase_files
+from bot.store import bots, characters, erasure, leases, lines, spawning, transcripts, turns
 from bot.store.bots import MeetingTaken, UnknownBot
 from bot.store.characters import UnknownCharacter
+from bot.store.erasure import NotOver
 from bot.store.lines import NotInCall, TooManyLines
 from bot.store.session import Database
+from bot.store.spawning import AlreadyJoining, OccurrenceClosed, Wanted
 from connectors.urls import find_meeting
 
 log = get_log(__name__)
@@ -52,22 +57,31 @@ EXPORT_PAGE = 500
 
 async def create(call: Call[NoPath, NoQuery, NewBot]) -> BotView:
     wanted = call.body
-    join_at = join_time(wanted.join_at, call.now)
+    join_at = join_time(wanted.join_at, call.now) if wanted.join_at else None
     link = find_meeting(wanted.meeting_url, own_hosts=call.services.meeting_hosts)
     async with call.services.database.write() as session:
         character = await characters.get(session, wanted.character_id, workspace_id=call.workspace_id)
-        bot = await bots.create(
-            session,
+        new = Wanted(
             workspace_id=call.workspace_id,
             character_id=character.id,
             meeting_url=link.join_url if link else wanted.meeting_url,
             key=link.meeting if link else None,
             bot_name=wanted.bot_name or character.name,
             join_at=join_at,
+            deduplication_key=wanted.deduplication_key,
             metadata=wanted.metadata,
-            at=call.now,
         )
-    return BotView.of(bot)
+        spawned = await spawning.spawn(session, new, override=wanted.override, at=call.now)
+    if spawned.bot is None:
+        raise spawned.refusal()
+    return BotView.of(spawned.bot)
+
+
+async def retime(call: Call[BotPath, NoQuery, Retime]) -> BotView:
+    join_at = join_time(call.body.join_at, call.now)
+    async with call.services.database.write() as session:
+        bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
+        return BotView.of(await spawning.retime(session, bot.id, join_at=join_at, by=call.asked_by, at=call.now))
 
 
 async def list_newest(call: Call[NoPath, BotsQuery, NoBody]) -> BotList:
@@ -75,7 +89,12 @@ async def list_newest(call: Call[NoPath, BotsQuery, NoBody]) -> BotList:
     before = cursors.decode(query.cursor) if query.cursor else None
     async with call.services.database.read() as session:
         found = await bots.list_newest(
-            session, workspace_id=call.workspace_id, limit=query.limit + 1, before=before, states=query.states
+            session,
+            workspace_id=call.workspace_id,
+            limit=query.limit + 1,
+            before=before,
+            states=query.states,
+            where=bots.Filter(**{name: getattr(query, name) for name in bots.Filter.__dataclass_fields__}),
         )
     page, has_more = found[: query.limit], len(found) > query.limit
     next_cursor = cursors.encode(page[-1].created_at, page[-1].id) if has_more else None
@@ -164,6 +183,15 @@ async def picture(_request: web.Request, call: Call[BotPath, PictureQuery, NoBod
     return await pictures.answer(camera_picture(call.services.home, bot.id))
 
 
+async def erase(call: Call[BotPath, NoQuery, NoBody]) -> BotView:
+    services = call.services
+    async with services.database.write() as session:
+        bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
+        erased = await erasure.erase(session, bot.id, by=call.asked_by, at=call.now)
+        await asyncio.to_thread(erase_files, services.home, bot.id)  # a failure undoes the rest
+    return BotView.of(erased)
+
+
 ROUTES = (
     Route(
         method="POST",
@@ -176,7 +204,20 @@ ROUTES = (
         body=NewBot,
         answer=BotView,
         status=201,
-        errors=(UnknownCharacter, BadMeetingUrl, BadBotName, BadJoinTime, MeetingTaken),
+        errors=(UnknownCharacter, BadMeetingUrl, BadBotName, BadJoinTime, MeetingTaken, OccurrenceClosed),
+    ),
+    Route(
+        method="PATCH",
+        path="/bots/{bot_id}",
+        name="retime_bot",
+        summary="Have a bot that is not yet joining join at another time",
+        tag="bots",
+        scope="bots:write",
+        handler=retime,
+        path_model=BotPath,
+        body=Retime,
+        answer=BotView,
+        errors=(UnknownBot, BadJoinTime, AlreadyJoining, MeetingTaken),
     ),
     Route(
         method="GET",
@@ -318,6 +359,18 @@ ROUTES = (
         answer=BotView,
         status=202,
         errors=(UnknownBot,),
+    ),
+    Route(
+        method="POST",
+        path="/bots/{bot_id}/erase",
+        name="erase_bot_data",
+        summary="Erase what was said and seen in a bot's meeting, once it is over; the proof stays. Safe to repeat",
+        tag="bots",
+        scope="data:erase",
+        handler=erase,
+        path_model=BotPath,
+        answer=BotView,
+        errors=(UnknownBot, NotOver),
     ),
     Route(
         method="POST",

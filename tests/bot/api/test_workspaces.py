@@ -29,6 +29,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "create_character": {"name": "Milo", "image_base64": "iVBORw0KGgo="},
     "make_portrait": {"points": MARKED, "style": "object"},
     "add_document": {"name": f"{SECRET}.md", "text": "Forget it."},
+    "retime_bot": {"join_at": "2026-11-21T12:00:00Z"},
     "make_bot_leave": {},
     "make_bot_say": {"text": "hello"},
     "kill_all_bots": {"scheduled": True},
@@ -40,7 +41,9 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 # What a stranger may do all the same, in a workspace of their own.
 OWN = {"list_bots": 200, "list_characters": 200, "create_character": 201, "kill_all_bots": 202, "follow_live": 200}
-OWN |= {"list_webhooks": 200, "create_webhook": 201}
+OWN |= {"read_audit_trail": 200, "list_webhooks": 200, "create_webhook": 201}
+# What the owner is told where the bot in its call cannot do it.
+TOLD = {"retime_bot": 409, "erase_bot_data": 409}
 
 
 async def furnished(store: Seeded, home: Path) -> dict[str, str]:
@@ -88,7 +91,8 @@ async def test_a_stranger_who_knows_every_id_finds_and_changes_nothing(sqlite_st
             after = await rows(sqlite_store.database, tables.metadata)
             assert all(set(before[name]) <= set(after[name]) for name in before if name != "api_keys"), route.name
         for route in ROUTES:
-            assert (await ask(route, owner))[0] < 400, f"{route.name} is there for who may see it"
+            status, words = await ask(route, owner)
+            assert status < 400 or status == TOLD.get(route.name), f"{route.name} is there for who may see it"
 
 
 def _filled(value: Any, ids: dict[str, str]) -> Any:
