@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
+from bot.store.calendar_tables import calendars
 from bot.store.session import Database
 from bot.store.webhook_tables import endpoints
 
 COLUMNS: tuple[tuple[sa.Table, str], ...] = (
     (endpoints, "sealed_secret"),
     (endpoints, "sealed_previous"),
+    (calendars, "sealed_address"),
 )
 BATCH = 200
 
