@@ -213,7 +213,7 @@ async def _key(request: web.Request, services: Services, now: datetime) -> ApiKe
     if scheme.lower() != "bearer":
         raise BadKey
     async with services.database.read() as session:
-        key = await keys.verify(session, text.strip())
+        key = await keys.verify(session, text.strip(), now=now)
     if keys.is_stale(key, now):
         async with services.database.write() as session:
             await keys.touch(session, key.id, now=now)

@@ -98,6 +98,14 @@ class NewBot(Strict):
     bot_name: Line | None = Field(None, description='the name in the meeting; "(AI)" is added. None: the character\'s')
     join_at: AwareDatetime | None = Field(None, description="None: now")
     metadata: dict[MetadataKey, MetadataValue] = Field(default_factory=dict, max_length=50)
+    deduplication_key: Line | None = Field(
+        None, description="of the thing the bot is for: one live bot has it, and none after a user stopped one that had"
+    )
+    override: bool = Field(False, description="also where this meeting's bot was stopped, turned away or has left")
+
+
+class Retime(Strict):
+    join_at: AwareDatetime = Field(description="the new time")
 
 
 class Leave(Strict):
@@ -149,6 +157,7 @@ class BotView(BaseModel):
     bot_name: str
     join_at: AwareDatetime
     metadata: dict[str, Any]
+    deduplication_key: str | None
     created_at: AwareDatetime
     updated_at: AwareDatetime
     joined_at: AwareDatetime | None

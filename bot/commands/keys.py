@@ -6,11 +6,14 @@ import argparse
 import asyncio
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from bot.config import Settings
+from bot.errors import BadInput
 
 HELP = "make API keys"
+MOST_DAYS = 3650
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # listened on, but nowhere to go
 
 
@@ -18,6 +21,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     create = actions.add_parser("create", help="make a key and show it, this once")
     create.add_argument("--name", default="command line", help="what the key is for")
+    create.add_argument("--scopes", default="", help="what it may do (bots:read,bots:write); all when left out")
+    create.add_argument("--days", type=float, help="it opens nothing after so many days")
     create.add_argument("--json", action="store_true", help="print id and key as JSON")
     actions.add_parser("list", help="the keys there are, without their secrets")
     actions.add_parser("sign-in", help="print a set-up token for the dashboard: good once, for an hour")
@@ -37,7 +42,8 @@ async def _run(args: argparse.Namespace, settings: Settings) -> None:
     async with Database.open(settings) as database, database.write() as session:
         workspace = await workspaces.ensure(session)
         if args.action == "create":
-            key, text = await keys.create(session, workspace_id=workspace.id, name=args.name)
+            limits: dict[str, Any] = {"scopes": _scopes(args.scopes), "expires_at": _end(args.days)}
+            key, text = await keys.create(session, workspace_id=workspace.id, name=args.name, **limits)
             print(json.dumps({"id": key.id, "key": text}) if args.json else text)
         elif args.action == "sign-in":
             token = await sign_ins.issue_token(session, workspace_id=workspace.id, now=datetime.now(UTC))
@@ -51,5 +57,28 @@ async def _run(args: argparse.Namespace, settings: Settings) -> None:
             print(f"revoked {args.key_id}")
         else:
             for key in await keys.list_all(session, workspace_id=workspace.id):
-                state = "revoked" if key.revoked_at else "active"
-                print(f"{key.id}  {state:7}  made {key.created_at:%Y-%m-%d}  {key.name}")
+                over = key.expires_at is not None and key.expires_at <= datetime.now(UTC)
+                state = "revoked" if key.revoked_at else "expired" if over else "active"
+                all_of_them = set(key.scopes) >= set(keys.ALL_SCOPES)
+                scopes = "" if all_of_them else f"  ({', '.join(key.scopes)})"
+                print(f"{key.id}  {state:7}  made {key.created_at:%Y-%m-%d}  {key.name}{scopes}")
+
+
+def _scopes(text: str) -> tuple[str, ...]:
+    """Raises BadInput."""
+    from bot.store.keys import ALL_SCOPES
+
+    wanted = tuple(one.strip() for one in text.split(",") if one.strip())
+    unknown = sorted(set(wanted) - set(ALL_SCOPES))
+    if unknown:
+        raise BadInput(f"There is no scope {', '.join(unknown)}; there are {', '.join(ALL_SCOPES)}.")
+    return wanted or ALL_SCOPES
+
+
+def _end(days: float | None) -> datetime | None:
+    """Raises BadInput."""
+    if days is None:
+        return None
+    if not 0 < days <= MOST_DAYS:
+        raise BadInput(f"A key lasts for more than 0 and at most {MOST_DAYS} days.")
+    return datetime.now(UTC) + timedelta(days=days)

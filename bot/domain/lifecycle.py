@@ -55,7 +55,10 @@ TERMINAL = frozenset({_S.ENDED, _S.FAILED, _S.CANCELLED, _S.LOST, _S.DATA_DELETE
 """A bot in one of these does nothing more; only its data may still be deleted."""
 
 LIVE = frozenset({_S.SCHEDULED, _S.CLAIMED, _S.STARTING, _S.JOINING, _S.WAITING_ROOM, _S.IN_CALL, _S.LEAVING})
-"""A bot in one of these holds its meeting: a workspace has at most one such bot per meeting."""
+"""A bot in one of these holds its occurrence: a workspace has at most one such bot per occurrence of a meeting."""
+
+IN_ROOM = LIVE - {_S.SCHEDULED}
+"""A bot in one of these is in its meeting's room or on its way there: a workspace has at most one such bot a room."""
 
 RUNNING = LIVE - {_S.SCHEDULED, _S.CLAIMED} | {_S.POST_PROCESSING}
 """A bot in one of these has a process, which is told to leave through its lease."""

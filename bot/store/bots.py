@@ -1,4 +1,7 @@
-"""Bots: one row each, a row of `bot_events` for everything that happened, an outbox row for every change of state."""
+"""Bots: one row each, a row of `bot_events` for everything that happened, an outbox row for every change of state.
+
+Who wants a bot to be made asks `spawning.spawn`, which knows whether one may be.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.domain import figures
+from bot.domain.join_time import launch_time
 from bot.domain.lifecycle import LIVE, RUNNING, TERMINAL, BotState, can_move
 from bot.domain.meeting_key import meeting_key
 from bot.domain.naming import disclosed_name
 from bot.errors import Conflict
-from bot.store import counters, fence, tables
+from bot.store import counters, fence, occurrences, tables
 from bot.store.fence import Fenced, UnknownBot
-from bot.store.session import Session, insert
+from bot.store.session import Session
 
 __all__ = ["Bot", "BotEvent", "Fenced", "IllegalTransition", "MeetingTaken", "UnknownBot"]
 
@@ -52,6 +56,10 @@ class Bot:
     updated_at: datetime
     joined_at: datetime | None
     ended_at: datetime | None
+    launch_at: datetime  # when a dispatcher may claim it
+    occurrence_id: str | None  # None: made by the version before
+    deduplication_key: str | None
+    tries: int  # joins that failed and were tried again
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,35 +85,44 @@ async def create(
     key: str | None = None,
     bot_name: str,
     join_at: datetime | None = None,
+    launch_at: datetime | None = None,
+    deduplication_key: str | None = None,
     metadata: Mapping[str, Any] | None = None,
     at: datetime,
 ) -> Bot:
-    """A scheduled bot; `key` names the meeting where its platform is known, None has the link name it; `join_at` None
-    means now; its name gets "(AI)". Raises BadMeetingUrl, BadBotName, MeetingTaken."""
+    """A scheduled bot, whatever became of those before it; `key` names the meeting where its platform is known, None
+    has the link name it; `join_at` None means now; its name gets "(AI)". One live bot per occurrence.
+    Raises BadMeetingUrl, BadBotName, MeetingTaken."""
     key = key or meeting_key(meeting_url)
+    bot_id, start = tables.new_id(), join_at or at
     row = {
-        "id": tables.new_id(),
+        "id": bot_id,
         "workspace_id": workspace_id,
         "character_id": character_id,
         "meeting_url": meeting_url.strip(),
         "meeting_key": key,
         "bot_name": disclosed_name(bot_name),
-        "join_at": join_at or at,
+        "join_at": start,
+        "launch_at": launch_at or launch_time(start, bot_id=bot_id, now=at),
+        "deduplication_key": deduplication_key,
         "metadata": dict(metadata or {}),
         "state": BotState.SCHEDULED,
         "attempt": 0,
         "created_at": at,
         "updated_at": at,
     }
-    live = tables.live_meeting
-    statement = insert(session, tables.bots).values(**row)
-    statement = statement.on_conflict_do_nothing(
-        index_elements=list(live.columns), index_where=live.dialect_kwargs["sqlite_where"]
-    )
-    created = (await session.execute(statement.returning(tables.bots))).one_or_none()
-    if created is None:
-        raise await _taken(session, workspace_id, key)
-    bot = from_row(created)
+    place = {"workspace_id": workspace_id, "meeting_key": key}
+    await occurrences.lock_workspace(session, workspace_id)
+    found = await occurrences.find(session, **place, start=join_at, now=at)
+    holder = await occurrences.live_bot(
+        session, **place, start=start, in_room=join_at is None, occurrence_id=found.id if found else None
+    ) or await live_with_key(session, workspace_id, deduplication_key)
+    if holder is not None:
+        raise MeetingTaken(bot_id=holder)
+    occurrence = found or await occurrences.make(session, **place, starts_at=start, now=at)
+    statement = sa.insert(tables.bots).values(**row, occurrence_id=occurrence.id)
+    bot = from_row((await session.execute(statement.returning(tables.bots))).one())
+    await occurrences.given_a_bot(session, occurrence.id, bot_id=bot.id, now=at)
     await _log(session, bot, kind="state", data={}, at=at)
     await _announce(session, bot, {}, at)
     return bot
@@ -120,6 +137,18 @@ async def get(session: Session, bot_id: str, *, workspace_id: str | None = None)
     if row is None:
         raise UnknownBot(bot_id=bot_id)
     return from_row(row)
+
+
+async def live_with_key(session: Session, workspace_id: str, deduplication_key: str | None) -> str | None:
+    """The live bot that carries this key of its makers; None without one."""
+    if deduplication_key is None:
+        return None
+    table = tables.bots
+    mine = sa.and_(table.c.workspace_id == workspace_id, table.c.deduplication_key == deduplication_key)
+    found: str | None = (
+        await session.execute(sa.select(table.c.id).where(mine, table.c.state.in_(LIVE)))
+    ).scalar_one_or_none()
+    return found
 
 
 async def list_newest(
@@ -192,6 +221,8 @@ async def move(
     bot = from_row((await session.execute(statement.returning(tables.bots))).one())
     await _log(session, bot, kind="state", data=data or {}, at=at, code=code, sub_code=sub_code, detail=detail)
     await _announce(session, bot, data or {}, at)
+    if to in TERMINAL and row.state not in TERMINAL:
+        await occurrences.settle(session, row, state=to, code=bot.code, now=at)
     if to not in RUNNING and to is not BotState.CLAIMED:
         for table in (tables.leases, tables.heartbeats):
             await session.execute(sa.delete(table).where(table.c.bot_id == bot_id))
@@ -216,6 +247,13 @@ async def note(
         raise ValueError('a note cannot be of the kind "state"; use move')
     bot = from_row(await fence.hold(session, bot_id, attempt))
     return await _log(session, bot, kind=kind, data=data or {}, at=at)
+
+
+async def tell(session: Session, bot_id: str, *, kind: str, data: Mapping[str, Any], at: datetime) -> Bot:
+    """Record something that was done to a bot from outside, whichever attempt runs it. Raises UnknownBot."""
+    bot = from_row(await fence.lock(session, bot_id))
+    await _log(session, bot, kind=kind, data=data, at=at)
+    return bot
 
 
 async def _log(
@@ -264,16 +302,6 @@ def announcement(bot: Bot, data: Mapping[str, Any], at: datetime) -> dict[str, A
         "available_at": at,
         "tries": 0,
     }
-
-
-async def _taken(session: Session, workspace_id: str, key: str) -> MeetingTaken:
-    table = tables.bots
-    query = sa.select(table.c.id).where(
-        table.c.workspace_id == workspace_id, table.c.meeting_key == key, table.c.state.in_(LIVE)
-    )
-    holder = (await session.execute(query)).scalar_one_or_none()
-    # No holder: it ended between the two statements, so the caller may simply ask again.
-    return MeetingTaken(bot_id=holder)
 
 
 def from_row(row: sa.Row[Any]) -> Bot:

@@ -34,7 +34,7 @@ _LAST_USED_EVERY = timedelta(minutes=1)  # a busy key writes its row no oftener
 
 
 class BadKey(BotError):
-    """The API key is missing, wrong or revoked; send `Authorization: Bearer uk_...`."""
+    """The API key is missing, wrong, expired or revoked; send `Authorization: Bearer uk_...`."""
 
     code, http_status = "unauthorized", 401
 
@@ -54,19 +54,26 @@ class ApiKey:
     created_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None
+    expires_at: datetime | None  # None: when it is revoked
 
 
 async def create(
-    session: Session, *, workspace_id: str, name: str, scopes: Sequence[str] = ALL_SCOPES
+    session: Session,
+    *,
+    workspace_id: str,
+    name: str,
+    scopes: Sequence[str] = ALL_SCOPES,
+    expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
     """A new key and the text to hand to its user, which cannot be had again."""
     key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(_SECRET_BYTES)
     row = {"id": key_id, "workspace_id": workspace_id, "name": name, "scopes": list(scopes)}
+    row |= {"expires_at": expires_at}
     statement = sa.insert(tables.api_keys).values(**row, secret_sha256=_digest(secret)).returning(tables.api_keys)
     return _key((await session.execute(statement)).one()), f"uk_{key_id}_{secret}"
 
 
-async def verify(session: Session, text: str) -> ApiKey:
+async def verify(session: Session, text: str, *, now: datetime) -> ApiKey:
     """The key this text is. Raises BadKey, the same for every reason."""
     shape = _SHAPE.fullmatch(text)
     if shape is None:
@@ -74,6 +81,8 @@ async def verify(session: Session, text: str) -> ApiKey:
     row = (await session.execute(sa.select(tables.api_keys).where(tables.api_keys.c.id == shape[1]))).one_or_none()
     known = row.secret_sha256 if row is not None else _digest("")
     if not hmac.compare_digest(known, _digest(shape[2])) or row is None or row.revoked_at is not None:
+        raise BadKey
+    if row.expires_at is not None and row.expires_at <= now:
         raise BadKey
     return _key(row)
 

@@ -13,8 +13,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.domain.lifecycle import LIVE, RUNNING, TERMINAL, BotState, Command
-from bot.store import bots, fence, tables
+from bot.domain.join_time import JOIN_WINDOW
+from bot.domain.lifecycle import IN_ROOM, LIVE, RUNNING, TERMINAL, BotState, Command
+from bot.domain.occurrence import Disposition
+from bot.store import bots, fence, occurrences, tables
 from bot.store.bots import Bot
 from bot.store.fence import Fenced
 from bot.store.session import Session
@@ -41,8 +43,27 @@ class Lease:
 
 async def any_due(session: Session, *, due_by: datetime) -> bool:
     """Would a claim find anything? For a look that holds up no writer."""
-    due = sa.and_(tables.bots.c.state == BotState.SCHEDULED, tables.bots.c.join_at <= due_by)
-    return bool((await session.execute(sa.select(sa.exists().where(due)))).scalar_one())
+    return bool((await session.execute(sa.select(sa.exists().where(*_due(tables.bots, due_by))))).scalar_one())
+
+
+def _due(table: Any, due_by: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    """Scheduled, its time to be launched has come, its time to join is not long past, and its room is free: no bot of
+    the workspace is in it, and none that is due has waited longer."""
+    rival = tables.bots.alias("rival")
+    rivals = rival.c.launch_at
+    first = sa.or_(rivals < table.c.launch_at, sa.and_(rivals == table.c.launch_at, rival.c.id < table.c.id))
+    taken = sa.exists().where(
+        rival.c.workspace_id == table.c.workspace_id,
+        rival.c.meeting_key == table.c.meeting_key,
+        rival.c.state.in_(LIVE),  # what the index of live meetings has
+        sa.or_(rival.c.state.in_(IN_ROOM), sa.and_(rivals <= due_by, rival.c.join_at >= due_by - JOIN_WINDOW, first)),
+    )
+    return (
+        table.c.state == BotState.SCHEDULED,
+        table.c.launch_at <= due_by,
+        table.c.join_at >= due_by - JOIN_WINDOW,
+        ~taken,
+    )
 
 
 async def claim_due(
@@ -55,14 +76,14 @@ async def claim_due(
     launch_by: datetime,
     limit: int,
 ) -> list[Bot]:
-    """Claim up to `limit` scheduled bots whose join time is not after `due_by`: attempt + 1, a lease until `launch_by`,
-    one event and one outbox row each. Two callers never claim the same bot: PostgreSQL skips rows another one holds,
-    SQLite lets one writer in at a time."""
+    """Claim up to `limit` scheduled bots that are to be launched by `due_by`: attempt + 1, a lease until `launch_by`,
+    one event and one outbox row each. A bot whose room another one holds waits. Two callers never claim the same bot:
+    PostgreSQL skips rows another one holds, SQLite lets one writer in at a time."""
     table = tables.bots
     due = (
         sa.select(table.c.id)
-        .where(table.c.state == BotState.SCHEDULED, table.c.join_at <= due_by)
-        .order_by(table.c.join_at)
+        .where(*_due(table, due_by))
+        .order_by(table.c.launch_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
         .cte("due")
@@ -170,17 +191,27 @@ _CANCELLED = {Command.LEAVE: "asked_to_leave", Command.KILL: "killed"}
 
 
 async def ask(
-    session: Session, bot_id: str, *, command: Command, at: datetime, by: Mapping[str, Any] | None = None
+    session: Session,
+    bot_id: str,
+    *,
+    command: Command,
+    at: datetime,
+    by: Mapping[str, Any] | None = None,
+    withdrawn: bool = False,
 ) -> Bot:
     """Make a bot leave. One that has no process yet is cancelled; a running one finds the command at its next
     heartbeat, a kill is passed on by its host at once; one that is over is left as it is. A kill is never taken back by
-    a leave. `by` says who asks and is kept with the event. Raises UnknownBot."""
+    a leave. `by` says who asks and is kept with the event. A user's word holds for the occurrence: no rule sends a bot
+    there again. `withdrawn`: no user, but who had sent it takes it back. Raises UnknownBot."""
     row = await fence.lock(session, bot_id)
     state = BotState(row.state)
     if state in TERMINAL:
         return bots.from_row(row)
+    word = Disposition.OPEN if withdrawn else Disposition.STOPPED
+    asked = occurrences.WITHDRAWN if withdrawn else f"asked.{command}"
+    await occurrences.mark(session, row.occurrence_id, disposition=word, code=asked, now=at)
     if state not in RUNNING:
-        code = _CANCELLED[command]
+        code = occurrences.WITHDRAWN if withdrawn else _CANCELLED[command]
         return await bots.move(
             session, bot_id, attempt=row.attempt, to=BotState.CANCELLED, code=code, data=dict(by or {}), at=at
         )

@@ -13,7 +13,8 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from bot.domain.lifecycle import LIVE, BotState
+from bot.domain.lifecycle import IN_ROOM, LIVE, BotState
+from bot.domain.occurrence import Disposition
 
 metadata = sa.MetaData(
     naming_convention={
@@ -101,6 +102,7 @@ workspaces = sa.Table(
     sa.Column("slug", sa.Text, nullable=False, unique=True),
     sa.Column("name", sa.Text, nullable=False),
     _created(),
+    sa.Column("retention_days", sa.Integer),  # what was said is kept so long; None: as the installation says
 )
 
 knowledge_bases = sa.Table(
@@ -164,6 +166,25 @@ characters = sa.Table(
     sa.UniqueConstraint("workspace_id", "slug"),
 )
 
+occurrences = sa.Table(  # one meeting at one time, and what has become of it
+    "occurrences",
+    metadata,
+    _id(),
+    _workspace(),
+    sa.Column("meeting_key", sa.Text, nullable=False),
+    _time("starts_at"),
+    sa.Column("disposition", sa.Text, nullable=False),
+    sa.Column("code", sa.Text),  # of the end that led to it
+    sa.Column("bot_id", Id),  # the latest that was made for it
+    sa.Column("made", sa.Integer, nullable=False),  # bots
+    _created(),
+    _time("updated_at"),
+    sa.CheckConstraint(
+        sa.column("disposition").in_([sa.literal_column(f"'{one}'") for one in Disposition]), name="disposition"
+    ),
+    sa.Index(None, "workspace_id", "meeting_key", "starts_at"),
+)
+
 bots = sa.Table(
     "bots",
     metadata,
@@ -184,20 +205,28 @@ bots = sa.Table(
     _time("updated_at"),
     _time("joined_at", nullable=True),
     _time("ended_at", nullable=True),
+    _time("launch_at", nullable=True),  # when a dispatcher may claim it; a little before `join_at`
+    sa.Column("occurrence_id", Id),
+    sa.Column("deduplication_key", sa.Text),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),  # joins that failed and were tried again
     sa.CheckConstraint(sa.column("state").in_([sa.literal_column(f"'{state}'") for state in BotState]), name="state"),
-    sa.Index("ix_bots_due", "state", "join_at"),
+    sa.Index("ix_bots_due", "state", "launch_at"),
     sa.Index("ix_bots_newest", "workspace_id", "created_at", "id"),
 )
 
-_LIVE_SQL = sa.text("state IN ({})".format(", ".join(f"'{state}'" for state in sorted(LIVE))))
-live_meeting = sa.Index(
-    "uq_bots_live_meeting",
-    bots.c.workspace_id,
-    bots.c.meeting_key,
-    unique=True,
-    sqlite_where=_LIVE_SQL,
-    postgresql_where=_LIVE_SQL,
+
+def _among(states: frozenset[BotState]) -> dict[str, Any]:
+    where = sa.text("state IN ({})".format(", ".join(f"'{state}'" for state in sorted(states))))
+    return {"sqlite_where": where, "postgresql_where": where}
+
+
+# One live bot per occurrence and per key of the caller's; in one room, or on its way into it, one bot at a time.
+live_occurrence = sa.Index("uq_bots_live_occurrence", bots.c.occurrence_id, unique=True, **_among(LIVE))
+live_deduplication = sa.Index(
+    "uq_bots_live_deduplication", bots.c.workspace_id, bots.c.deduplication_key, unique=True, **_among(LIVE)
 )
+live_room = sa.Index("uq_bots_live_room", bots.c.workspace_id, bots.c.meeting_key, unique=True, **_among(IN_ROOM))
+sa.Index("ix_bots_live_meeting", bots.c.workspace_id, bots.c.meeting_key, bots.c.join_at, **_among(LIVE))
 
 bot_events = sa.Table(
     "bot_events",
@@ -321,6 +350,7 @@ api_keys = sa.Table(
     _created(),
     _time("last_used_at", nullable=True),
     _time("revoked_at", nullable=True),
+    _time("expires_at", nullable=True),
     sa.Index(None, "workspace_id"),
 )
 

@@ -22,6 +22,7 @@ from bot.api.schemas import (
     KillAll,
     Leave,
     NewBot,
+    Retime,
     Say,
     SegmentView,
     Transcript,
@@ -36,11 +37,12 @@ from bot.domain.lifecycle import Command
 from bot.domain.meeting_key import BadMeetingUrl
 from bot.domain.naming import BadBotName
 from bot.log import get_log
-from bot.store import bots, characters, leases, lines, transcripts, turns
+from bot.store import bots, characters, leases, lines, spawning, transcripts, turns
 from bot.store.bots import MeetingTaken, UnknownBot
 from bot.store.characters import UnknownCharacter
 from bot.store.lines import NotInCall, TooManyLines
 from bot.store.session import Database
+from bot.store.spawning import AlreadyJoining, OccurrenceClosed, Wanted
 from connectors.urls import find_meeting
 
 log = get_log(__name__)
@@ -50,22 +52,31 @@ EXPORT_PAGE = 500
 
 async def create(call: Call[NoPath, NoQuery, NewBot]) -> BotView:
     wanted = call.body
-    join_at = join_time(wanted.join_at, call.now)
+    join_at = join_time(wanted.join_at, call.now) if wanted.join_at else None
     link = find_meeting(wanted.meeting_url)
     async with call.services.database.write() as session:
         character = await characters.get(session, wanted.character_id, workspace_id=call.workspace_id)
-        bot = await bots.create(
-            session,
+        new = Wanted(
             workspace_id=call.workspace_id,
             character_id=character.id,
             meeting_url=link.join_url if link else wanted.meeting_url,
             key=link.meeting if link else None,
             bot_name=wanted.bot_name or character.name,
             join_at=join_at,
+            deduplication_key=wanted.deduplication_key,
             metadata=wanted.metadata,
-            at=call.now,
         )
-    return BotView.of(bot)
+        spawned = await spawning.spawn(session, new, override=wanted.override, at=call.now)
+    if spawned.bot is None:
+        raise spawned.refusal()
+    return BotView.of(spawned.bot)
+
+
+async def retime(call: Call[BotPath, NoQuery, Retime]) -> BotView:
+    join_at = join_time(call.body.join_at, call.now)
+    async with call.services.database.write() as session:
+        bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
+        return BotView.of(await spawning.retime(session, bot.id, join_at=join_at, by=call.asked_by, at=call.now))
 
 
 async def list_newest(call: Call[NoPath, BotsQuery, NoBody]) -> BotList:
@@ -168,7 +179,20 @@ ROUTES = (
         body=NewBot,
         answer=BotView,
         status=201,
-        errors=(UnknownCharacter, BadMeetingUrl, BadBotName, BadJoinTime, MeetingTaken),
+        errors=(UnknownCharacter, BadMeetingUrl, BadBotName, BadJoinTime, MeetingTaken, OccurrenceClosed),
+    ),
+    Route(
+        method="PATCH",
+        path="/bots/{bot_id}",
+        name="retime_bot",
+        summary="Have a bot that is not yet joining join at another time",
+        tag="bots",
+        scope="bots:write",
+        handler=retime,
+        path_model=BotPath,
+        body=Retime,
+        answer=BotView,
+        errors=(UnknownBot, BadJoinTime, AlreadyJoining, MeetingTaken),
     ),
     Route(
         method="GET",

@@ -50,8 +50,9 @@ export function bots(phase, { limit = 100, cursor } = {}) {
   return ask("GET", `${API}/bots?phase=${phase}&limit=${limit}${more}`);
 }
 
+// A person sends it: also where this meeting's bot was stopped or has left.
 export const send = (meetingUrl, characterId) =>
-  ask("POST", `${API}/bots`, { meeting_url: meetingUrl, character_id: characterId });
+  ask("POST", `${API}/bots`, { meeting_url: meetingUrl, character_id: characterId, override: true });
 export const say = (id, text) => ask("POST", botPath(id, "/say"), { text });
 export const leave = (id) => ask("POST", botPath(id, "/leave"), {});
 export const stop = (id) => ask("POST", botPath(id, "/kill"));

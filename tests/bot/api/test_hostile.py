@@ -21,7 +21,8 @@ NUMBERS = count()
 
 # A good body of every route that takes one; each text in it is replaced in turn.
 GOOD: dict[str, dict[str, Any]] = {
-    "create_bot": {"bot_name": "Bob", "metadata": {"crm": "7"}, "join_at": "2026-11-21T11:00:00Z"},
+    "create_bot": {"bot_name": "Bob", "metadata": {"crm": "7"}, "join_at": "2026-11-21T11:00:00Z"}
+    | {"deduplication_key": "crm-7"},
     "create_character": {
         "name": "Milo",
         "image_base64": PNG,
@@ -35,6 +36,7 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "make_portrait": {"points": "{}", "style": "photo"},
     "add_document": {"name": "tea.md", "text": "Green tea.", "media_type": "text/markdown"},
+    "retime_bot": {"join_at": "2026-11-21T11:00:00Z"},
     "make_bot_leave": {},
     "make_bot_say": {"text": "Hello."},
     "kill_all_bots": {},

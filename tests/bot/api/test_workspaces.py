@@ -28,6 +28,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "create_character": {"name": "Milo", "image_base64": "iVBORw0KGgo="},
     "make_portrait": {"points": MARKED, "style": "object"},
     "add_document": {"name": f"{SECRET}.md", "text": "Forget it."},
+    "retime_bot": {"join_at": "2026-11-21T12:00:00Z"},
     "make_bot_leave": {},
     "make_bot_say": {"text": "hello"},
     "kill_all_bots": {"scheduled": True},

@@ -19,6 +19,7 @@ NOT_OURS = ("alembic_version", "passages_fts")  # the second is the index of SQL
 VALUES: dict[tuple[str, str], Any] = {
     ("bots", "state"): "in_call",
     ("bots", "attempt"): 1,
+    ("occurrences", "disposition"): "open",
     ("bots", "bot_name"): "Iris (AI)",
     ("bots", "meeting_url"): "https://meet.google.com/abc-defg-hij",
     ("characters", "aliases"): ["Irene"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 import sqlalchemy as sa
 
 from bot.store import keys, tables
@@ -24,6 +25,15 @@ async def test_a_used_key_is_written_down_once_a_minute(store):
         key, text = await keys.create(session, workspace_id=store.workspace.id, name="ci")
         assert keys.is_stale(key, NOW)
         await keys.touch(session, key.id, now=NOW)
-        used = await keys.verify(session, text)
+        used = await keys.verify(session, text, now=NOW)
     assert not keys.is_stale(used, NOW + timedelta(seconds=59))
     assert keys.is_stale(used, NOW + timedelta(seconds=60))
+
+
+async def test_a_key_with_an_end_opens_nothing_from_then_on(store):
+    end = NOW + timedelta(days=1)
+    async with store.database.write() as session:
+        _, text = await keys.create(session, workspace_id=store.workspace.id, name="ci", expires_at=end)
+        assert (await keys.verify(session, text, now=end - timedelta(seconds=1))).expires_at == end
+        with pytest.raises(keys.BadKey):
+            await keys.verify(session, text, now=end)
