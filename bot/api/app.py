@@ -13,7 +13,7 @@ from aiohttp import web
 
 from bot.api import openapi
 from bot.api.feed import Feed
-from bot.api.handlers import bots, characters, live, webhooks
+from bot.api.handlers import bots, calendars, characters, live, webhooks
 from bot.api.handlers.live import FEED, LIMITS, StreamLimits
 from bot.api.metrics import Access, expose
 from bot.api.pages import Pages
@@ -28,7 +28,7 @@ from bot.store.session import Database
 from bot.vault import KEY_FILE, Vault
 
 PREFIX = "/api/v1"
-ROUTES: tuple[Route, ...] = (*bots.ROUTES, *characters.ROUTES, *live.ROUTES, *webhooks.ROUTES)
+ROUTES: tuple[Route, ...] = (*bots.ROUTES, *characters.ROUTES, *live.ROUTES, *webhooks.ROUTES, *calendars.ROUTES)
 READY_TIMEOUT_S = 5.0
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-
 SAME_START = timedelta(minutes=5)
 """Two starts no further apart, in one room, are one meeting: calendars round, and copies lag."""
 

@@ -17,7 +17,7 @@ from bot.domain.lifecycle import TERMINAL, BotState
 
 
 class Stand(StrEnum):
-    PLANNED = "planned"  # its bot comes later: another one is in the room before
+    PLANNED = "planned"  # without a bot for now
     BOOKED = "booked"  # it has a bot of ours
     TAKEN = "taken"  # a bot that someone else sent is there
     SERVED = "served"  # a bot has been there
@@ -49,14 +49,15 @@ class Standing:
 
 
 class Do(StrEnum):
-    KEEP = "keep"  # as it stands; times are brought up to date
-    PLAN = "plan"  # remembered, without a bot for now
-    SPAWN = "spawn"
-    RETIME = "retime"
-    REPLACE = "replace"  # the bot is taken back, another one made
-    WITHDRAW = "withdraw"  # the bot is taken back, the meeting remembered without one
+    """In the order of doing: what frees a room comes before what takes one."""
+
     DROP = "drop"  # the bot, if there is one under way, is taken back and the meeting forgotten
+    WITHDRAW = "withdraw"  # the bot is taken back, the meeting remembered without one
+    REPLACE = "replace"  # the bot is taken back, another one made
     SETTLE = "settle"  # nothing more to do for it: `stand` is what it has become
+    KEEP = "keep"  # as it stands; times are brought up to date
+    RETIME = "retime"
+    SPAWN = "spawn"
     NOTHING = "nothing"
 
 
@@ -84,35 +85,43 @@ def join_at(want: Want, now: datetime) -> datetime:
     return want.start if want.start >= now - JOIN_WINDOW else now
 
 
-def plan(wants: Sequence[Want], standings: Sequence[Standing], now: datetime, *, insist: bool = False) -> list[Step]:
-    """Steps, those that free a room first. `insist`: what was settled before does not count for meetings that someone
-    chose, because they chose just now."""
+def plan(
+    wants: Sequence[Want], standings: Sequence[Standing], now: datetime, *, insist: tuple[str, str] | None = None
+) -> list[Step]:
+    """Steps, those that free a room first. `insist`: the (calendar, event) that someone has just chosen; what was
+    settled before does not count for its meeting."""
     matched = _matched(wants, standings)
-    steps, waiting = list[Step](), dict[str, list[tuple[Want, Standing | None]]]()
-    for want, standing in matched:
-        stand = stand_of(standing) if standing else Stand.PLANNED
-        if stand in (Stand.SERVED, Stand.STOPPED):
-            if not (insist and want.pinned and want.verdict is Verdict.JOIN):
-                steps.append(Step(do=Do.SETTLE, standing=standing, want=want, stand=stand))
-                continue
-        elif standing and _is_under_way(standing):
-            steps.append(_with_bot_under_way(want, standing, now))
-            continue
-        elif stand is Stand.TAKEN and standing and _holds(want, standing):
-            steps.append(Step(do=Do.KEEP, standing=standing, want=want, stand=stand))
-            continue
-        if want.verdict is Verdict.LET_BE:
-            steps.append(Step(do=Do.DROP if standing else Do.NOTHING, standing=standing, want=want))
-        else:
-            waiting.setdefault(want.room, []).append((want, standing))
-    for room in waiting.values():
-        steps += _in_one_room(room, now)
+    steps = [_step(want, standing, now, insist=insist in want.subscribers) for want, standing in matched]
     used = {standing.id for _, standing in matched if standing}
     steps += [_forgotten(one) for one in standings if one.id not in used]
     return sorted(steps, key=lambda step: _ORDER[step.do])
 
 
-_ORDER = {do: place for place, do in enumerate((Do.DROP, Do.WITHDRAW, Do.REPLACE, Do.SETTLE, Do.KEEP, Do.PLAN, Do.RETIME, Do.SPAWN, Do.NOTHING))}
+_ORDER = {do: place for place, do in enumerate(Do)}
+
+
+def _step(want: Want, standing: Standing | None, now: datetime, *, insist: bool) -> Step:
+    if standing is None:
+        return Step(do=Do.SPAWN if want.verdict is Verdict.JOIN else Do.NOTHING, standing=None, want=want)
+    stand = stand_of(standing)
+    if stand in (Stand.SERVED, Stand.STOPPED) and not (insist and want.verdict is Verdict.JOIN):
+        return Step(do=Do.SETTLE, standing=standing, want=want, stand=stand)
+    if stand is Stand.BOOKED and standing.bot_state is not BotState.SCHEDULED:
+        return _with_bot_under_way(want, standing, now)
+    if stand is Stand.TAKEN and _holds(want, standing):
+        return Step(do=Do.KEEP, standing=standing, want=want, stand=stand)
+    if want.verdict is Verdict.LET_BE:
+        return Step(do=Do.DROP, standing=standing, want=want)
+    if stand is not Stand.BOOKED:
+        return Step(do=Do.SPAWN, standing=standing, want=want)
+    return Step(do=_of_waiting_bot(want, standing, now), standing=standing, want=want, stand=Stand.BOOKED)
+
+
+def _of_waiting_bot(want: Want, standing: Standing, now: datetime) -> Do:
+    if standing.bot_room != want.room or standing.bot_url != want.url:
+        return Do.REPLACE
+    moved = standing.bot_join_at != want.start and want.start >= now - JOIN_WINDOW
+    return Do.RETIME if moved else Do.KEEP
 
 
 def _forgotten(one: Standing) -> Step:
@@ -121,11 +130,6 @@ def _forgotten(one: Standing) -> Step:
     if stand in (Stand.SERVED, Stand.STOPPED):
         return Step(do=Do.SETTLE, standing=one, want=None, stand=stand)
     return Step(do=Do.DROP, standing=one, want=None)
-
-
-def _is_under_way(one: Standing) -> bool:
-    """It has a bot of ours that a dispatcher or a process has taken up."""
-    return one.stand is Stand.BOOKED and one.bot_state not in (None, BotState.SCHEDULED)
 
 
 def _with_bot_under_way(want: Want, standing: Standing, now: datetime) -> Step:
@@ -147,25 +151,6 @@ def _holds(want: Want, standing: Standing) -> bool:
     return standing.bot_room == want.room and at is not None and (at <= want.start + SAME_START or at < want.end)
 
 
-def _in_one_room(room: list[tuple[Want, Standing | None]], now: datetime) -> list[Step]:
-    """A room has one bot at a time: the next meeting there gets it, those after it are remembered."""
-    steps = []
-    for place, (want, standing) in enumerate(sorted(room, key=lambda one: one[0].start)):
-        booked = standing is not None and standing.stand is Stand.BOOKED and standing.bot_state is BotState.SCHEDULED
-        if place > 0:
-            do = Do.WITHDRAW if booked else Do.PLAN
-        elif not booked or standing is None:
-            do = Do.SPAWN
-        elif standing.bot_room != want.room or standing.bot_url != want.url:
-            do = Do.REPLACE
-        elif standing.bot_join_at != want.start and want.start >= now - JOIN_WINDOW:
-            do = Do.RETIME
-        else:
-            do = Do.KEEP
-        steps.append(Step(do=do, standing=standing, want=want, stand=Stand.BOOKED if booked else Stand.PLANNED))
-    return steps
-
-
 def _matched(wants: Sequence[Want], standings: Sequence[Standing]) -> list[tuple[Want, Standing | None]]:
     """Each want with what stands for it: what is the same event before what is in the same room at the same time."""
     free = {one.id: one for one in standings}
@@ -181,7 +166,9 @@ def _matched(wants: Sequence[Want], standings: Sequence[Standing]) -> list[tuple
     return [(want, found.get(number)) for number, want in enumerate(wants)]
 
 
-_PRIORITY = {stand: place for place, stand in enumerate((Stand.STOPPED, Stand.SERVED, Stand.BOOKED, Stand.TAKEN, Stand.PLANNED))}
+_PRIORITY = {
+    stand: place for place, stand in enumerate((Stand.STOPPED, Stand.SERVED, Stand.BOOKED, Stand.TAKEN, Stand.PLANNED))
+}
 
 
 def _is_same_event(want: Want, one: Standing) -> bool:

@@ -92,7 +92,9 @@ TABLE: tuple[Row, ...] = (
 )
 
 BEGAN = "began"
-REASONS: dict[str, str] = {reason: words for reason, _, _, words in TABLE} | {BEGAN: "It began too long ago to join now."}
+REASONS: dict[str, str] = {reason: words for reason, _, _, words in TABLE} | {
+    BEGAN: "It began too long ago to join now."
+}
 
 
 def decide_one(of: Subscriber, now: datetime) -> Decision:

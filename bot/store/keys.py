@@ -20,6 +20,8 @@ from bot.store.session import Session
 ALL_SCOPES = (
     "bots:read",
     "bots:write",
+    "calendars:read",
+    "calendars:write",
     "characters:read",
     "characters:write",
     "knowledge:read",

@@ -36,7 +36,12 @@ class Window:
 
 
 def instances(
-    start: Moment, rules: Sequence[str], more: Sequence[Moment], without: Sequence[Moment], window: Window, budget: Budget
+    start: Moment,
+    rules: Sequence[str],
+    more: Sequence[Moment],
+    without: Sequence[Moment],
+    window: Window,
+    budget: Budget,
 ) -> list[datetime]:
     """The local beginnings of a series that may touch the window, in order. A rule that is none, or that no meeting
     follows, gives its first alone."""

@@ -1,0 +1,50 @@
+"""Connecting a calendar: its address judged, sealed, and due at once. For the API and the command line alike."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.calendars import shape
+from bot.calendars.ics import feed
+from bot.calendars.model import Rules
+from bot.egress.addresses import Network
+from bot.store import calendars, characters
+from bot.store.calendars import Calendar
+from bot.store.session import Session
+from bot.store.tables import new_id
+from bot.vault import Vault
+
+
+async def connect(
+    session: Session,
+    vault: Vault,
+    *,
+    workspace_id: str,
+    address: str,
+    character_id: str,
+    rules: Rules,
+    name: str = "",
+    owner: str = "",
+    allow: Sequence[Network] = (),
+    now: datetime,
+) -> Calendar:
+    """Raises AddressRefused, UnknownCharacter, CalendarConnected, TooManyCalendars."""
+    url = feed.feed_address(address, tuple(allow))
+    character = await characters.get(session, character_id, workspace_id=workspace_id)
+    calendar_id = new_id()
+    return await calendars.create(
+        session,
+        workspace_id=workspace_id,
+        now=now,
+        id=calendar_id,
+        provider="ics",
+        name=name or feed.shown(url),
+        sealed_address=vault.seal(url, place=calendars.place(calendar_id)),
+        address_sha256=hashlib.sha256(url.encode()).hexdigest(),
+        shown_address=feed.shown(url),
+        owner=owner.strip().casefold(),
+        character_id=character.id,
+        rules=shape.rules_body(rules),
+    )
