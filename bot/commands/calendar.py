@@ -34,7 +34,9 @@ class NoCharacter(BadInput):
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     connect = actions.add_parser("connect", help="follow this iCalendar feed")
-    connect.add_argument("url", metavar="URL", help="https or webcal; a secret address, kept sealed and not shown again")
+    connect.add_argument(
+        "url", metavar="URL", help="https or webcal; a secret address, kept sealed and not shown again"
+    )
     connect.add_argument("--join", choices=JOIN, default="chosen", help="chosen: only events you choose one by one")
     connect.add_argument("--character", default="", metavar="NAME", help="who goes; otherwise the first there is")
     connect.add_argument("--name", default="", help="how to call the calendar")
@@ -95,9 +97,7 @@ async def _connect(work: _Work) -> list[str]:
     from bot.vault import Vault
 
     args, domains = work.args, _words(work.args.external)
-    rules = Rules(
-        join=Join(args.join), external_only=bool(domains), domains=domains, keywords=_words(args.keywords)
-    )
+    rules = Rules(join=Join(args.join), external_only=bool(domains), domains=domains, keywords=_words(args.keywords))
     made = await connect(
         work.session,
         Vault.of(work.settings),
@@ -178,7 +178,11 @@ async def _why(work: _Work) -> list[str]:
     view = EventView.of(stored, meetings.get(stored.meeting_id or ""))
     links = [f"  link {one.source}: {_printable(one.url)}" for one in view.links]
     chosen = [f"  taken: {view.chosen_because}"] if view.chosen_link else []
-    bot = [f"  meeting {view.meeting}, bot {view.bot_id or 'none'} {view.bot_state or ''}".rstrip()] if view.meeting else []
+    bot = (
+        [f"  meeting {view.meeting}, bot {view.bot_id or 'none'} {view.bot_state or ''}".rstrip()]
+        if view.meeting
+        else []
+    )
     return [event_line(view), *links, *chosen, *bot]
 
 

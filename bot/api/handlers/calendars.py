@@ -81,9 +81,7 @@ async def remove(call: Call[CalendarPath, NoQuery, NoBody]) -> CalendarView:
 
 async def sync(call: Call[CalendarPath, NoQuery, Sync]) -> CalendarView:
     async with call.services.database.write() as session:
-        due = await calendars.due_now(
-            session, call.path.calendar_id, workspace_id=call.workspace_id, now=call.now
-        )
+        due = await calendars.due_now(session, call.path.calendar_id, workspace_id=call.workspace_id, now=call.now)
     return CalendarView.of(due)
 
 

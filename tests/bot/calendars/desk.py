@@ -137,6 +137,13 @@ class Desk:
             async with self.store.database.write() as session:
                 await leases.ask(session, bot.id, command=Command.LEAVE, at=self.now, by={"by": "api_key"})
 
+    async def leave(self, bot_id: str) -> None:
+        """A bot that was told to leaves the call."""
+        async with self.store.database.write() as session:
+            for state in (BotState.LEAVING, BotState.ENDED):
+                code = "asked_by_user" if state is BotState.ENDED else None
+                await bots.move(session, bot_id, attempt=1, to=state, code=code, at=self.now)
+
     async def walk(self, *states: BotState, code: str | None = None) -> None:
         """The first bot's time comes: it is claimed and comes that far."""
         bot = min(await self.bots(), key=lambda one: one.join_at)
