@@ -1,4 +1,4 @@
-"""From everybody's events to the meetings a bot is to be in: one for each meeting, whoever has it in how many calendars.
+"""From everybody's events to the meetings a bot is to be in: one for each, in however many calendars it is.
 
 Pure and without memory: what is wanted depends on the events as they are, not on how they came to be so. So a long
 history of changes and one look at its result give the same bots.

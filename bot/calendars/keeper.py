@@ -67,7 +67,7 @@ class Keeper:
     async def sync(self, calendar: Calendar) -> None:
         """Read one calendar and do what follows; what goes wrong is written down with it."""
         try:
-            address = self._vault.open(calendar.sealed_address, place=calendars.place(calendar.id))
+            address = self._vault.open(calendar.sealed_secret, place=calendars.place(calendar.id))
             known = calendar.cursor if self._is_fresh(calendar) else {}
             fetched = await feed.fetch(self._sender, address, known)
             events = None if fetched.text is None else await self._events(calendar, fetched.text)

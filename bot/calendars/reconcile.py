@@ -1,4 +1,4 @@
-"""Makes the bots of a workspace what its calendars want, in one transaction; the reason of each decision is written down.
+"""Makes the bots of a workspace what its calendars want, in one transaction; each decision's reason is written down.
 
     async with database.write() as session:
         await reconcile(session, workspace_id, now=now)

@@ -28,10 +28,10 @@ calendars = sa.Table(
     metadata,
     sa.Column("id", Id, primary_key=True),
     _key("workspace_id", "workspaces"),
-    sa.Column("provider", sa.Text, nullable=False),  # ics
+    sa.Column("provider", sa.Text, nullable=False),  # ics | google
     sa.Column("name", sa.Text, nullable=False),
-    sa.Column("sealed_address", sa.Text, nullable=False),  # who knows a feed's address reads the calendar
-    sa.Column("address_sha256", sa.Text, nullable=False),
+    sa.Column("sealed_secret", sa.Text, nullable=False),  # what opens it: a feed's address, a refresh token
+    sa.Column("source_sha256", sa.Text, nullable=False),  # one calendar is connected once
     _text("shown_address"),
     _text("owner"),  # e-mail address
     _key("character_id", "characters"),
@@ -45,7 +45,7 @@ calendars = sa.Table(
     _time("synced_at", nullable=True),
     _time("created_at"),
     _time("updated_at"),
-    sa.UniqueConstraint("workspace_id", "address_sha256"),
+    sa.UniqueConstraint("workspace_id", "source_sha256"),
     sa.Index(None, "next_sync_at"),
 )
 
@@ -68,6 +68,19 @@ calendar_events = sa.Table(  # one calendar's copy of an event
     _time("updated_at"),
     sa.UniqueConstraint("calendar_id", "event_id"),
     sa.Index(None, "workspace_id", "start_at"),
+)
+
+calendar_channels = sa.Table(  # by which a provider tells us that a calendar has changed
+    "calendar_channels",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    _key("workspace_id", "workspaces"),
+    _key("calendar_id", "calendars"),
+    sa.Column("token_sha256", sa.Text, nullable=False),
+    sa.Column("resource_id", sa.Text),  # the provider's; None: it has not answered yet
+    _time("expires_at", nullable=True),
+    _time("created_at"),
+    sa.Index(None, "calendar_id"),
 )
 
 calendar_meetings = sa.Table(  # what a bot is made for, or was

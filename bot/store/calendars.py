@@ -1,4 +1,4 @@
-"""Calendars: which ones a workspace has connected, with what rules, and how their syncs go. Addresses are kept sealed."""
+"""Calendars: which ones a workspace has connected, with what rules, how their syncs go. Addresses are kept sealed."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Calendar:
     workspace_id: str
     provider: str
     name: str
-    sealed_address: str = field(repr=False)
-    address_sha256: str = field(repr=False)
+    sealed_secret: str = field(repr=False)
+    source_sha256: str = field(repr=False)
     shown_address: str
     owner: str = field(repr=False)
     character_id: str
@@ -61,14 +61,14 @@ class Calendar:
 
 def place(calendar_id: str) -> str:
     """What the address of a calendar is sealed for."""
-    return f"calendars.address:{calendar_id}"
+    return f"calendars.secret:{calendar_id}"
 
 
 async def create(session: Session, *, workspace_id: str, now: datetime, **values: Any) -> Calendar:
     """Due at once. Raises CalendarConnected, TooManyCalendars."""
     await occurrences.lock_workspace(session, workspace_id)
     mine = await list_all(session, workspace_id=workspace_id)
-    same = next((one for one in mine if one.address_sha256 == values["address_sha256"]), None)
+    same = next((one for one in mine if one.source_sha256 == values["source_sha256"]), None)
     if same is not None:
         raise CalendarConnected(calendar_id=same.id)
     if len(mine) >= MOST_CALENDARS:

@@ -13,7 +13,7 @@ from bot.store.webhook_tables import endpoints
 COLUMNS: tuple[tuple[sa.Table, str], ...] = (
     (endpoints, "sealed_secret"),
     (endpoints, "sealed_previous"),
-    (calendars, "sealed_address"),
+    (calendars, "sealed_secret"),
 )
 BATCH = 200
 

@@ -25,8 +25,8 @@ def upgrade() -> None:
         sa.Column("workspace_id", sa.Uuid(), nullable=False),
         sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("sealed_address", sa.Text(), nullable=False),
-        sa.Column("address_sha256", sa.Text(), nullable=False),
+        sa.Column("sealed_secret", sa.Text(), nullable=False),
+        sa.Column("source_sha256", sa.Text(), nullable=False),
         sa.Column("shown_address", sa.Text(), server_default="", nullable=False),
         sa.Column("owner", sa.Text(), server_default="", nullable=False),
         sa.Column("character_id", sa.Uuid(), nullable=False),
@@ -43,7 +43,7 @@ def upgrade() -> None:
         _key("calendars", "character_id", "characters"),
         _key("calendars", "workspace_id", "workspaces"),
         sa.PrimaryKeyConstraint("id", name="pk_calendars"),
-        sa.UniqueConstraint("workspace_id", "address_sha256", name="uq_calendars_workspace_id_address_sha256"),
+        sa.UniqueConstraint("workspace_id", "source_sha256", name="uq_calendars_workspace_id_source_sha256"),
     )
     op.create_index("ix_calendars_next_sync_at", "calendars", ["next_sync_at"])
     op.create_table(
@@ -69,6 +69,20 @@ def upgrade() -> None:
     )
     op.create_index("ix_calendar_events_workspace_id_start_at", "calendar_events", ["workspace_id", "start_at"])
     op.create_table(
+        "calendar_channels",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("workspace_id", sa.Uuid(), nullable=False),
+        sa.Column("calendar_id", sa.Uuid(), nullable=False),
+        sa.Column("token_sha256", sa.Text(), nullable=False),
+        sa.Column("resource_id", sa.Text()),
+        sa.Column("expires_at", TIME),
+        sa.Column("created_at", TIME, nullable=False),
+        _key("calendar_channels", "calendar_id", "calendars"),
+        _key("calendar_channels", "workspace_id", "workspaces"),
+        sa.PrimaryKeyConstraint("id", name="pk_calendar_channels"),
+    )
+    op.create_index("ix_calendar_channels_calendar_id", "calendar_channels", ["calendar_id"])
+    op.create_table(
         "calendar_meetings",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("workspace_id", sa.Uuid(), nullable=False),
@@ -87,5 +101,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("calendar_meetings", "calendar_events", "calendars"):
+    for table in ("calendar_meetings", "calendar_channels", "calendar_events", "calendars"):
         op.drop_table(table)

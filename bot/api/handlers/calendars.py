@@ -1,4 +1,4 @@
-"""Calendars: connect one, say which of its events a bot joins, see what is decided for each and why, decide otherwise."""
+"""Calendars: connect one, say which events a bot joins, see what is decided for each and why, decide otherwise."""
 
 from __future__ import annotations
 

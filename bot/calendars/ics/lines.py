@@ -1,4 +1,4 @@
-"""The grammar of iCalendar: content lines to components with the few properties we read. Pure; knows no meaning of them.
+"""The grammar of iCalendar: content lines to components with the few properties we read. Pure; knows no meanings.
 
 A reader of its own because of size: feeds hold ten thousand events of which a month is wanted, and a library that makes
 typed objects of everything takes many times as long. What is hard, time zones and recurrence, is left to libraries.

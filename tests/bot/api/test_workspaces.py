@@ -70,7 +70,7 @@ async def furnished(store: Seeded, home: Path) -> dict[str, str]:
         await characters.ensure(session, workspace_id=bot.workspace_id, slug=store.character.slug, new=new)
         mine = {"workspace_id": bot.workspace_id, "endpoint_id": tables.new_id(), "now": NOW}
         hook = await webhook_endpoints.create(session, url=f"https://{SECRET}.example/", sealed_secret="-", **mine)
-        calendar = {"provider": "ics", "name": SECRET, "sealed_address": "-", "address_sha256": "-", "rules": {}}
+        calendar = {"provider": "ics", "name": SECRET, "sealed_secret": "-", "source_sha256": "-", "rules": {}}
         calendar |= {"workspace_id": bot.workspace_id, "character_id": store.character.id, "now": NOW}
         made = await calendars.create(session, id=tables.new_id(), **calendar)
         fresh = [shape.stored(replace(event(), title=SECRET, calendar_id=made.id))]

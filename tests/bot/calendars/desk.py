@@ -73,8 +73,8 @@ class Desk:
             if known is not None:
                 return known
             rules = shape.rules_body(self.rules.get(user, ALL))
-            values = {"id": tables.new_id(), "provider": "ics", "name": user, "sealed_address": "-", "rules": rules}
-            values |= {"address_sha256": user, "character_id": self.character_id}
+            values = {"id": tables.new_id(), "provider": "ics", "name": user, "sealed_secret": "-", "rules": rules}
+            values |= {"source_sha256": user, "character_id": self.character_id}
             made = await calendars.create(session, workspace_id=self.workspace_id, now=self.now, **values)
             return made.id
 

@@ -122,7 +122,7 @@ async def test_the_address_is_sealed_and_connected_once(sqlite_store: Seeded, tm
     office = office_of(sqlite_store, tmp_path)
     url = "https://calendar.example.com/private-0123456789abcdef/basic.ics"
     made = await office.connect(url)
-    kept: Any = (made.sealed_address, made.shown_address, made.name, repr(made))
+    kept: Any = (made.sealed_secret, made.shown_address, made.name, repr(made))
     assert "0123456789" not in " ".join(kept) and made.shown_address == "calendar.example.com/….ics"
     with pytest.raises(CalendarConnected):
         await office.connect(url.replace("https://", "webcal://"))
