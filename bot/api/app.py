@@ -13,6 +13,7 @@ from aiohttp import web
 
 from bot.api import openapi
 from bot.api.feed import Feed
+from bot.api.google import GoogleDoor
 from bot.api.handlers import bots, calendars, characters, live, webhooks
 from bot.api.handlers.live import FEED, LIMITS, StreamLimits
 from bot.api.metrics import Access, expose
@@ -21,6 +22,7 @@ from bot.api.problems import REQUEST_ID, Handler, NotReady, problems
 from bot.api.routes import SERVICES, Route, Services, Splitter, endpoint
 from bot.api.sign_in import SignIn
 from bot.api.webhook_schemas import Message
+from bot.calendars.google.client import Google
 from bot.clock import Clock, RealClock
 from bot.egress.addresses import Network
 from bot.store import schema
@@ -43,19 +45,23 @@ def make_app(
     metrics: Access | None = None,
     vault: Vault | None = None,
     egress_allow: Sequence[Network] = (),
+    google: Google | None = None,
+    public_url: str = "",
 ) -> web.Application:
     """`split` makes passages of a document; `home` keeps pictures, and without a `vault` given the keys of secrets;
-    `metrics` None: there are none. The caller closes the database."""
+    `metrics` None: there are none; `google` None: its calendars cannot be connected. The caller closes the database."""
     app = web.Application(middlewares=[_identify, problems])
     app.on_response_prepare.append(_mark)
-    clock = clock or RealClock()
+    clock, vault = clock or RealClock(), vault or Vault(home / KEY_FILE)
+    door = GoogleDoor(database, vault, google, public_url=public_url, clock=clock) if google else None
     app[SERVICES] = Services(
         database=database,
         clock=clock,
         home=home,
         split=split,
-        vault=vault or Vault(home / KEY_FILE),
+        vault=vault,
         egress_allow=egress_allow,
+        google=door,
     )
     app[FEED], app[LIMITS] = feed or Feed(database), stream_limits or StreamLimits()
     app.on_shutdown.append(_end_streams)
@@ -66,6 +72,8 @@ def make_app(
     app.router.add_get("/openapi.json", _describe)
     SignIn(database, clock).add_to(app.router)
     Pages().add_to(app.router)
+    if door is not None:
+        door.add_to(app.router)
     if metrics is not None:
         app.router.add_get("/metrics", expose(metrics))
     return app

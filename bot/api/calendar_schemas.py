@@ -60,6 +60,19 @@ class NewCalendar(Strict):
     rules: RulesBody = Field(default_factory=lambda: RulesBody())
 
 
+class NewGoogleCalendar(Strict):
+    owner: Annotated[str, StringConstraints(min_length=3, max_length=254, strip_whitespace=True)] = Field(
+        description="the account's e-mail address"
+    )
+    calendar: Annotated[str, StringConstraints(min_length=1, max_length=254)] = "primary"
+    character_id: Annotated[str, StringConstraints(max_length=64)] = Field(description="who goes")
+    rules: RulesBody = Field(default_factory=lambda: RulesBody())
+
+
+class Consent(BaseModel):
+    consent_url: str = Field(description="open it in the owner's browser within ten minutes")
+
+
 class CalendarChange(Strict):
     """What is left out stays as it is."""
 

@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -29,6 +29,7 @@ from bot.api.problems import (
     MalformedJson,
     UnsupportedMediaType,
 )
+from bot.calendars.model import Rules
 from bot.clock import Clock
 from bot.egress.addresses import Network
 from bot.errors import BotError
@@ -63,6 +64,12 @@ class NoBody(Strict):
     pass
 
 
+class GoogleConsent(Protocol):
+    def consent_url(self, *, workspace_id: str, owner: str, calendar: str, character_id: str, rules: Rules) -> str:
+        """Where a person lets us read their calendar."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Services:
     """What handlers work with; made once by the application's factory."""
@@ -72,6 +79,7 @@ class Services:
     home: Path
     split: Splitter
     vault: Vault
+    google: GoogleConsent | None = None  # None: this installation is not registered with Google
     egress_allow: Sequence[Network] = ()  # of the operator's networks, those that users' addresses may lead to
 
 

@@ -48,3 +48,42 @@ async def connect(
         character_id=character.id,
         rules=shape.rules_body(rules),
     )
+
+
+async def connect_google(
+    session: Session,
+    vault: Vault,
+    *,
+    workspace_id: str,
+    owner: str,
+    calendar: str,
+    refresh_token: str,
+    character_id: str,
+    rules: Rules,
+    now: datetime,
+) -> Calendar:
+    """With a new grant: connected, or connected again. Raises UnknownCharacter, TooManyCalendars."""
+    owner = owner.strip().casefold()
+    source = hashlib.sha256(f"google:{owner}:{calendar}".encode()).hexdigest()
+    mine = await calendars.list_all(session, workspace_id=workspace_id)
+    known = next((one for one in mine if one.source_sha256 == source), None)
+    calendar_id = known.id if known else new_id()
+    sealed = vault.seal(refresh_token, place=calendars.place(calendar_id))
+    if known is not None:
+        await calendars.opened_by(session, calendar_id, sealed_secret=sealed)
+        return await calendars.due_now(session, calendar_id, workspace_id=workspace_id, now=now)
+    character = await characters.get(session, character_id, workspace_id=workspace_id)
+    return await calendars.create(
+        session,
+        workspace_id=workspace_id,
+        now=now,
+        id=calendar_id,
+        provider="google",
+        name=owner or calendar,
+        sealed_secret=sealed,
+        source_sha256=source,
+        shown_address=calendar,
+        owner=owner,
+        character_id=character.id,
+        rules=shape.rules_body(rules),
+    )

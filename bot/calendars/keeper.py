@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 
 from bot.calendars import shape
-from bot.calendars.ics import feed
-from bot.calendars.ics.events import read_feed
-from bot.calendars.ics.feed import FeedGone, FeedRefused, Sender
-from bot.calendars.model import Event
+from bot.calendars.google.client import GrantRevoked
+from bot.calendars.ics.feed import FeedGone
 from bot.calendars.policy import DEFAULT, Policy, pause_s, retry_s
 from bot.calendars.reconcile import reconcile
+from bot.calendars.sources import Read, Source
 from bot.clock import Clock
 from bot.egress.addresses import AddressRefused
 from bot.errors import BotError, Unavailable
@@ -29,18 +28,25 @@ from bot.vault import BadKeyFile, SecretUnreadable, Vault
 log = get_log(__name__)
 
 
+class NoSource(Unavailable):
+    """This installation does not read calendars of this provider: its settings for it are missing."""
+
+    code, retryable = "no_source", False
+
+
 class Keeper:
     def __init__(
         self,
         database: Database,
         vault: Vault,
-        sender: Sender,
+        sources: Mapping[str, Source],
         *,
         clock: Clock,
         policy: Policy = DEFAULT,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._database, self._vault, self._sender = database, vault, sender
+        """`sources`: by provider."""
+        self._database, self._vault, self._sources = database, vault, sources
         self._clock, self._policy, self._chance = clock, policy, chance
 
     async def run(self) -> None:
@@ -67,46 +73,34 @@ class Keeper:
     async def sync(self, calendar: Calendar) -> None:
         """Read one calendar and do what follows; what goes wrong is written down with it."""
         try:
-            address = self._vault.open(calendar.sealed_secret, place=calendars.place(calendar.id))
-            known = calendar.cursor if self._is_fresh(calendar) else {}
-            fetched = await feed.fetch(self._sender, address, known)
-            events = None if fetched.text is None else await self._events(calendar, fetched.text)
-            cursor = fetched.cursor if events is None else {**fetched.cursor, "read_at": self._clock.now().isoformat()}
-            if events is None:
-                cursor = {**cursor, "read_at": calendar.cursor.get("read_at")}
-            await self._keep(calendar, events, cursor)
+            secret = self._vault.open(calendar.sealed_secret, place=calendars.place(calendar.id))
+            source = self._sources.get(calendar.provider)
+            if source is None:
+                raise NoSource
+            await self._keep(calendar, await source.read(calendar, secret, now=self._clock.now(), policy=self._policy))
         except (Unavailable, AddressRefused, SecretUnreadable, BadKeyFile) as error:
             await self._note(calendar, error)
 
-    def _is_fresh(self, calendar: Calendar) -> bool:
-        """Was it read whole lately? Else it is asked for whatever has changed: the window has moved."""
-        read_at = calendar.cursor.get("read_at")
-        if read_at is None:
-            return False
-        return self._clock.now() - datetime.fromisoformat(read_at) < timedelta(seconds=self._policy.whole_s)
-
-    async def _events(self, calendar: Calendar, text: str) -> list[Event]:
-        now, policy = self._clock.now(), self._policy
-        window = {"begin": now - policy.behind, "end": now + policy.ahead}
-        return await asyncio.to_thread(read_feed, text, calendar_id=calendar.id, owner=calendar.owner, **window)
-
-    async def _keep(self, calendar: Calendar, events: list[Event] | None, cursor: dict[str, object]) -> None:
+    async def _keep(self, calendar: Calendar, read: Read) -> None:
         now = self._clock.now()
-        fresh = None if events is None else [shape.stored(event) for event in events]
+        fresh = None if read.events is None else [shape.stored(event) for event in read.events]
         next_at = now + timedelta(seconds=pause_s(self._policy, self._chance()))
+        place = calendars.place(calendar.id)
+        sealed = None if read.secret is None else self._vault.seal(read.secret, place=place)
         mine = {"workspace_id": calendar.workspace_id, "now": now}
         async with self._database.write() as session:
             if fresh is not None:
                 await calendar_events.replace_all(session, calendar_id=calendar.id, events=fresh, **mine)
-            await calendars.synced(session, calendar.id, cursor=cursor, next_sync_at=next_at, now=now)
+            told = {"cursor": read.cursor, "next_sync_at": next_at, "sealed_secret": sealed}
+            await calendars.synced(session, calendar, now=now, **told)
             done = await reconcile(session, calendar.workspace_id, now=now)
-        told = {"made": done.made, "moved": done.moved, "withdrawn": done.withdrawn, "decisions": done.decisions}
-        log.info("calendar read", calendar_id=calendar.id, events=None if fresh is None else len(fresh), **told)
+        bots = {"made": done.made, "moved": done.moved, "withdrawn": done.withdrawn, "decisions": done.decisions}
+        log.info("calendar read", calendar_id=calendar.id, events=None if fresh is None else len(fresh), **bots)
 
     async def _note(self, calendar: Calendar, error: BotError) -> None:
         policy, failures = self._policy, calendar.failures + 1
         gone = isinstance(error, FeedGone) and failures >= policy.gone_after
-        hopeless = gone or isinstance(error, FeedRefused | AddressRefused)
+        hopeless = gone or (isinstance(error, Unavailable | AddressRefused) and not error.retryable)
         after_s = retry_s(policy, calendar.failures, error.fields.get("asked_s"))
         log.warning("a calendar cannot be read", calendar_id=calendar.id, code=error.code, failures=failures)
         async with self._database.write() as session:
@@ -118,6 +112,10 @@ class Keeper:
                 next_sync_at=self._clock.now() + timedelta(seconds=after_s),
                 hopeless=hopeless,
             )
+            if isinstance(error, GrantRevoked):  # nobody would tell us that a meeting is off
+                mine = {"workspace_id": calendar.workspace_id, "now": self._clock.now()}
+                await calendar_events.replace_all(session, calendar_id=calendar.id, events=(), **mine)
+                await reconcile(session, calendar.workspace_id, now=self._clock.now())
 
     async def settle(self) -> None:
         """See what became of the bots, and make those whose turn has come."""

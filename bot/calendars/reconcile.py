@@ -81,7 +81,8 @@ class _Work:
         elif step.do is Do.RETIME and standing is not None and want is not None:
             await self._keep(meeting_id, want, *await self._retime(standing, want))
         elif step.do is Do.KEEP and standing is not None and want is not None:
-            await self._keep(meeting_id, want, step.stand, standing.bot_id)
+            if not _is_as_kept(standing, want, step.stand):
+                await self._keep(meeting_id, want, step.stand, standing.bot_id)
         elif step.do is Do.SETTLE and standing is not None:
             await self._settle(standing, step.stand, want)
         if want is not None and step.do is not Do.DROP:
@@ -133,6 +134,8 @@ class _Work:
 
     async def _settle(self, standing: Standing, stand: Stand, want: Want | None) -> None:
         """A no goes with the event wherever it is moved; what was served was that start's."""
+        if stand is standing.stand and (want is None or stand is Stand.SERVED or _is_as_kept(standing, want, stand)):
+            return
         values: dict[str, Any] = {"state": stand, "updated_at": self.now}
         if stand is Stand.STOPPED and want is not None:
             values |= _where(want)
@@ -141,6 +144,11 @@ class _Work:
     async def _keep(self, meeting_id: str, want: Want, stand: Stand, bot_id: str | None) -> None:
         values = {**_where(want), "state": stand, "bot_id": bot_id, "updated_at": self.now}
         await calendar_events.keep_meeting(self.session, meeting_id, workspace_id=self.workspace_id, values=values)
+
+
+def _is_as_kept(standing: Standing, want: Want, stand: Stand) -> bool:
+    known = (standing.room, standing.start, standing.end, standing.identities, standing.stand)
+    return known == (want.room, want.start, want.end, want.identities, stand)
 
 
 def _where(want: Want) -> dict[str, Any]:

@@ -20,6 +20,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     from bot.api.app import make_app
     from bot.api.metrics import access
+    from bot.commands.calendar_keeper import google_of
     from bot.conversation.passages import split_document
     from bot.egress.addresses import parse_networks
     from bot.store.session import Database
@@ -40,6 +41,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             metrics=metrics,
             vault=Vault.of(settings),
             egress_allow=parse_networks(settings.egress_allow),
+            google=google_of(settings),
+            public_url=settings.public_url,
         )
 
         async def close(_app: web.Application) -> None:

@@ -151,16 +151,13 @@ async def _sync(work: _Work) -> list[str]:
 
 async def _read_now(settings: Settings, database: Database) -> list[str]:
     """What is due, and how it went."""
-    from bot.calendars.ics.feed import LIMITS
     from bot.calendars.keeper import Keeper
     from bot.clock import RealClock
-    from bot.egress.addresses import parse_networks
-    from bot.egress.requests import Egress
+    from bot.commands.calendar_keeper import sources_of
     from bot.store import calendars, workspaces
     from bot.vault import Vault
 
-    sender = Egress(allow=parse_networks(settings.egress_allow), limits=LIMITS)
-    keeper = Keeper(database, Vault.of(settings), sender, clock=RealClock())
+    keeper = Keeper(database, Vault.of(settings), sources_of(settings, database), clock=RealClock())
     while await keeper.sync_due():
         pass
     async with database.write() as session:

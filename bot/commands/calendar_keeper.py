@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from typing import TYPE_CHECKING
 
 from bot.config import Settings
+
+if TYPE_CHECKING:
+    from bot.calendars.google.client import Google
+    from bot.calendars.sources import Source
+    from bot.store.session import Database
 
 HELP = "reads calendars and looks after their bots"
 
@@ -32,18 +38,42 @@ async def _check(settings: Settings) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    from bot.calendars.ics.feed import LIMITS
     from bot.calendars.keeper import Keeper
     from bot.clock import RealClock
     from bot.commands.stopping import until_stopped
-    from bot.egress.addresses import parse_networks
-    from bot.egress.requests import Egress
     from bot.store.session import Database
     from bot.vault import Vault
 
-    sender = Egress(allow=parse_networks(settings.egress_allow), limits=LIMITS)
     async with Database.open(settings) as database, asyncio.TaskGroup() as group:
-        keeper = Keeper(database, Vault.of(settings), sender, clock=RealClock())
+        keeper = Keeper(database, Vault.of(settings), sources_of(settings, database), clock=RealClock())
         serving = group.create_task(keeper.run())
         await until_stopped()
         serving.cancel()
+
+
+def google_of(settings: Settings) -> Google | None:
+    """None: this installation is not registered with Google."""
+    from bot.calendars.google.client import App, Google
+    from bot.calendars.ics.feed import LIMITS
+    from bot.egress.addresses import parse_networks
+    from bot.egress.requests import Egress
+
+    app = App.of(settings)
+    sender = Egress(allow=parse_networks(settings.egress_allow), limits=LIMITS)
+    return Google(sender, app) if app is not None else None
+
+
+def sources_of(settings: Settings, database: Database) -> dict[str, Source]:
+    """Where this installation reads calendars."""
+    from bot.calendars.google.source import GoogleSource
+    from bot.calendars.ics.feed import LIMITS
+    from bot.calendars.ics.source import IcsSource
+    from bot.egress.addresses import parse_networks
+    from bot.egress.requests import Egress
+
+    sender = Egress(allow=parse_networks(settings.egress_allow), limits=LIMITS)
+    sources: dict[str, Source] = {"ics": IcsSource(sender)}
+    google = google_of(settings)
+    if google is not None:
+        sources["google"] = GoogleSource(google, database, public_url=settings.public_url)
+    return sources

@@ -132,11 +132,23 @@ async def take(session: Session, *, now: datetime, hide_s: float, limit: int) ->
 
 
 async def synced(
-    session: Session, calendar_id: str, *, cursor: Mapping[str, Any], next_sync_at: datetime, now: datetime
+    session: Session,
+    calendar: Calendar,
+    *,
+    cursor: Mapping[str, Any],
+    next_sync_at: datetime,
+    sealed_secret: str | None,
+    now: datetime,
 ) -> None:
-    """It was read as it is."""
-    good = {"state": ACTIVE, "code": None, "detail": "", "failures": 0}
-    await _set(session, calendar_id, {**good, "cursor": dict(cursor), "next_sync_at": next_sync_at, "synced_at": now})
+    """It was read as it is; `sealed_secret`: what opens it from now on, None: what did. A sync that was asked for
+    meanwhile is not forgotten."""
+    good = {"state": ACTIVE, "code": None, "detail": "", "failures": 0, "cursor": dict(cursor), "synced_at": now}
+    good |= {"sealed_secret": sealed_secret} if sealed_secret is not None else {}
+    await _set(session, calendar.id, good)
+    untouched = sa.update(calendars).where(
+        calendars.c.id == calendar.id, calendars.c.next_sync_at >= calendar.next_sync_at
+    )
+    await session.execute(untouched.values(next_sync_at=next_sync_at))
 
 
 async def failed(
@@ -152,6 +164,11 @@ async def due_now(session: Session, calendar_id: str, *, workspace_id: str, now:
     await get(session, calendar_id, workspace_id=workspace_id)
     await _set(session, calendar_id, {"next_sync_at": now, "state": ACTIVE})
     return await get(session, calendar_id, workspace_id=workspace_id)
+
+
+async def opened_by(session: Session, calendar_id: str, *, sealed_secret: str) -> None:
+    """Another secret opens it from now on, and it is read from the beginning."""
+    await _set(session, calendar_id, {"sealed_secret": sealed_secret, "cursor": {}, "failures": 0})
 
 
 async def workspaces_with(session: Session) -> list[str]:

@@ -9,11 +9,13 @@ from bot.api.calendar_schemas import (
     CalendarList,
     CalendarPath,
     CalendarView,
+    Consent,
     EventList,
     EventPath,
     EventsQuery,
     EventView,
     NewCalendar,
+    NewGoogleCalendar,
     Override,
     Sync,
 )
@@ -22,6 +24,7 @@ from bot.calendars import shape
 from bot.calendars.connect import connect
 from bot.calendars.reconcile import reconcile
 from bot.egress.addresses import AddressRefused
+from bot.errors import Conflict
 from bot.store import calendar_events, calendars, characters
 from bot.store.calendar_events import UnknownEvent
 from bot.store.calendars import CalendarConnected, TooManyCalendars, UnknownCalendar
@@ -44,6 +47,28 @@ async def create(call: Call[NoPath, NoQuery, NewCalendar]) -> CalendarView:
             now=call.now,
         )
     return CalendarView.of(made)
+
+
+class NoGoogle(Conflict):
+    """This installation is not registered with Google: UNDERSTUDY_GOOGLE_CLIENT_ID and its like are not set."""
+
+    code = "no_google"
+
+
+async def create_google(call: Call[NoPath, NoQuery, NewGoogleCalendar]) -> Consent:
+    wanted, services = call.body, call.services
+    if services.google is None:
+        raise NoGoogle
+    async with services.database.read() as session:
+        character = await characters.get(session, wanted.character_id, workspace_id=call.workspace_id)
+    url = services.google.consent_url(
+        workspace_id=call.workspace_id,
+        owner=wanted.owner,
+        calendar=wanted.calendar,
+        character_id=character.id,
+        rules=wanted.rules.rules(),
+    )
+    return Consent(consent_url=url)
 
 
 async def list_all(call: Call[NoPath, NoQuery, NoBody]) -> CalendarList:
@@ -126,6 +151,18 @@ ROUTES = (
         answer=CalendarView,
         status=201,
         errors=(AddressRefused, UnknownCharacter, CalendarConnected, TooManyCalendars),
+    ),
+    Route(
+        method="POST",
+        path="/calendars/google",
+        name="connect_google_calendar",
+        summary="Where the owner of a Google calendar lets it be read; then it is connected and followed by push",
+        tag=_TAG,
+        scope=_WRITE,
+        handler=create_google,
+        body=NewGoogleCalendar,
+        answer=Consent,
+        errors=(UnknownCharacter, NoGoogle),
     ),
     Route(
         method="GET",

@@ -52,6 +52,11 @@ GOOD: dict[str, dict[str, Any]] = {
         "rules": {"join": "all", "keywords": ["review"], "series": {"a": True}, "bot_mailbox": "bot@example.com"},
     },
     "change_calendar": {"name": "Ann", "owner": "ann@example.com", "rules": {"never_keywords": ["secret"]}},
+    "connect_google_calendar": {
+        "owner": "ann@example.com",
+        "calendar": "primary",
+        "rules": {"join": "all", "domains": ["example.com"]},
+    },
     "sync_calendar": {},
     "override_calendar_event": {},
 }
@@ -78,6 +83,7 @@ def fresh(api: Any, name: str) -> dict[str, Any]:
     new = {
         "create_bot": api.new_bot(meeting_url=f"https://meet.google.com/m-{number}"),
         "create_character": {"name": f"Milo {number}"},
+        "connect_google_calendar": {"character_id": api.store.character.id},
         "connect_calendar": {
             "character_id": api.store.character.id,
             "url": f"https://calendar.example.com/{number}.ics",

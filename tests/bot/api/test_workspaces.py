@@ -51,6 +51,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "replay_webhooks": {"since": "2026-11-21T00:00:00Z"},
     "connect_calendar": {"url": "https://calendar.example.com/a.ics", "character_id": "{character_id}"},
     "change_calendar": {"name": "Forget it."},
+    "connect_google_calendar": {"owner": "ann@example.com", "character_id": "{character_id}"},
     "sync_calendar": {},
     "override_calendar_event": {"join": None},
 }

@@ -16,8 +16,10 @@ from aiohttp.test_utils import TestServer
 
 from bot.calendars.connect import connect
 from bot.calendars.ics.feed import LIMITS
+from bot.calendars.ics.source import IcsSource
 from bot.calendars.keeper import Keeper
 from bot.calendars.model import Join, Rules
+from bot.calendars.policy import DEFAULT, Policy
 from bot.domain.lifecycle import LIVE
 from bot.egress.addresses import parse_networks
 from bot.egress.requests import Egress
@@ -111,8 +113,8 @@ class Office:
             return (await calendars.list_all(session, workspace_id=self.store.workspace.id))[0]
 
 
-def office_of(store: Seeded, folder: Path) -> Office:
+def office_of(store: Seeded, folder: Path, policy: Policy = DEFAULT) -> Office:
     vault, clock = Vault(folder / "secret-keys"), HandClock()
     sender = Egress(allow=parse_networks("127.0.0.1"), limits=LIMITS)
-    keeper = Keeper(store.database, vault, sender, clock=clock, chance=lambda: 1.0)
+    keeper = Keeper(store.database, vault, {"ics": IcsSource(sender)}, clock=clock, policy=policy, chance=lambda: 1.0)
     return Office(store=store, keeper=keeper, vault=vault, clock=clock)

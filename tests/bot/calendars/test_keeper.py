@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.calendars.ics import feed
+from bot.calendars.policy import Policy
 from bot.egress.addresses import AddressRefused
 from bot.store.calendars import CalendarConnected
 from tests.bot.calendars.feeds import ZOOM, vevent
@@ -41,11 +42,11 @@ async def test_bots_follow_a_feed_that_nobody_tells_of_within_ten_minutes(sqlite
 async def test_what_has_not_changed_is_not_sent_again_and_read_anew_twice_a_day(
     sqlite_store: Seeded, tmp_path: Path
 ) -> None:
-    office = office_of(sqlite_store, tmp_path)
+    office = office_of(sqlite_store, tmp_path, policy=Policy(every_s=50 * 60.0, jitter=0.0))
     daily = ics(vevent("d", f"LOCATION:{ZOOM}", "RRULE:FREQ=DAILY", start=":20261101T090000Z", end=":20261101T093000Z"))
     async with publishing(Publisher(daily)) as publisher:
         await office.connect(publisher.url)
-        await office.pass_time(minutes=60)
+        await office.pass_time(minutes=110)
         assert publisher.answers[0] == 200 and set(publisher.answers[1:]) == {304}
         assert (await office.joins())[-1] == "12-19 09:00"
         await office.pass_time(minutes=24 * 60)
