@@ -17,12 +17,13 @@ from bot.calendars.policy import DEFAULT, Policy, pause_s, retry_s
 from bot.calendars.reconcile import reconcile
 from bot.calendars.sources import Read, Source
 from bot.clock import Clock
+from bot.domain import webhook_events
 from bot.egress.addresses import AddressRefused
 from bot.errors import BotError, Unavailable
 from bot.log import get_log
-from bot.store import calendar_events, calendars
+from bot.store import calendar_events, calendars, webhook_deliveries
 from bot.store.calendars import Calendar
-from bot.store.session import Database
+from bot.store.session import Database, Session
 from bot.vault import BadKeyFile, SecretUnreadable, Vault
 
 log = get_log(__name__)
@@ -94,6 +95,8 @@ class Keeper:
             told = {"cursor": read.cursor, "next_sync_at": next_at, "sealed_secret": sealed}
             await calendars.synced(session, calendar, now=now, **told)
             done = await reconcile(session, calendar.workspace_id, now=now)
+            if done.decisions:
+                await self._tell(session, calendar, webhook_events.CALENDAR_CHANGED, {"decisions": done.decisions})
         bots = {"made": done.made, "moved": done.moved, "withdrawn": done.withdrawn, "decisions": done.decisions}
         log.info("calendar read", calendar_id=calendar.id, events=None if fresh is None else len(fresh), **bots)
 
@@ -112,10 +115,19 @@ class Keeper:
                 next_sync_at=self._clock.now() + timedelta(seconds=after_s),
                 hopeless=hopeless,
             )
+            if hopeless:
+                await self._tell(session, calendar, webhook_events.CALENDAR_NEEDS_ACTION, {"code": error.code})
             if isinstance(error, GrantRevoked):  # nobody would tell us that a meeting is off
                 mine = {"workspace_id": calendar.workspace_id, "now": self._clock.now()}
                 await calendar_events.replace_all(session, calendar_id=calendar.id, events=(), **mine)
                 await reconcile(session, calendar.workspace_id, now=self._clock.now())
+
+    async def _tell(self, session: Session, calendar: Calendar, event_type: str, data: dict[str, object]) -> None:
+        """The workspace's own servers."""
+        told = {"calendar_id": calendar.id, **data}
+        await webhook_deliveries.tell_all(
+            session, workspace_id=calendar.workspace_id, event_type=event_type, data=told, now=self._clock.now()
+        )
 
     async def settle(self) -> None:
         """See what became of the bots, and make those whose turn has come."""

@@ -9,12 +9,14 @@ import pytest
 
 from bot.calendars.ics import feed
 from bot.calendars.policy import Policy
+from bot.domain import webhook_events
 from bot.egress.addresses import AddressRefused
+from bot.store import tables, webhook_deliveries, webhook_endpoints
 from bot.store.calendars import CalendarConnected
 from tests.bot.calendars.feeds import ZOOM, vevent
 from tests.bot.calendars.feeds import feed as ics
 from tests.bot.calendars.publishers import Publisher, office_of, publishing
-from tests.bot.stores import Seeded
+from tests.bot.stores import NOW, Seeded
 
 pytestmark = [pytest.mark.slow, pytest.mark.parallel]
 
@@ -90,6 +92,24 @@ async def test_a_feed_that_fails_for_a_while_keeps_its_bots_and_is_asked_less_of
         publisher.status, publisher.text = 200, meeting("1900")
         await office.pass_time(minutes=61)
         assert (await office.joins(), (await office.calendar()).failures) == (["11-21 19:00"], 0)
+
+
+async def test_a_workspaces_own_servers_are_told(sqlite_store: Seeded, tmp_path: Path) -> None:
+    office = office_of(sqlite_store, tmp_path)
+    async with sqlite_store.database.write() as session:
+        mine = {"workspace_id": sqlite_store.workspace.id, "endpoint_id": tables.new_id(), "sealed_secret": "-"}
+        wanted = list(webhook_events.OF_CALENDARS)
+        hook = await webhook_endpoints.create(session, url="https://x.org/", events=wanted, now=NOW, **mine)
+    async with publishing(Publisher(meeting("1500"))) as publisher:
+        await office.connect(publisher.url)
+        await office.pass_time(minutes=1)
+        publisher.status = 403
+        await office.pass_time(minutes=10)
+    async with sqlite_store.database.read() as session:
+        mine = {"workspace_id": sqlite_store.workspace.id, "endpoint_id": hook.id}
+        told = await webhook_deliveries.list_newest(session, limit=9, **mine)
+    assert [one.type for one in told] == ["calendar.action_required", "calendar.changed"]
+    assert '"code":"feed_refused"' in told[0].body
 
 
 async def test_a_feed_that_is_gone_for_good_asks_its_owner(sqlite_store: Seeded, tmp_path: Path) -> None:
