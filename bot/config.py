@@ -33,6 +33,8 @@ class Settings:
     broker_url: str = ""  # empty: a private Redis; else redis://...
     api_host: str = "127.0.0.1"
     api_port: int = 8420
+    api_reads_per_minute: int = 1200  # of one key; 0: as many as it likes
+    api_writes_per_minute: int = 240
     metrics_token: str = ""  # what a scraper of /metrics must show; empty: open on loopback, and nowhere else
     log_level: str = "INFO"
     log_json: bool = False
@@ -79,6 +81,8 @@ def _are_networks(text: str) -> bool:
 
 RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (  # field, what fits, what is needed in words
     ("api_port", lambda port: 0 <= port <= 65535, "a port is 0 to 65535, and 0 takes a free one"),
+    ("api_reads_per_minute", lambda count: count >= 0, "it is a number of requests, or 0 for any"),
+    ("api_writes_per_minute", lambda count: count >= 0, "it is a number of requests, or 0 for any"),
     ("log_level", lambda level: level in LOG_LEVELS, f"it can be {', '.join(LOG_LEVELS)}"),
     ("camera_path", lambda path: path in CAMERA_PATHS, f"it can be {', '.join(CAMERA_PATHS)}"),
     ("hearing_streams", lambda streams: streams in HEARING_STREAMS, f"it can be {', '.join(HEARING_STREAMS)}"),

@@ -14,12 +14,13 @@ from aiohttp import web
 from bot.api import openapi
 from bot.api.feed import Feed
 from bot.api.google import GoogleDoor
-from bot.api.handlers import bots, calendars, characters, live, webhooks
+from bot.api.handlers import audit, bots, calendars, characters, live, webhooks
 from bot.api.handlers.live import FEED, LIMITS, StreamLimits
 from bot.api.metrics import Access, expose
 from bot.api.pages import Pages
 from bot.api.problems import REQUEST_ID, Handler, NotReady, problems
-from bot.api.routes import SERVICES, Route, Services, Splitter, endpoint
+from bot.api.rates import Rates
+from bot.api.routes import PREFIX, RATES, SERVICES, STANDING, Route, Services, Splitter, endpoint
 from bot.api.sign_in import SignIn
 from bot.api.webhook_schemas import Message
 from bot.calendars.google.client import Google
@@ -29,8 +30,10 @@ from bot.store import schema
 from bot.store.session import Database
 from bot.vault import KEY_FILE, Vault
 
-PREFIX = "/api/v1"
-ROUTES: tuple[Route, ...] = (*bots.ROUTES, *characters.ROUTES, *live.ROUTES, *webhooks.ROUTES, *calendars.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *(*bots.ROUTES, *characters.ROUTES, *live.ROUTES, *webhooks.ROUTES),
+    *(*audit.ROUTES, *calendars.ROUTES),
+)
 READY_TIMEOUT_S = 5.0
 
 
@@ -45,11 +48,13 @@ def make_app(
     metrics: Access | None = None,
     vault: Vault | None = None,
     egress_allow: Sequence[Network] = (),
+    rates: Rates | None = None,
     google: Google | None = None,
     public_url: str = "",
 ) -> web.Application:
     """`split` makes passages of a document; `home` keeps pictures, and without a `vault` given the keys of secrets;
-    `metrics` None: there are none; `google` None: its calendars cannot be connected. The caller closes the database."""
+    `metrics` None: there are none; `rates` None: who asks may ask as often as they like; `google` None: its calendars
+    cannot be connected. The caller closes the database."""
     app = web.Application(middlewares=[_identify, problems])
     app.on_response_prepare.append(_mark)
     clock, vault = clock or RealClock(), vault or Vault(home / KEY_FILE)
@@ -64,6 +69,7 @@ def make_app(
         google=door,
     )
     app[FEED], app[LIMITS] = feed or Feed(database), stream_limits or StreamLimits()
+    app[RATES] = rates or Rates(clock.monotonic_s, reads=0, writes=0)
     app.on_shutdown.append(_end_streams)
     for route in ROUTES:
         app.router.add_route(route.method, PREFIX + route.path, endpoint(route))
@@ -90,6 +96,8 @@ async def _mark(request: web.Request, response: web.StreamResponse) -> None:
     response.headers["X-Request-Id"] = request[REQUEST_ID]
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers.setdefault("Cache-Control", "no-store")
+    if STANDING in request:
+        response.headers.update(request[STANDING].headers)
 
 
 async def _end_streams(app: web.Application) -> None:

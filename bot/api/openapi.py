@@ -69,6 +69,8 @@ def _operation(route: Route, refs: Any) -> dict[str, Any]:
             }
         },
     }
+    if route.changes:
+        operation["parameters"].append(_REPEATABLE)
     if route.takes_body:
         operation["requestBody"] = {
             "required": route.body_required,
@@ -79,6 +81,15 @@ def _operation(route: Route, refs: Any) -> dict[str, Any]:
         lines = "\n".join(f"- `{error.code}`: {problems.title(error)}" for error in errors)
         operation["responses"][status] = {"description": lines, "content": {problems.MEDIA_TYPE: problem}}
     return operation
+
+
+_REPEATABLE = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "sent again with the same key within 24 h, a request is done once and answered as before",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
 
 
 def _received(schema: Any) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def answer(request: web.Request, error: BotError) -> web.Response:
     }
     headers = {"WWW-Authenticate": "Bearer"} if error.http_status == 401 else {}
     if error.retryable:
-        headers["Retry-After"] = str(RETRY_AFTER_S)
+        headers["Retry-After"] = str(error.fields.get("retry_after_s", RETRY_AFTER_S))
     return web.json_response(body, status=error.http_status, content_type=MEDIA_TYPE, headers=headers)
 
 

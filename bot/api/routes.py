@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -21,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bot.api import sign_in
 from bot.api.problems import (
+    REQUEST_ID,
     BodyTooLarge,
     CrossOrigin,
     FieldError,
@@ -29,16 +31,22 @@ from bot.api.problems import (
     MalformedJson,
     UnsupportedMediaType,
 )
+from bot.api.rates import UNLIMITED, Rates, Standing, TooManyRequests
+from bot.api.repeats import Sent, once
 from bot.calendars.model import Rules
 from bot.clock import Clock
 from bot.egress.addresses import Network
 from bot.errors import BotError
-from bot.store import keys
+from bot.log import get_log
+from bot.store import audit, keys
+from bot.store.idempotency import KeyReused, StillRunning
 from bot.store.keys import ApiKey, BadKey
 from bot.store.session import Database, DatabaseNotReady, DatabaseUnavailable
 from bot.store.sign_ins import BrowserSession, SignedOut
 from bot.store.storable import is_storable
 from bot.vault import Vault
+
+log = get_log(__name__)
 
 JSON, JSON_LINES = "application/json", "application/jsonl"
 LINES_AT_ONCE = 64 * 1024  # characters
@@ -83,7 +91,10 @@ class Services:
     egress_allow: Sequence[Network] = ()  # of the operator's networks, those that users' addresses may lead to
 
 
+PREFIX = "/api/v1"
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
+RATES: web.AppKey[Rates] = web.AppKey("rates", Rates)
+STANDING: web.RequestKey[Standing] = web.RequestKey("standing", Standing)
 
 P = TypeVar("P", bound=BaseModel)
 Q = TypeVar("Q", bound=BaseModel)
@@ -107,7 +118,7 @@ class Call(Generic[P, Q, B]):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Route:
     method: str
-    path: str  # below /api/v1
+    path: str  # below PREFIX
     name: str  # operationId
     summary: str
     tag: str
@@ -129,6 +140,11 @@ class Route:
         return JSON if self.lines is None else JSON_LINES
 
     @property
+    def changes(self) -> bool:
+        """Whatever is not only read: repeatable by key, limited as writing, and in the audit trail."""
+        return self.method not in sign_in.SAFE_METHODS
+
+    @property
     def takes_body(self) -> bool:
         return self.body is not NoBody
 
@@ -140,43 +156,88 @@ class Route:
     def all_errors(self) -> tuple[type[BotError], ...]:
         """Those of the handler and those of this layer."""
         of_body = (MalformedJson, UnsupportedMediaType, BodyTooLarge) if self.takes_body else ()
-        unsafe = () if self.method in sign_in.SAFE_METHODS else (CrossOrigin,)
+        unsafe = (CrossOrigin, KeyReused, StillRunning) if self.changes else ()
         of_store = (DatabaseUnavailable, DatabaseNotReady)
-        return (*self.errors, BadKey, SignedOut, InsufficientScope, InvalidRequest, *unsafe, *of_body, *of_store)
+        of_key = (BadKey, SignedOut, InsufficientScope, TooManyRequests)
+        return (*self.errors, *of_key, InvalidRequest, *unsafe, *of_body, *of_store)
 
 
 def endpoint(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """The aiohttp handler of a route: key, scope, path, query, body, then the handler, then its answer as JSON."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
-        call = await _call(request, route)
+        call, sent = await _call(request, route)
         if route.raw is not None:
             return await route.raw(request, call)
         if route.lines is not None:
             return await _stream(request, route, route.lines(call))
-        assert route.handler is not None
-        shown = await route.handler(call)
-        return web.Response(text=shown.model_dump_json(), status=route.status, content_type=JSON)
+        handler = route.handler
+        assert handler is not None
+
+        async def do() -> web.Response:
+            shown = await handler(call)
+            if route.changes:
+                await _write_down(request, route, call)
+            return web.Response(text=shown.model_dump_json(), status=route.status, content_type=JSON)
+
+        services = call.services
+        return await once(request, sent, services.database, services.vault, do) if route.changes else await do()
 
     return serve
 
 
-async def _call(request: web.Request, route: Route) -> Call[Any, Any, Any]:
+async def _write_down(request: web.Request, route: Route, call: Call[Any, Any, Any]) -> None:
+    """The deed is done: that nobody could write it down is told to the operator, not to who asked."""
+    try:
+        async with call.services.database.write() as session:
+            await audit.add(
+                session,
+                workspace_id=call.workspace_id,
+                action=route.name,
+                object=request.path.removeprefix(PREFIX),
+                actor={**call.asked_by, "address": request.remote or ""},
+                details={"request_id": request[REQUEST_ID]},
+                at=call.now,
+            )
+    except BotError as error:
+        log.error("a deed is not in the audit trail", action=route.name, code=error.code, **call.asked_by)
+
+
+async def _call(request: web.Request, route: Route) -> tuple[Call[Any, Any, Any], Sent]:
     services = request.app[SERVICES]
     now = services.clock.now()
     key = await _key(request, services, now)
+    _limit(request, route, key)
     if route.scope not in key.scopes:
         raise InsufficientScope(scope=route.scope)
-    return Call(
+    path, query = (
+        _parse(route.path_model, dict(request.match_info), "path"),
+        _parse(route.query, _single(request), "query"),
+    )
+    raw = await _read(request, route.body_limit) if route.takes_body else b""
+    call: Call[Any, Any, Any] = Call(
         services=services,
         workspace_id=key.workspace_id,
         scopes=frozenset(key.scopes),
         asked_by=_name(key),
         now=now,
-        path=_parse(route.path_model, dict(request.match_info), "path"),
-        query=_parse(route.query, _single(request), "query"),
-        body=await _body(request, route),
+        path=path,
+        query=query,
+        body=_body(request, route, raw),
     )
+    return call, Sent(workspace_id=key.workspace_id, raw=raw, now=now)
+
+
+def _limit(request: web.Request, route: Route, key: ApiKey | BrowserSession) -> None:
+    """Raises TooManyRequests."""
+    if route.name in UNLIMITED:
+        return
+    who = key.id if isinstance(key, ApiKey) else f"dashboard {key.workspace_id}"
+    standing, wait_s = request.app[RATES].take(who, "write" if route.changes else "read")
+    if standing is not None:
+        request[STANDING] = standing
+    if wait_s:
+        raise TooManyRequests(retry_after_s=ceil(wait_s))
 
 
 def _name(key: ApiKey | BrowserSession) -> dict[str, str]:
@@ -235,10 +296,9 @@ def _single(request: web.Request) -> dict[str, str]:
     return dict(request.query)
 
 
-async def _body(request: web.Request, route: Route) -> Any:
+def _body(request: web.Request, route: Route, raw: bytes) -> Any:
     if not route.takes_body:
         return NoBody()
-    raw = await _read(request, route.body_limit)
     if not raw and not route.body_required:
         return _parse(route.body, {}, "")
     if request.content_type != "application/json":

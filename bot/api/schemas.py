@@ -61,6 +61,11 @@ class Page(Strict):
 class BotsQuery(Page):
     state: BotState | None = None
     phase: Literal["live", "upcoming", "ended"] | None = None
+    character_id: str | None = Field(None, max_length=64)
+    deduplication_key: Line | None = None
+    join_at_gte: Moment | None = Field(None, description="that are to join then or later")
+    join_at_lt: Moment | None = Field(None, description="that are to join before then")
+    updated_after: Moment | None = None
 
     @property
     def states(self) -> frozenset[BotState] | None:

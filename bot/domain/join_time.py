@@ -16,6 +16,9 @@ LEAD = timedelta(seconds=60)
 SPREAD = timedelta(seconds=30)
 """Over so long the starts of bots with one join time are spread. They still join at that time."""
 
+FAR = timedelta(minutes=6)
+"""A bot that is ready and whose time is moved further away than this stands down and is sent anew."""
+
 FURTHEST = timedelta(days=366)
 
 

@@ -38,8 +38,9 @@ TRANSITIONS: dict[BotState, frozenset[BotState]] = {
     # Back to scheduled: nothing was ever heard of the launch, and there is still time to join.
     _S.CLAIMED: frozenset({_S.STARTING, _S.SCHEDULED, _S.CANCELLED, _S.FAILED, _S.LOST}),
     _S.STARTING: frozenset({_S.SCHEDULED, _S.JOINING, _S.LEAVING, _S.FAILED, _S.LOST}),
-    _S.JOINING: frozenset({_S.WAITING_ROOM, _S.IN_CALL, _S.LEAVING, _S.FAILED, _S.LOST}),
-    _S.WAITING_ROOM: frozenset({_S.IN_CALL, _S.LEAVING, _S.FAILED, _S.LOST}),
+    # And here: the meeting could not be joined yet, and trying again can help (`retry.py`).
+    _S.JOINING: frozenset({_S.SCHEDULED, _S.WAITING_ROOM, _S.IN_CALL, _S.LEAVING, _S.FAILED, _S.LOST}),
+    _S.WAITING_ROOM: frozenset({_S.SCHEDULED, _S.IN_CALL, _S.LEAVING, _S.FAILED, _S.LOST}),
     # Straight to post-processing: removed by a host, or the meeting ended; there is nothing left to leave.
     _S.IN_CALL: frozenset({_S.LEAVING, _S.POST_PROCESSING, _S.FAILED, _S.LOST}),
     _S.LEAVING: frozenset({_S.POST_PROCESSING, _S.ENDED, _S.FAILED, _S.LOST}),

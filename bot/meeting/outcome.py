@@ -104,4 +104,7 @@ FAILURES: dict[str, Outcome] = {
     )
 }
 
+# Not an end: the bot was ready, and its time was moved far away.
+STOOD_DOWN = Outcome(state=BotState.SCHEDULED, code="retimed", sentence="The bot's time was moved; it is sent anew.")
+
 FENCED_EXIT_CODE = 50  # another process owns this bot now: nothing is written, the meeting is left

@@ -17,7 +17,7 @@ from bot.domain.figures import Observation
 from bot.domain.lifecycle import BotState
 from bot.errors import BotError
 from bot.log import get_log
-from bot.store import bots, counters, leases, lines, transcripts, turns
+from bot.store import bots, counters, endings, leases, lines, transcripts, turns
 from bot.store.fence import Fenced
 from bot.store.session import Database, DatabaseUnavailable, Session
 
@@ -83,6 +83,18 @@ class Recorder:
         async def write(session: Session) -> None:
             await bots.move(
                 session, self._bot_id, attempt=self._attempt, to=to, code=code, detail=detail, data=data or None, at=at
+            )
+
+        await self.flush()
+        await self._write(write)
+
+    async def fail(self, code: str, detail: str, **data: Any) -> None:
+        """The bot did not get in, or broke: failed, or to be sent again. Raises Fenced, IllegalTransition."""
+        at = self._clock.now()
+
+        async def write(session: Session) -> None:
+            await endings.fail(
+                session, self._bot_id, attempt=self._attempt, code=code, detail=detail, data=data or None, at=at
             )
 
         await self.flush()

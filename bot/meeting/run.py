@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,8 +25,9 @@ from bot.meeting.disclosure import Disclosure
 from bot.meeting.lease import Lease
 from bot.meeting.lines import say_what_is_asked
 from bot.meeting.minds import mind_for, passage_of
-from bot.meeting.outcome import FAILURES, FENCED_EXIT_CODE, REASONS, REFUSALS, Outcome
+from bot.meeting.outcome import FAILURES, FENCED_EXIT_CODE, REASONS, REFUSALS, STOOD_DOWN, Outcome
 from bot.meeting.parts import Parts, open_parts
+from bot.meeting.punctual import until_time
 from bot.meeting.record import Recorder
 from bot.meeting.speakers import Speakers
 from bot.meeting.stay import Roster, Stay
@@ -150,8 +152,12 @@ class Visit:
             texts = [f"{p.heading}. {p.text}" for p in passages]
             opening = open_parts(stack, self._settings, character, self._bot.meeting_url, texts, self._workdir)
             parts = await self._unless_over(opening)
-            if isinstance(parts, Over):
+            in_time = parts if isinstance(parts, Over) else await self._unless_over(self._in_time())
+            if isinstance(parts, Over) or isinstance(in_time, Over):
                 return await self._never_joined()
+            if not in_time:
+                await self._end(STOOD_DOWN)
+                return STOOD_DOWN
             speakers = Speakers(self._recorder, self._roster, mixed=parts.mixed, diarizer=parts.diarizer)
             kill_fd = self._launch.kill_fd
             bridge = Bridge(
@@ -164,6 +170,15 @@ class Visit:
             talk = Talk(bridge, parts, mind, known, character, self._recorder, self._roster, self._stay, speakers)
             bridge.start()
             return await self._with_background(parts, bridge, talk, character)
+
+    async def _in_time(self) -> bool:
+        async def now_is() -> datetime:
+            with suppress(DatabaseUnavailable):
+                async with self._database.read() as session:
+                    self._bot = replace(self._bot, join_at=(await bots.get(session, self._bot.id)).join_at)
+            return self._bot.join_at
+
+        return await until_time(self._bot.join_at, now_is, self._clock)
 
     async def _load(self) -> tuple[Character, list[knowledge.StoredPassage]]:
         async with self._database.read() as session:
@@ -192,7 +207,8 @@ class Visit:
                 group.create_task(talk.speakers.run(), name="speakers"),
             ]
             try:
-                await self._move(BotState.JOINING)
+                late_s = (self._clock.now() - self._bot.join_at).total_seconds()
+                await self._move(BotState.JOINING, late_s=round(late_s, 3))
                 if await self._join(parts.connector):
                     background.append(group.create_task(notices.run(), name="notices"))
                     await self._stay.over()
@@ -263,9 +279,9 @@ class Visit:
         await self._end(outcome)
         return outcome
 
-    async def _move(self, to: BotState) -> None:
+    async def _move(self, to: BotState, **data: Any) -> None:
         async with self._moving:
-            await self._recorder.move(to)
+            await self._recorder.move(to, **data)
 
     async def _in_lobby(self) -> None:
         async with self._moving:
@@ -301,7 +317,10 @@ class Visit:
     async def _end(self, outcome: Outcome, **data: Any) -> None:
         """The last move; nothing is written after it."""
         self._over = True
-        await self._recorder.move(outcome.state, code=outcome.code, detail=outcome.sentence, **data)
+        if outcome.state is BotState.FAILED:
+            await self._recorder.fail(outcome.code, outcome.sentence, **data)
+        else:
+            await self._recorder.move(outcome.state, code=outcome.code, detail=outcome.sentence, **data)
 
     async def _refused(self, refused: JoinRefused) -> Outcome:
         outcome = REFUSALS[refused.refusal]

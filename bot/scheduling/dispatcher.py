@@ -17,7 +17,7 @@ from bot.log import get_log
 from bot.scheduling import reaper
 from bot.scheduling.policy import DEFAULT, Policy
 from bot.scheduling.relay import Publish, relay
-from bot.store import leases, outbox
+from bot.store import idempotency, leases, outbox
 from bot.store.bots import Bot
 from bot.store.session import Database
 
@@ -70,14 +70,17 @@ class Dispatcher:
         return await relay(self._database, self._routes, clock=self._clock, policy=self._policy)
 
     async def reap(self) -> int:
-        """Deal with expired leases."""
-        return await reaper.reap(self._database, now=self._clock.now(), policy=self._policy)
+        """Deal with expired leases, and with bots whose time went by."""
+        now, policy = self._clock.now(), self._policy
+        reaped = await reaper.reap(self._database, now=now, policy=policy)
+        return reaped + await reaper.give_up(self._database, now=now, policy=policy)
 
     async def prune(self) -> int:
-        """Drop messages sent long ago."""
-        before = self._clock.now() - timedelta(seconds=self._policy.keep_sent_s)
+        """Drop messages sent long ago, and answers kept for repetitions that nobody sends any more."""
+        now = self._clock.now()
         async with self._database.write() as session:
-            return await outbox.prune(session, sent_before=before)
+            await idempotency.prune(session, now=now)
+            return await outbox.prune(session, sent_before=now - timedelta(seconds=self._policy.keep_sent_s))
 
     async def _repeat(self, step: Callable[[], Awaitable[object]], pause_s: float) -> None:
         while True:

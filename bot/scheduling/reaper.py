@@ -1,4 +1,5 @@
-"""What becomes of a bot whose process is gone, or never came: a rule, and its application to expired leases.
+"""What becomes of a bot whose process is gone, or never came: a rule, and its application to expired leases; and of one
+whose time to join went by before it could be claimed.
 
 The rule: a bot that was never heard of is scheduled again while there is time to join and tries are left; one that had
 a process is lost. A lost bot is not sent back into a meeting people saw it vanish from.
@@ -15,7 +16,7 @@ from bot.domain.join_time import still_in_window
 from bot.domain.lifecycle import TERMINAL, BotState
 from bot.log import get_log
 from bot.scheduling.policy import Policy
-from bot.store import bots, leases
+from bot.store import bots, endings, leases
 from bot.store.bots import Bot
 from bot.store.session import Database, Session
 
@@ -55,8 +56,8 @@ async def bury(
 ) -> Bot | None:
     """Apply the rule to one attempt of a bot; None when it is over or another attempt runs it."""
     bot = await bots.get(session, bot_id)
-    if bot.attempt != attempt or bot.state in TERMINAL:
-        return None
+    if bot.attempt != attempt or bot.state in TERMINAL or bot.state is BotState.SCHEDULED:
+        return None  # over, another attempt's, or to be sent again: no process is expected
     ruled = verdict(bot, cause, now=now, policy=policy)
     told = {"cause": cause.code, **data}
     log.warning("a bot's process is gone", bot_id=bot_id, attempt=attempt, state=bot.state, to=ruled.to, **told)
@@ -78,6 +79,21 @@ async def reap(database: Database, *, now: datetime, policy: Policy) -> int:
     async with database.read() as session:
         expired = await leases.expired(session, now=now, limit=policy.reap_limit)
     return sum([await _reap_one(database, lease, now=now, policy=policy) for lease in expired])
+
+
+async def give_up(database: Database, *, now: datetime, policy: Policy) -> int:
+    """End the scheduled bots whose time to join went by; returns how many."""
+    async with database.read() as session:
+        late = await endings.missed(session, now=now, limit=policy.reap_limit)
+    return sum([await _give_up_one(database, bot_id, now=now) for bot_id in late])
+
+
+async def _give_up_one(database: Database, bot_id: str, *, now: datetime) -> bool:
+    async with database.write() as session:
+        ended = await endings.give_up(session, bot_id, now=now)
+    if ended is not None:
+        log.warning("a bot's time went by", bot_id=bot_id, code=ended.code)
+    return ended is not None
 
 
 async def _reap_one(database: Database, lease: leases.Lease, *, now: datetime, policy: Policy) -> bool:

@@ -63,6 +63,28 @@ class Bot:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Filter:
+    """Of a list of bots. None: whatever it is."""
+
+    character_id: str | None = None
+    deduplication_key: str | None = None
+    join_at_gte: datetime | None = None
+    join_at_lt: datetime | None = None
+    updated_after: datetime | None = None
+
+    def clauses(self) -> list[sa.ColumnElement[bool]]:
+        table = tables.bots.c
+        wanted = (
+            (self.character_id, table.character_id == self.character_id),
+            (self.deduplication_key, table.deduplication_key == self.deduplication_key),
+            (self.join_at_gte, table.join_at >= self.join_at_gte),
+            (self.join_at_lt, table.join_at < self.join_at_lt),
+            (self.updated_after, table.updated_at > self.updated_after),
+        )
+        return [clause for value, clause in wanted if value is not None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BotEvent:
     bot_id: str
     sequence: int  # 1, 2, 3... per bot
@@ -158,10 +180,11 @@ async def list_newest(
     limit: int,
     before: tuple[datetime, str] | None = None,
     states: Collection[BotState] | None = None,
+    where: Filter | None = None,
 ) -> list[Bot]:
     """Newest first, of any state or of these; `before` is the (created_at, id) of the last bot of the page before."""
     table = tables.bots
-    query = sa.select(table).where(table.c.workspace_id == workspace_id)
+    query = sa.select(table).where(table.c.workspace_id == workspace_id, *(where or Filter()).clauses())
     if states is not None:
         query = query.where(table.c.state.in_(states))
     if before is not None:

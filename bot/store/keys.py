@@ -18,6 +18,7 @@ from bot.store import tables
 from bot.store.session import Session
 
 ALL_SCOPES = (
+    "audit:read",
     "bots:read",
     "bots:write",
     "calendars:read",

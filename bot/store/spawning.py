@@ -22,7 +22,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.domain import lifecycle
-from bot.domain.join_time import LEAD, launch_time
+from bot.domain.join_time import FAR, launch_time
 from bot.domain.lifecycle import BotState, Command
 from bot.domain.meeting_key import meeting_key
 from bot.domain.occurrence import NEAR, RULES, Disposition, may_spawn
@@ -125,7 +125,7 @@ async def retime(session: Session, bot_id: str, *, join_at: datetime, by: Mappin
     values = {"join_at": join_at, "launch_at": launch_at, "updated_at": at}
     await session.execute(sa.update(tables.bots).where(tables.bots.c.id == bot_id).values(**values))
     data = {**by, "join_at": join_at.isoformat(), "was": row.join_at.isoformat()}
-    if state is BotState.CLAIMED and join_at > at + LEAD + NEAR:
+    if state is BotState.CLAIMED and join_at > at + FAR:
         await bots.move(session, bot_id, attempt=row.attempt, to=BotState.SCHEDULED, data=data, at=at)
     return await bots.tell(session, bot_id, kind="retimed", data=data, at=at)
 

@@ -225,6 +225,8 @@ live_occurrence = sa.Index("uq_bots_live_occurrence", bots.c.occurrence_id, uniq
 live_deduplication = sa.Index(
     "uq_bots_live_deduplication", bots.c.workspace_id, bots.c.deduplication_key, unique=True, **_among(LIVE)
 )
+sa.Index("ix_bots_deduplication", bots.c.workspace_id, bots.c.deduplication_key, bots.c.created_at)
+sa.Index("ix_bots_state_newest", bots.c.workspace_id, bots.c.state, bots.c.created_at, bots.c.id)
 live_room = sa.Index("uq_bots_live_room", bots.c.workspace_id, bots.c.meeting_key, unique=True, **_among(IN_ROOM))
 sa.Index("ix_bots_live_meeting", bots.c.workspace_id, bots.c.meeting_key, bots.c.join_at, **_among(LIVE))
 

@@ -20,7 +20,6 @@ idempotent_requests = sa.Table(
     sa.Column("key", sa.Text, nullable=False),
     sa.Column("fingerprint", sa.Text, nullable=False),  # SHA-256 of method, path and body
     sa.Column("status", sa.Integer),  # None: the first one is still at work
-    sa.Column("media_type", sa.Text),
     sa.Column("sealed_answer", sa.Text),  # an answer may carry a secret
     sa.Column("began_at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("workspace_id", "key"),

@@ -72,6 +72,8 @@ def _bots() -> None:
     op.create_index("ix_bots_due", "bots", ["state", "launch_at"])
     for index in INDEXES:
         _partial(*index)
+    op.create_index("ix_bots_deduplication", "bots", ["workspace_id", "deduplication_key", "created_at"])
+    op.create_index("ix_bots_state_newest", "bots", ["workspace_id", "state", "created_at", "id"])
 
 
 def _trail() -> None:
@@ -82,7 +84,6 @@ def _trail() -> None:
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("fingerprint", sa.Text(), nullable=False),
         sa.Column("status", sa.Integer()),
-        sa.Column("media_type", sa.Text()),
         sa.Column("sealed_answer", sa.Text()),
         sa.Column("began_at", TIME, nullable=False),
         _workspace("idempotent_requests"),
@@ -113,7 +114,8 @@ def downgrade() -> None:
     op.drop_column("workspaces", "retention_days")
     for name, *_ in INDEXES:
         op.drop_index(name, "bots")
-    op.drop_index("ix_bots_due", "bots")
+    for name in ("ix_bots_due", "ix_bots_deduplication", "ix_bots_state_newest"):
+        op.drop_index(name, "bots")
     for column in ("tries", "deduplication_key", "occurrence_id", "launch_at"):
         op.drop_column("bots", column)
     op.create_index("ix_bots_due", "bots", ["state", "join_at"])

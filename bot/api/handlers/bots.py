@@ -84,7 +84,12 @@ async def list_newest(call: Call[NoPath, BotsQuery, NoBody]) -> BotList:
     before = cursors.decode(query.cursor) if query.cursor else None
     async with call.services.database.read() as session:
         found = await bots.list_newest(
-            session, workspace_id=call.workspace_id, limit=query.limit + 1, before=before, states=query.states
+            session,
+            workspace_id=call.workspace_id,
+            limit=query.limit + 1,
+            before=before,
+            states=query.states,
+            where=bots.Filter(**{name: getattr(query, name) for name in bots.Filter.__dataclass_fields__}),
         )
     page, has_more = found[: query.limit], len(found) > query.limit
     next_cursor = cursors.encode(page[-1].created_at, page[-1].id) if has_more else None

@@ -19,7 +19,7 @@ START = NOW + HOUR
 ENDS = {
     "ended": (BotState.ENDED, "everyone_left", Disposition.SERVED),
     "removed": (BotState.ENDED, "removed_by_host", Disposition.TURNED_AWAY),
-    "denied": (BotState.FAILED, "denied", Disposition.TURNED_AWAY),
+    "denied": (BotState.FAILED, "request_denied", Disposition.TURNED_AWAY),
     "broken": (BotState.FAILED, "passcode_wrong", Disposition.FAILED),
     "lost": (BotState.LOST, "lease_expired", Disposition.LOST),
 }
