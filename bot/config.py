@@ -18,7 +18,9 @@ from bot.errors import BadSettings
 PREFIX = "UNDERSTUDY_"
 
 # Never shown:
-SECRETS = frozenset({"llm_api_key", "database_url", "broker_url", "metrics_token", "teams_identification"})
+SECRETS = frozenset(
+    {"llm_api_key", "google_client_secret", "database_url", "broker_url", "metrics_token", "teams_identification"}
+)
 BROKERS = ("redis://", "rediss://", "redis+socket://")
 VIDEO_SIZES = {"640x360": (640, 360), "1280x720": (1280, 720)}
 CAMERA_PATHS = ("auto", "v4l2loopback", "file", "page")
@@ -49,6 +51,10 @@ class Settings:
     meeting_hosts: str = ""  # of Janus servers of ours: "meet.example.org, video.example.org:8443"
     secret_keys: str = ""  # the file of keys that seal secrets in the database; empty: `secret-keys` in `home`
     egress_allow: str = ""  # networks of ours that addresses given by users may lead to: "10.1.0.0/16, 127.0.0.1"
+    public_url: str = ""  # where the API is reached from outside: https://bots.example.com; empty: nowhere
+    google_client_id: str = ""  # of this installation's registration with Google; empty: no Google calendars
+    google_client_secret: str = ""
+    google_url: str = ""  # of what stands in for Google, in tests and rehearsals; empty: Google itself
     llm_url: str = ""  # an OpenAI-compatible base URL, e.g. http://127.0.0.1:11434/v1; empty: quoted knowledge only
     llm_api_key: str = ""
     llm_model: str = ""

@@ -3,10 +3,10 @@
 import sqlalchemy as sa
 from alembic import context
 
-from bot.store import fulltext, tables, trail_tables, webhook_tables
+from bot.store import calendar_tables, fulltext, tables, trail_tables, webhook_tables
 
 # What defines tables must be imported, or the metadata does not hold them.
-_TABLES = (tables, trail_tables, webhook_tables)
+_TABLES = (tables, calendar_tables, trail_tables, webhook_tables)
 
 
 def _include(thing, name, kind, reflected, compare_to):

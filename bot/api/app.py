@@ -13,7 +13,8 @@ from aiohttp import web
 
 from bot.api import openapi
 from bot.api.feed import Feed
-from bot.api.handlers import audit, bots, characters, live, webhooks
+from bot.api.google import GoogleDoor
+from bot.api.handlers import audit, bots, calendars, characters, live, webhooks
 from bot.api.handlers.live import FEED, LIMITS, StreamLimits
 from bot.api.metrics import Access, expose
 from bot.api.pages import Pages
@@ -22,13 +23,17 @@ from bot.api.rates import Rates
 from bot.api.routes import PREFIX, RATES, SERVICES, STANDING, Route, Services, Splitter, endpoint
 from bot.api.sign_in import SignIn
 from bot.api.webhook_schemas import Message
+from bot.calendars.google.client import Google
 from bot.clock import Clock, RealClock
 from bot.egress.addresses import Network
 from bot.store import schema
 from bot.store.session import Database
 from bot.vault import KEY_FILE, Vault
 
-ROUTES: tuple[Route, ...] = (*bots.ROUTES, *characters.ROUTES, *live.ROUTES, *webhooks.ROUTES, *audit.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *(*bots.ROUTES, *characters.ROUTES, *live.ROUTES, *webhooks.ROUTES),
+    *(*audit.ROUTES, *calendars.ROUTES),
+)
 READY_TIMEOUT_S = 5.0
 
 
@@ -45,21 +50,25 @@ def make_app(
     egress_allow: Sequence[Network] = (),
     meeting_hosts: Sequence[str] = (),
     rates: Rates | None = None,
+    google: Google | None = None,
+    public_url: str = "",
 ) -> web.Application:
     """`split` makes passages of a document; `home` keeps pictures, and without a `vault` given the keys of secrets;
-    `metrics` None: there are none; `rates` None: who asks may ask as often as they like. The caller closes the
-    database."""
+    `metrics` None: there are none; `rates` None: who asks may ask as often as they like; `google` None: its calendars
+    cannot be connected. The caller closes the database."""
     app = web.Application(middlewares=[_identify, problems])
     app.on_response_prepare.append(_mark)
-    clock = clock or RealClock()
+    clock, vault = clock or RealClock(), vault or Vault(home / KEY_FILE)
+    door = GoogleDoor(database, vault, google, public_url=public_url, clock=clock) if google else None
     app[SERVICES] = Services(
         database=database,
         clock=clock,
         home=home,
         split=split,
-        vault=vault or Vault(home / KEY_FILE),
+        vault=vault,
         egress_allow=egress_allow,
         meeting_hosts=meeting_hosts,
+        google=door,
     )
     app[FEED], app[LIMITS] = feed or Feed(database), stream_limits or StreamLimits()
     app[RATES] = rates or Rates(clock.monotonic_s, reads=0, writes=0)
@@ -71,6 +80,8 @@ def make_app(
     app.router.add_get("/openapi.json", _describe)
     SignIn(database, clock).add_to(app.router)
     Pages().add_to(app.router)
+    if door is not None:
+        door.add_to(app.router)
     if metrics is not None:
         app.router.add_get("/metrics", expose(metrics))
     return app

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -33,6 +33,7 @@ from bot.api.problems import (
 )
 from bot.api.rates import UNLIMITED, Rates, Standing, TooManyRequests
 from bot.api.repeats import Sent, once
+from bot.calendars.model import Rules
 from bot.clock import Clock
 from bot.egress.addresses import Network
 from bot.errors import BotError
@@ -71,6 +72,12 @@ class NoBody(Strict):
     pass
 
 
+class GoogleConsent(Protocol):
+    def consent_url(self, *, workspace_id: str, owner: str, calendar: str, character_id: str, rules: Rules) -> str:
+        """Where a person lets us read their calendar."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Services:
     """What handlers work with; made once by the application's factory."""
@@ -81,6 +88,7 @@ class Services:
     split: Splitter
     vault: Vault
     meeting_hosts: Sequence[str] = ()  # of the operator's own meeting servers
+    google: GoogleConsent | None = None  # None: this installation is not registered with Google
     egress_allow: Sequence[Network] = ()  # of the operator's networks, those that users' addresses may lead to
 
 

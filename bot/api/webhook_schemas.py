@@ -175,6 +175,14 @@ class EndpointData(BaseModel):
     reason: str | None = Field(None, description="unreachable | gone")
 
 
+class CalendarData(BaseModel):
+    """Of the events `calendar.changed` and `calendar.action_required`."""
+
+    calendar_id: str
+    code: str | None = Field(None, description="of what went wrong")
+    decisions: int | None = Field(None, description="events that are decided otherwise than before")
+
+
 class Message(BaseModel):
     """What an endpoint is sent."""
 
@@ -182,7 +190,7 @@ class Message(BaseModel):
     timestamp: AwareDatetime = Field(description="when it happened")
     sequence: int = Field(description="1, 2, 3... of this endpoint, without gaps")
     api_version: Literal["v1"]
-    data: BotData | EndpointData
+    data: BotData | EndpointData | CalendarData
 
 
 class Replayed(BaseModel):

@@ -22,6 +22,7 @@ from bot.config import Settings, child_environment
 from bot.errors import BadInput, BotError
 
 if TYPE_CHECKING:
+    from bot.rehearsal.follow import Followed
     from bot.rehearsal.leftovers import Leftovers
     from bot.rehearsal.questions import Question
     from bot.rehearsal.report import Findings
@@ -51,6 +52,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--voice", default="rms", choices=("slt", "rms", "espeak"), help="the asker's voice")
     parser.add_argument("--settle", type=float, default=10.0, metavar="SECONDS", help="before the first question")
     parser.add_argument("--scene", choices=SCENES, help="several people instead of one: who says what is in its file")
+    parser.add_argument(
+        "--calendar", action="store_true", help="a bot follows a calendar: events appear, move, are off"
+    )
     parser.add_argument("--mixed", action="store_true", help="with --scene: the bot hears one mix of all, no streams")
     parser.epilog = "Without --rehearse it prints the links of the meeting and runs until Ctrl-C."
 
@@ -61,7 +65,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         raise BadInput("--scene is played with --rehearse, and --mixed with --scene")
     if args.mixed:
         settings = replace(settings, hearing_streams="mix")
-    return _rehearse(args, settings) if args.rehearse else _show(settings, args.engine)
+    return _rehearse(args, settings) if args.rehearse or args.calendar else _show(settings, args.engine)
 
 
 def _show(settings: Settings, engine: str | None) -> int:
@@ -121,7 +125,7 @@ def _rehearse(args: argparse.Namespace, settings: Settings) -> int:
     home = Path(tempfile.mkdtemp(prefix="understudy-rehearsal-")) if own else settings.home
     leftovers = Leftovers(home)
     try:
-        playing = _scene if args.scene else _questions
+        playing = _calendar if args.calendar else _scene if args.scene else _questions
         settings = replace(settings, home=home, cache=str(settings.cache_folder))
         told = playing(args, settings, Teller(sys.stderr), leftovers)
         if told is None:
@@ -168,6 +172,31 @@ def _scene(args: argparse.Namespace, settings: Settings, tell: Teller, leftovers
         return None
     whole = scene_report(replace(found[0], left=leftovers.found()), found[1])
     return whole, scene_table(whole)
+
+
+def _calendar(args: argparse.Namespace, settings: Settings, tell: Teller, leftovers: Leftovers) -> Told | None:
+    from bot.supervision.installation import only_one
+
+    with only_one(settings.home):
+        found = asyncio.run(_followed(args, settings, tell))
+    if found is None:
+        return None
+    left = leftovers.found()
+    report = found.report()
+    return {**report, "ok": report["ok"] and not left, "left": left}, ""
+
+
+async def _followed(args: argparse.Namespace, settings: Settings, tell: Teller) -> Followed | None:
+    from bot.rehearsal.follow import follow, settings_with
+    from bot.rehearsal.google_calendar import GoogleCalendar
+    from bot.rehearsal.stage import on_stage
+
+    async def play(stage: Stage) -> Followed:
+        return await follow(google, client=stage.client, host=stage.host, character_id=stage.character_id, tell=tell)
+
+    async with GoogleCalendar().serving() as google:
+        settings = settings_with(replace(settings, api_port=ANY_PORT), google)
+        return await on_stage(settings, tell=tell, play=play, engine=args.engine)
 
 
 async def _played(

@@ -16,7 +16,10 @@ from bot.domain.lifecycle import BotState
 API_VERSION = "v1"
 TEST = "webhook.test"  # asked for by a user; sent whatever the endpoint wants
 DISABLED = "webhook.disabled"  # to the workspace's other endpoints
-EVENT_TYPES: tuple[str, ...] = (*(f"bot.{state}" for state in BotState), DISABLED)
+CALENDAR_CHANGED = "calendar.changed"  # what is decided for some of its events, or where a bot goes for them
+CALENDAR_NEEDS_ACTION = "calendar.action_required"  # it is not read any more until somebody does something
+OF_CALENDARS = (CALENDAR_CHANGED, CALENDAR_NEEDS_ACTION)
+EVENT_TYPES: tuple[str, ...] = (*(f"bot.{state}" for state in BotState), *OF_CALENDARS, DISABLED)
 """What an endpoint can ask for; of none in particular: all."""
 
 _OF_A_BOT = ("bot_id", "attempt", "state", "code", "sub_code")  # the rest of the outbox's payload is ours

@@ -59,6 +59,10 @@ class Client:
         if self._session is not None:
             await self._session.close()
 
+    async def ask(self, method: str, path: str, body: Json | None = None) -> Json:
+        """Anything below /api/v1. Raises ApiSaidNo, Unavailable."""
+        return await self._ask(method, path, body)
+
     async def create_bot(self, **wanted: Any) -> Json:
         return await self._ask("POST", "/bots", wanted)
 

@@ -21,6 +21,8 @@ ALL_SCOPES = (
     "audit:read",
     "bots:read",
     "bots:write",
+    "calendars:read",
+    "calendars:write",
     "characters:read",
     "characters:write",
     "data:erase",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
+from bot.store.calendar_tables import calendars
 from bot.store.session import Database
 from bot.store.trail_tables import idempotent_requests
 from bot.store.webhook_tables import endpoints
@@ -13,6 +14,7 @@ from bot.store.webhook_tables import endpoints
 COLUMNS: tuple[tuple[sa.Table, str], ...] = (
     (endpoints, "sealed_secret"),
     (endpoints, "sealed_previous"),
+    (calendars, "sealed_secret"),
     (idempotent_requests, "sealed_answer"),
 )
 BATCH = 200

@@ -138,6 +138,15 @@ async def add(session: Session, endpoint: Endpoint, *, event_type: str, data: Ma
     return str(row["id"])
 
 
+async def tell_all(
+    session: Session, *, workspace_id: str, event_type: str, data: Mapping[str, Any], now: datetime
+) -> None:
+    """A message that is no bot's, to every endpoint of a workspace that wants it."""
+    for endpoint in await webhook_endpoints.lock(session, workspaces=[workspace_id]):
+        if webhook_events.is_wanted(event_type, endpoint.events):
+            await add(session, endpoint, event_type=event_type, data=data, now=now)
+
+
 def _row(
     endpoint: Endpoint, made_before: int, event: Mapping[str, Any], data: Mapping[str, Any], now: datetime
 ) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""The processes of one installation, as a table: private broker, API, worker, dispatcher, courier, bot host.
+"""The processes of one installation, as a table: private broker, API, worker, dispatcher, courier, calendar keeper,
+bot host.
 
 Knows their command lines and how to tell that they are ready; `tree.py` knows how to keep them. The order of the table
 is the order of starting; stopping goes the other way, so bots say goodbye while everything they need still runs.
@@ -85,6 +86,7 @@ def installation(settings: Settings) -> tuple[Settings, tuple[ChildSpec, ...]]:
         replace(_ours(settings, "worker"), stop_timeout_s=WORKER_STOP_TIMEOUT_S),
         _ours(settings, "dispatcher"),
         _ours(settings, "courier"),
+        _ours(settings, "calendar-keeper"),
         # SIGTERM: bots say goodbye even when the owner of all this is killed
         replace(_ours(settings, "bot-host"), stop_timeout_s=GOODBYE_TIMEOUT_S, death_signal=signal.SIGTERM),
     )

@@ -12,7 +12,7 @@ from tests.house.sources import ROOT
 
 DEPLOY = ROOT / "deploy"
 SECRETS = {"DATABASE_PASSWORD": "d" * 48, "BROKER_PASSWORD": "b" * 48}
-OURS = ("setup", "api", "worker", "dispatcher", "courier", "bot-host", "engine")
+OURS = ("setup", "api", "worker", "dispatcher", "courier", "calendar-keeper", "bot-host", "engine")
 _VARIABLE = re.compile(r"\$(?:\$|\{(\w+)(?::([-?])([^}]*))?\})")
 
 

@@ -16,7 +16,10 @@ HOMES = {  # a library: the folders and files that may import it
     "playwright": ("connectors/", "bot/rehearsal/", "bot/library/"),  # the last draws the shipped pictures
     "pyvirtualcam": ("connectors/kit/",),
     "torch": ("engine/diffusion/", "bot/hearing/diarization/"),
-    "aiohttp.web": ("bot/api/", "bot/commands/api.py", "connectors/simulator/", "connectors/kit/", "engine/server.py"),
+    "aiohttp.web": (
+        *("bot/api/", "bot/commands/api.py", "connectors/simulator/", "connectors/kit/", "engine/server.py"),
+        "bot/rehearsal/google_calendar.py",
+    ),
 }
 SEES_BOTH = {  # a connector and an engine: why
     "bot/meeting/bridge.py": "the only translator between them",

@@ -135,6 +135,7 @@ SURVIVED: Mapping[str, tuple[str, ...]] = {  # process, phase: the bot goes on, 
     "worker": SERVED,
     "dispatcher": SERVED,
     "courier": ("speaking",),
+    "calendar-keeper": ("speaking",),
     "broker": SERVED,
     "voice": ("speaking",),  # the sentence is lost, the next one has a new process
 }

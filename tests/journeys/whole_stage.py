@@ -36,7 +36,7 @@ from tests.journeys.kept_up import READY
 from tests.journeys.small_stage import enter_as_guest, seeded
 
 OWNER = (sys.executable, "-m", "tests.journeys.kept_up")
-SERVICES = ("api", "worker", "dispatcher", "courier", "bot-host")
+SERVICES = ("api", "worker", "dispatcher", "courier", "calendar-keeper", "bot-host")
 DISPLAYS = Path(SOCKET).parent
 START_S = 60.0
 STOP_S = 60.0

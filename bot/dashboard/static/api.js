@@ -59,6 +59,14 @@ export const say = (id, text) => ask("POST", botPath(id, "/say"), { text });
 export const leave = (id) => ask("POST", botPath(id, "/leave"), {});
 export const stop = (id) => ask("POST", botPath(id, "/kill"));
 
+export const calendars = async () => (await ask("GET", `${API}/calendars`)).data;
+export const calendarEvents = async () => (await ask("GET", `${API}/calendar-events`)).data;
+export const connectCalendar = (wanted) => ask("POST", `${API}/calendars`, wanted);
+export const syncCalendar = (id) => ask("POST", `${API}/calendars/${encodeURIComponent(id)}/sync`, {});
+export const disconnectCalendar = (id) => ask("DELETE", `${API}/calendars/${encodeURIComponent(id)}`);
+export const overrideEvent = (id, join) =>
+  ask("PUT", `${API}/calendar-events/${encodeURIComponent(id)}/override`, { join });
+
 // Every bot that is in a meeting or on its way, also those this page has not heard of; how many they were.
 export const stopAll = async () => (await ask("POST", `${API}/kill`, {})).data.length;
 

@@ -5,6 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { html } from "./html.js";
 import * as api from "./api.js";
 import { Bot } from "./bot.js";
+import { Calendar } from "./calendar.js";
 import { attempt, begin, inPhase, leave, model } from "./model.js";
 import { HoldButton, Problem, useModel } from "./parts.js";
 import { SignIn } from "./sign_in.js";
@@ -12,7 +13,10 @@ import { Wall } from "./wall.js";
 
 const LINK = { connecting: "Connecting", open: "Live", lost: "Reconnecting" };
 
+const CALENDAR = "#/calendar";
+
 function route() {
+  if (location.hash === CALENDAR) return CALENDAR;
   const [, id] = /^#\/bots\/([0-9A-Za-z-]{1,64})$/.exec(location.hash) ?? [];
   return id ?? "";
 }
@@ -45,6 +49,7 @@ function Bar() {
   return html`<header class="bar">
     <a class="brand" href="#/"><img src="icon.svg" alt="" width="28" height="28" /> Understudy</a>
     <span class=${`link ${model.link}`} role="status"><span class="dot" aria-hidden="true"></span>${LINK[model.link]}</span>
+    <a href=${CALENDAR}>Calendar</a>
     <span class="grow" role="status">${stopped}</span>
     ${live > 0 &&
     html`<${HoldButton}
@@ -73,7 +78,9 @@ function App({ problem }) {
     <div class="notes"><${Problem} words=${model.problem} /></div>
     <div class=${`panes ${id ? "with-bot" : ""}`}>
       <${Wall} chosen=${id} />
-      ${id
+      ${id === CALENDAR
+        ? html`<${Calendar} focus=${moved} />`
+        : id
         ? html`<${Bot} id=${id} focus=${moved} />`
         : html`<main class="bot-page empty"><p class="hint">Choose a bot to see what it hears, says and does.</p></main>`}
     </div>`;

@@ -11,6 +11,8 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from bot.api.app import make_app
+from bot.calendars.google.client import App, Google
+from bot.egress.requests import Egress
 from bot.store import keys, workspaces
 from tests.bot.stores import NOW, Seeded
 
@@ -48,11 +50,16 @@ class Api:
         return {"meeting_url": url, "character_id": self.store.character.id, **more}
 
 
+def google() -> Google:
+    """As an installation has it that is registered with Google; nothing is asked of it here."""
+    return Google(Egress(), App(client_id="id", client_secret="secret"))
+
+
 @pytest.fixture
 async def api(store: Seeded, tmp_path: Path) -> AsyncIterator[Api]:
     def split(name: str, text: str) -> list[tuple[str, str]]:
         return [(name, paragraph) for paragraph in text.split("\n\n")]
 
-    app = make_app(store.database, home=tmp_path, split=split, clock=FixedClock())
+    app = make_app(store.database, home=tmp_path, split=split, clock=FixedClock(), google=google())
     async with TestClient(TestServer(app)) as client:
         yield await Api(client=client, store=store, key="").with_key()

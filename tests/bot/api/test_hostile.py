@@ -45,6 +45,20 @@ GOOD: dict[str, dict[str, Any]] = {
     "rotate_webhook_secret": {},
     "test_webhook": {},
     "replay_webhooks": {"since": "2026-11-21T11:00:00Z", "state": "failed"},
+    "connect_calendar": {
+        "url": "https://calendar.example.com/a.ics",
+        "name": "Ann",
+        "owner": "ann@example.com",
+        "rules": {"join": "all", "keywords": ["review"], "series": {"a": True}, "bot_mailbox": "bot@example.com"},
+    },
+    "change_calendar": {"name": "Ann", "owner": "ann@example.com", "rules": {"never_keywords": ["secret"]}},
+    "connect_google_calendar": {
+        "owner": "ann@example.com",
+        "calendar": "primary",
+        "rules": {"join": "all", "domains": ["example.com"]},
+    },
+    "sync_calendar": {},
+    "override_calendar_event": {},
 }
 
 
@@ -69,6 +83,11 @@ def fresh(api: Any, name: str) -> dict[str, Any]:
     new = {
         "create_bot": api.new_bot(meeting_url=f"https://meet.google.com/m-{number}"),
         "create_character": {"name": f"Milo {number}"},
+        "connect_google_calendar": {"character_id": api.store.character.id},
+        "connect_calendar": {
+            "character_id": api.store.character.id,
+            "url": f"https://calendar.example.com/{number}.ics",
+        },
     }
     return GOOD[name] | new.get(name, {})
 
@@ -90,7 +109,10 @@ async def test_hostile_values_are_refused_by_name_or_kept(api: Any, name: str) -
     route = next(route for route in ROUTES if route.name == name)
     status, hook = await api.ask("POST", "/webhooks", json=GOOD["create_webhook"])
     assert status == 201, hook
-    path = route.path.format(bot_id=bot_id, character_id=api.store.character.id, endpoint_id=hook["id"])
+    status, calendar = await api.ask("POST", "/calendars", json=fresh(api, "connect_calendar"))
+    assert status == 201, calendar
+    ids = {"bot_id": bot_id, "character_id": api.store.character.id, "endpoint_id": hook["id"]}
+    path = route.path.format(**ids, calendar_id=calendar["id"])
     for value in (*HOSTILE.values(), *FAR.values(), *HUGE.values()):
         for body in variants(fresh(api, name), value):
             status, answer = await api.ask(route.method, path, data=_json(body), headers=JSON)

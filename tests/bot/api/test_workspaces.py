@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,21 @@ from bot.api.app import ROUTES
 from bot.api.handlers.live import StreamLimits
 from bot.api.routes import Route
 from bot.assets import camera_picture
+from bot.calendars import shape
 from bot.library import SHIPPED
-from bot.store import characters, tables, transcripts, turns, webhook_deliveries, webhook_endpoints
+from bot.store import (
+    calendar_events,
+    calendars,
+    characters,
+    tables,
+    transcripts,
+    turns,
+    webhook_deliveries,
+    webhook_endpoints,
+)
 from tests.bot.api.dashboard_server import dashboard_on
 from tests.bot.api.test_live import key_of
+from tests.bot.calendars.desk import event
 from tests.bot.store.old_data import rows
 from tests.bot.store.test_dashboard import HELLO, in_call
 from tests.bot.stores import NOW, Seeded
@@ -38,10 +50,16 @@ BODIES: dict[str, dict[str, Any]] = {
     "rotate_webhook_secret": {},
     "test_webhook": {},
     "replay_webhooks": {"since": "2026-11-21T00:00:00Z"},
+    "connect_calendar": {"url": "https://calendar.example.com/a.ics", "character_id": "{character_id}"},
+    "change_calendar": {"name": "Forget it."},
+    "connect_google_calendar": {"owner": "ann@example.com", "character_id": "{character_id}"},
+    "sync_calendar": {},
+    "override_calendar_event": {"join": None},
 }
 # What a stranger may do all the same, in a workspace of their own.
 OWN = {"list_bots": 200, "list_characters": 200, "create_character": 201, "kill_all_bots": 202, "follow_live": 200}
 OWN |= {"read_audit_trail": 200, "list_webhooks": 200, "create_webhook": 201}
+OWN |= {"list_calendars": 200, "list_calendar_events": 200}
 # What the owner is told where the bot in its call cannot do it.
 TOLD = {"retime_bot": 409, "erase_bot_data": 409}
 
@@ -57,12 +75,20 @@ async def furnished(store: Seeded, home: Path) -> dict[str, str]:
         await characters.ensure(session, workspace_id=bot.workspace_id, slug=store.character.slug, new=new)
         mine = {"workspace_id": bot.workspace_id, "endpoint_id": tables.new_id(), "now": NOW}
         hook = await webhook_endpoints.create(session, url=f"https://{SECRET}.example/", sealed_secret="-", **mine)
+        calendar = {"provider": "ics", "name": SECRET, "sealed_secret": "-", "source_sha256": "-", "rules": {}}
+        calendar |= {"workspace_id": bot.workspace_id, "character_id": store.character.id, "now": NOW}
+        made = await calendars.create(session, id=tables.new_id(), **calendar)
+        fresh = [shape.stored(replace(event(), title=SECRET, calendar_id=made.id))]
+        its = {"workspace_id": bot.workspace_id, "calendar_id": made.id}
+        await calendar_events.replace_all(session, events=fresh, now=NOW, **its)
+        (row,) = await calendar_events.since(session, workspace_id=bot.workspace_id, ended_after=NOW)
         told = await webhook_deliveries.add(session, hook, event_type="webhook.test", data={"x": SECRET}, now=NOW)
     folder = home / "evidence" / bot.id
     folder.mkdir(parents=True)
     (folder / "full.png").write_bytes(PNG + SECRET.encode())
     camera_picture(home, bot.id).write_bytes(PNG + SECRET.encode())
     ids = {"bot_id": bot.id, "character_id": store.character.id, "name": "full.png"}
+    ids |= {"calendar_id": made.id, "event_id": row.id}
     return {**ids, "endpoint_id": hook.id, "delivery_id": told}
 
 

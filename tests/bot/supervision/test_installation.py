@@ -20,7 +20,9 @@ from bot.supervision.tree import Tree, run_tree
 
 def test_bots_stop_first_and_the_broker_last(tmp_path: Path) -> None:
     _, specs = house.installation(Settings(home=tmp_path, api_port=0))
-    assert [spec.name for spec in reversed(specs)] == ["bot-host", "courier", "dispatcher", "worker", "api", "broker"]
+    assert [spec.name for spec in reversed(specs)] == [
+        *("bot-host", "calendar-keeper", "courier", "dispatcher", "worker", "api", "broker")
+    ]
     assert specs[-1].stop_timeout_s == 30.0
 
 

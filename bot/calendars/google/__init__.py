@@ -1,0 +1,1 @@
+"""Google Calendar: its events, its API, its push channels."""

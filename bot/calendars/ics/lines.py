@@ -1,0 +1,108 @@
+"""The grammar of iCalendar: content lines to components with the few properties we read. Pure; knows no meanings.
+
+A reader of its own because of size: feeds hold ten thousand events of which a month is wanted, and a library that makes
+typed objects of everything takes many times as long. What is hard, time zones and recurrence, is left to libraries.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+READ = frozenset(
+    (
+        *("UID", "DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "RECURRENCE-ID", "STATUS", "SEQUENCE"),
+        *("SUMMARY", "LOCATION", "DESCRIPTION", "X-ALT-DESC", "URL", "ORGANIZER", "ATTENDEE", "LAST-MODIFIED"),
+        *("CONFERENCE", "X-GOOGLE-CONFERENCE", "X-MICROSOFT-SKYPETEAMSMEETINGURL", "X-MICROSOFT-CDO-BUSYSTATUS"),
+        "X-MICROSOFT-CDO-INTENDEDSTATUS",
+    )
+)
+OF_CALENDAR = frozenset({"X-WR-TIMEZONE", "TIMEZONE-ID", "REFRESH-INTERVAL", "X-PUBLISHED-TTL", "METHOD"})
+
+DEEPEST = 8  # components within components
+MOST_ZONES, LONGEST_ZONE_CHARACTERS = 200, 100_000
+
+_FOLD = re.compile(r"\n[ \t]")
+_HEAD = re.compile(r'([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=(?:"[^"]*"|[^";:,]*)(?:,(?:"[^"]*"|[^";:,]*))*)*):', re.ASCII)
+_PARAMETER = re.compile(r';([A-Za-z0-9-]+)=((?:"[^"]*"|[^";:,]*)(?:,(?:"[^"]*"|[^";:,]*))*)', re.ASCII)
+_ESCAPED = re.compile(r"\\([\\;,nN])")
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    raw_parameters: str
+    value: str
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        return {name.upper(): value.strip('"') for name, value in _PARAMETER.findall(self.raw_parameters)}
+
+    @property
+    def text(self) -> str:
+        """Of a property whose value is text: without its escapes."""
+        if "\\" not in self.value:
+            return self.value
+        return _ESCAPED.sub(lambda found: "\n" if found[1] in "nN" else found[1], self.value)
+
+
+Component = dict[str, list[Property]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Calendar:
+    properties: Component
+    events: list[Component]
+    zones: dict[str, str] = field(default_factory=dict)  # TZID: the text of its VTIMEZONE
+
+
+def parse(text: str) -> Calendar:
+    """What a feed holds; what is no calendar holds nothing. Never raises: a line that is none is passed over."""
+    lines = _FOLD.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).split("\n")
+    found = Calendar(properties=defaultdict(list), events=[])
+    stack: list[str] = []
+    event: Component = {}
+    zone: list[str] = []
+    for line in lines:
+        start = line[:6].upper()
+        if start == "BEGIN:" and len(stack) < DEEPEST:
+            stack.append(line[6:].strip().upper())
+            if stack[-1] == "VEVENT":
+                event = defaultdict(list)
+            elif stack[-1] == "VTIMEZONE":
+                zone = []
+        within = stack[-1] if stack else ""
+        if "VTIMEZONE" in stack:
+            zone.append(line)
+        if line[:4].upper() == "END:" and stack:
+            ended = stack.pop()
+            if ended == "VEVENT":
+                found.events.append(event)
+            elif ended == "VTIMEZONE":
+                _keep_zone(found, zone)
+        elif within == "VEVENT":
+            _keep(event, line, READ)
+        elif within == "VCALENDAR":
+            _keep(found.properties, line, OF_CALENDAR)
+    return found
+
+
+def _keep(component: Component, line: str, wanted: frozenset[str]) -> None:
+    name = line[: min(i for i in (line.find(";"), line.find(":"), len(line)) if i >= 0)].upper()
+    if name not in wanted:
+        return
+    head = _HEAD.match(line)
+    if head is not None:
+        component[name].append(Property(head[2], line[head.end() :]))
+
+
+def _keep_zone(calendar: Calendar, lines: list[str]) -> None:
+    named = next((line for line in lines if line[:4].upper() == "TZID"), "")
+    if len(calendar.zones) >= MOST_ZONES or sum(map(len, lines)) > LONGEST_ZONE_CHARACTERS:
+        return
+    calendar.zones.setdefault(named.partition(":")[2].strip(), "\r\n".join(lines) + "\r\n")
+
+
+def first(component: Component, name: str) -> Property | None:
+    found = component.get(name)
+    return found[0] if found else None

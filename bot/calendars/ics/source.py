@@ -1,0 +1,28 @@
+"""A feed as a source of events."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from bot.calendars.ics import feed
+from bot.calendars.ics.events import read_feed
+from bot.calendars.ics.feed import Sender
+from bot.calendars.policy import Policy
+from bot.calendars.sources import Read, read_lately
+from bot.store.calendars import Calendar
+
+
+class IcsSource:
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    async def read(self, calendar: Calendar, secret: str, *, now: datetime, policy: Policy) -> Read:
+        known = calendar.cursor if read_lately(calendar.cursor, now=now, within_s=policy.whole_s) else {}
+        fetched = await feed.fetch(self._sender, secret, known)
+        if fetched.text is None:
+            return Read(events=None, cursor={**fetched.cursor, "read_at": known.get("read_at")})
+        window = {"begin": now - policy.behind, "end": now + policy.ahead}
+        given = {"calendar_id": calendar.id, "owner": calendar.owner}
+        events = await asyncio.to_thread(lambda: read_feed(fetched.text or "", **given, **window))
+        return Read(events=events, cursor={**fetched.cursor, "read_at": now.isoformat()})

@@ -1,0 +1,151 @@
+"""The keeper: reads calendars when they are due, and looks after the bots made for them. Several may run side by side.
+
+It has a process of its own: whatever a calendar's server does, no bot is launched later for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+
+from bot.calendars import shape
+from bot.calendars.google.client import GrantRevoked
+from bot.calendars.ics.feed import FeedGone
+from bot.calendars.policy import DEFAULT, Policy, pause_s, retry_s
+from bot.calendars.reconcile import reconcile
+from bot.calendars.sources import Read, Source
+from bot.clock import Clock
+from bot.domain import webhook_events
+from bot.egress.addresses import AddressRefused
+from bot.errors import BotError, Unavailable
+from bot.log import get_log
+from bot.store import calendar_events, calendars, webhook_deliveries
+from bot.store.calendars import Calendar
+from bot.store.session import Database, Session
+from bot.vault import BadKeyFile, SecretUnreadable, Vault
+
+log = get_log(__name__)
+
+
+class NoSource(Unavailable):
+    """This installation does not read calendars of this provider: its settings for it are missing."""
+
+    code, retryable = "no_source", False
+
+
+class Keeper:
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        sources: Mapping[str, Source],
+        *,
+        clock: Clock,
+        policy: Policy = DEFAULT,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        """`sources`: by provider."""
+        self._database, self._vault, self._sources = database, vault, sources
+        self._clock, self._policy, self._chance = clock, policy, chance
+
+    async def run(self) -> None:
+        """Until cancelled. A database that is away is waited for."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._repeat(self.sync_due, self._policy.poll_s), name="sync")
+            group.create_task(self._repeat(self.settle, self._policy.settle_s), name="settle")
+            group.create_task(self._repeat(self.prune, self._policy.prune_s), name="prune")
+
+    async def sync_due(self) -> int:
+        """Read every calendar that is due, once; returns how many."""
+        now = self._clock.now()
+        async with self._database.read() as session:
+            if not await calendars.any_due(session, now=now):
+                return 0
+        async with self._database.write() as session:
+            policy = self._policy
+            due = await calendars.take(session, now=now, hide_s=policy.hide_s, limit=policy.concurrency)
+        async with asyncio.TaskGroup() as group:
+            for calendar in due:
+                group.create_task(self.sync(calendar), name=f"sync {calendar.id}")
+        return len(due)
+
+    async def sync(self, calendar: Calendar) -> None:
+        """Read one calendar and do what follows; what goes wrong is written down with it."""
+        try:
+            secret = self._vault.open(calendar.sealed_secret, place=calendars.place(calendar.id))
+            source = self._sources.get(calendar.provider)
+            if source is None:
+                raise NoSource
+            await self._keep(calendar, await source.read(calendar, secret, now=self._clock.now(), policy=self._policy))
+        except (Unavailable, AddressRefused, SecretUnreadable, BadKeyFile) as error:
+            await self._note(calendar, error)
+
+    async def _keep(self, calendar: Calendar, read: Read) -> None:
+        now = self._clock.now()
+        fresh = None if read.events is None else [shape.stored(event) for event in read.events]
+        next_at = now + timedelta(seconds=pause_s(self._policy, self._chance()))
+        place = calendars.place(calendar.id)
+        sealed = None if read.secret is None else self._vault.seal(read.secret, place=place)
+        mine = {"workspace_id": calendar.workspace_id, "now": now}
+        async with self._database.write() as session:
+            if fresh is not None:
+                await calendar_events.replace_all(session, calendar_id=calendar.id, events=fresh, **mine)
+            told = {"cursor": read.cursor, "next_sync_at": next_at, "sealed_secret": sealed}
+            await calendars.synced(session, calendar, now=now, **told)
+            done = await reconcile(session, calendar.workspace_id, now=now)
+            if done.decisions:
+                await self._tell(session, calendar, webhook_events.CALENDAR_CHANGED, {"decisions": done.decisions})
+        bots = {"made": done.made, "moved": done.moved, "withdrawn": done.withdrawn, "decisions": done.decisions}
+        log.info("calendar read", calendar_id=calendar.id, events=None if fresh is None else len(fresh), **bots)
+
+    async def _note(self, calendar: Calendar, error: BotError) -> None:
+        policy, failures = self._policy, calendar.failures + 1
+        gone = isinstance(error, FeedGone) and failures >= policy.gone_after
+        hopeless = gone or (isinstance(error, Unavailable | AddressRefused) and not error.retryable)
+        after_s = retry_s(policy, calendar.failures, error.fields.get("asked_s"))
+        log.warning("a calendar cannot be read", calendar_id=calendar.id, code=error.code, failures=failures)
+        async with self._database.write() as session:
+            await calendars.failed(
+                session,
+                calendar,
+                code=error.code,
+                detail=str(error),
+                next_sync_at=self._clock.now() + timedelta(seconds=after_s),
+                hopeless=hopeless,
+            )
+            if hopeless:
+                await self._tell(session, calendar, webhook_events.CALENDAR_NEEDS_ACTION, {"code": error.code})
+            if isinstance(error, GrantRevoked):  # nobody would tell us that a meeting is off
+                mine = {"workspace_id": calendar.workspace_id, "now": self._clock.now()}
+                await calendar_events.replace_all(session, calendar_id=calendar.id, events=(), **mine)
+                await reconcile(session, calendar.workspace_id, now=self._clock.now())
+
+    async def _tell(self, session: Session, calendar: Calendar, event_type: str, data: dict[str, object]) -> None:
+        """The workspace's own servers."""
+        told = {"calendar_id": calendar.id, **data}
+        await webhook_deliveries.tell_all(
+            session, workspace_id=calendar.workspace_id, event_type=event_type, data=told, now=self._clock.now()
+        )
+
+    async def settle(self) -> None:
+        """See what became of the bots, and make those whose turn has come."""
+        async with self._database.read() as session:
+            wanting = await calendars.workspaces_with(session)
+        for workspace_id in wanting:
+            async with self._database.write() as session:
+                await reconcile(session, workspace_id, now=self._clock.now())
+
+    async def prune(self) -> int:
+        """Forget what is long over."""
+        async with self._database.write() as session:
+            return await calendar_events.forget(session, ended_before=self._clock.now() - self._policy.keep)
+
+    async def _repeat(self, step: Callable[[], Awaitable[object]], pause_s: float) -> None:
+        while True:
+            try:
+                await step()
+            except Unavailable as error:
+                log.warning("the keeper of calendars has to wait", code=error.code)
+            await self._clock.sleep(pause_s)

@@ -1,0 +1,56 @@
+"""Where an event's meeting is: every link in its fields, and which of them counts. Pure; asks no network.
+
+Several fields may lead to several meetings: Google adds a Meet link to what is created although the organiser pasted
+another, and descriptions keep links of last month. So all candidates are kept, with the field they stand in, and the
+choice is a table that can be shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bot.calendars.model import Link
+from connectors.registry import PLATFORMS
+from connectors.urls import find_meeting
+
+CONFERENCE, LOCATION, DESCRIPTION, TITLE = "conference", "location", "description", "title"
+MOST_CHARACTERS = 50_000  # of one field; an invitation is a few thousand
+JOINABLE = frozenset(platform.name for platform in PLATFORMS)
+
+
+def candidates(fields: Sequence[tuple[str, str]], *, added_by_calendar: bool = False) -> tuple[Link, ...]:
+    """The meetings that these (field, text) lead to, in their order, each meeting once. `added_by_calendar`: the
+    conference was not chosen by anybody."""
+    found: dict[str, Link] = {}
+    for source, text in fields:
+        link = find_meeting(text[:MOST_CHARACTERS]) if "/" in text or "&#" in text else None
+        if link is not None and link.meeting not in found:
+            automatic = added_by_calendar and source == CONFERENCE and link.platform == "meet"
+            found[link.meeting] = Link(
+                source=source,
+                platform=link.platform,
+                room=link.meeting,
+                url=link.join_url,
+                added_by_calendar=automatic,
+            )
+    return tuple(found.values())
+
+
+# By preference: the first row that any candidate fits gives the choice, and its words are why.
+CHOICES: tuple[tuple[str, Callable[[Link], bool]], ...] = (
+    ("the calendar's own conference field", lambda link: link.source == CONFERENCE and not link.added_by_calendar),
+    ("its location", lambda link: link.source == LOCATION),
+    ("the conference the calendar added by itself", lambda link: link.source == CONFERENCE),
+    ("its description", lambda link: link.source == DESCRIPTION),
+    ("its title", lambda link: True),
+)
+
+
+def choose(links: Sequence[Link]) -> tuple[Link, str] | None:
+    """The link that counts and why; one we can join before one we cannot."""
+    joinable = [link for link in links if link.platform in JOINABLE]
+    for why, fits in CHOICES:
+        chosen = next((link for link in joinable or links if fits(link)), None)
+        if chosen is not None:
+            return chosen, why
+    return None

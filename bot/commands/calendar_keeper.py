@@ -1,0 +1,79 @@
+"""`understudy calendar-keeper`: reads calendars and looks after their bots. Several may run beside each other."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from typing import TYPE_CHECKING
+
+from bot.config import Settings
+
+if TYPE_CHECKING:
+    from bot.calendars.google.client import Google
+    from bot.calendars.sources import Source
+    from bot.store.session import Database
+
+HELP = "reads calendars and looks after their bots"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "Runs until SIGTERM or Ctrl-C; what was under way is read again by whoever comes next."
+    parser.add_argument("--check", action="store_true", help="start nothing: exit 0 when the database is reached")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    asyncio.run(_check(settings) if args.check else _run(settings))
+    return 0
+
+
+async def _check(settings: Settings) -> None:
+    """That something is due says nothing: a calendar's server may be down."""
+    from datetime import UTC, datetime
+
+    from bot.store import calendars
+    from bot.store.session import Database
+
+    async with Database.open(settings) as database, database.read() as session:
+        await calendars.any_due(session, now=datetime.now(UTC))
+
+
+async def _run(settings: Settings) -> None:
+    from bot.calendars.keeper import Keeper
+    from bot.clock import RealClock
+    from bot.commands.stopping import until_stopped
+    from bot.store.session import Database
+    from bot.vault import Vault
+
+    async with Database.open(settings) as database, asyncio.TaskGroup() as group:
+        keeper = Keeper(database, Vault.of(settings), sources_of(settings, database), clock=RealClock())
+        serving = group.create_task(keeper.run())
+        await until_stopped()
+        serving.cancel()
+
+
+def google_of(settings: Settings) -> Google | None:
+    """None: this installation is not registered with Google."""
+    from bot.calendars.google.client import App, Google
+    from bot.calendars.ics.feed import LIMITS
+    from bot.egress.addresses import parse_networks
+    from bot.egress.requests import Egress
+
+    app = App.of(settings)
+    sender = Egress(allow=parse_networks(settings.egress_allow), limits=LIMITS)
+    return Google(sender, app) if app is not None else None
+
+
+def sources_of(settings: Settings, database: Database) -> dict[str, Source]:
+    """Where this installation reads calendars."""
+    from bot.calendars.google.source import GoogleSource
+    from bot.calendars.ics.feed import LIMITS
+    from bot.calendars.ics.source import IcsSource
+    from bot.egress.addresses import parse_networks
+    from bot.egress.requests import Egress
+
+    sender = Egress(allow=parse_networks(settings.egress_allow), limits=LIMITS)
+    sources: dict[str, Source] = {"ics": IcsSource(sender)}
+    google = google_of(settings)
+    if google is not None:
+        sources["google"] = GoogleSource(google, database, public_url=settings.public_url)
+    return sources

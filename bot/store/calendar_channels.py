@@ -1,0 +1,52 @@
+"""Channels by which providers tell us that a calendar has changed; of each one's secret only the hash is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from bot.store.calendar_tables import calendar_channels
+from bot.store.session import Session
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Channel:
+    id: str
+    workspace_id: str
+    calendar_id: str
+    token_sha256: str = field(repr=False)
+    resource_id: str | None  # the provider's; None: it has not answered yet
+    expires_at: datetime | None
+    created_at: datetime
+
+
+async def create(
+    session: Session, channel_id: str, *, workspace_id: str, calendar_id: str, token_sha256: str, now: datetime
+) -> None:
+    """Before the provider is asked: its first message may come before its answer."""
+    row = {"id": channel_id, "workspace_id": workspace_id, "calendar_id": calendar_id, "token_sha256": token_sha256}
+    await session.execute(sa.insert(calendar_channels).values(**row, created_at=now))
+
+
+async def opened(session: Session, channel_id: str, *, resource_id: str, expires_at: datetime) -> None:
+    table = calendar_channels
+    values = {"resource_id": resource_id, "expires_at": expires_at}
+    await session.execute(sa.update(table).where(table.c.id == channel_id).values(**values))
+
+
+async def find(session: Session, channel_id: str) -> Channel | None:
+    query = sa.select(calendar_channels).where(calendar_channels.c.id == channel_id)
+    row = (await session.execute(query)).one_or_none()
+    return Channel(**row._mapping) if row is not None else None
+
+
+async def of(session: Session, calendar_id: str) -> list[Channel]:
+    query = sa.select(calendar_channels).where(calendar_channels.c.calendar_id == calendar_id)
+    return [Channel(**row._mapping) for row in await session.execute(query)]
+
+
+async def forget(session: Session, channel_ids: Sequence[str]) -> None:
+    await session.execute(sa.delete(calendar_channels).where(calendar_channels.c.id.in_(channel_ids)))

@@ -1,0 +1,184 @@
+"""Calendars: which ones a workspace has connected, with what rules, how their syncs go. Addresses are kept sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.errors import Conflict, NotFound
+from bot.store import occurrences
+from bot.store.calendar_tables import calendars
+from bot.store.session import Session
+
+MOST_CALENDARS = 100
+ACTIVE, ACTION_REQUIRED = "active", "action_required"
+
+
+class UnknownCalendar(NotFound):
+    """There is no such calendar in this workspace."""
+
+    code = "unknown_calendar"
+
+
+class CalendarConnected(Conflict):
+    """This calendar is connected already; `calendar_id` names it."""
+
+    code = "calendar_connected"
+
+
+class TooManyCalendars(Conflict):
+    """This workspace has as many calendars as it may; disconnect one."""
+
+    code = "too_many_calendars"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Calendar:
+    id: str
+    workspace_id: str
+    provider: str
+    name: str
+    sealed_secret: str = field(repr=False)
+    source_sha256: str = field(repr=False)
+    shown_address: str
+    owner: str = field(repr=False)
+    character_id: str
+    rules: Mapping[str, Any]
+    state: str  # active | action_required
+    code: str | None  # of what went wrong last
+    detail: str
+    failures: int  # in a row
+    cursor: Mapping[str, Any] = field(repr=False)
+    next_sync_at: datetime
+    synced_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+def place(calendar_id: str) -> str:
+    """What the address of a calendar is sealed for."""
+    return f"calendars.secret:{calendar_id}"
+
+
+async def create(session: Session, *, workspace_id: str, now: datetime, **values: Any) -> Calendar:
+    """Due at once. Raises CalendarConnected, TooManyCalendars."""
+    await occurrences.lock_workspace(session, workspace_id)
+    mine = await list_all(session, workspace_id=workspace_id)
+    same = next((one for one in mine if one.source_sha256 == values["source_sha256"]), None)
+    if same is not None:
+        raise CalendarConnected(calendar_id=same.id)
+    if len(mine) >= MOST_CALENDARS:
+        raise TooManyCalendars
+    row = {"workspace_id": workspace_id, "state": ACTIVE, "failures": 0, "cursor": {}, "next_sync_at": now, **values}
+    row |= {"created_at": now, "updated_at": now}
+    return _calendar((await session.execute(sa.insert(calendars).values(**row).returning(calendars))).one())
+
+
+async def get(session: Session, calendar_id: str, *, workspace_id: str) -> Calendar:
+    """Raises UnknownCalendar."""
+    query = sa.select(calendars).where(calendars.c.id == calendar_id, calendars.c.workspace_id == workspace_id)
+    row = (await session.execute(query)).one_or_none()
+    if row is None:
+        raise UnknownCalendar(calendar_id=calendar_id)
+    return _calendar(row)
+
+
+async def list_all(session: Session, *, workspace_id: str) -> list[Calendar]:
+    """Oldest first."""
+    query = sa.select(calendars).where(calendars.c.workspace_id == workspace_id)
+    return [_calendar(row) for row in await session.execute(query.order_by(calendars.c.created_at, calendars.c.id))]
+
+
+async def change(
+    session: Session, calendar_id: str, *, workspace_id: str, values: Mapping[str, Any], now: datetime
+) -> Calendar:
+    """Set some of name, rules, owner, character_id. Raises UnknownCalendar."""
+    assert values.keys() <= {"name", "rules", "owner", "character_id"}
+    await get(session, calendar_id, workspace_id=workspace_id)
+    await _set(session, calendar_id, {**values, "updated_at": now})
+    return await get(session, calendar_id, workspace_id=workspace_id)
+
+
+async def remove(session: Session, calendar_id: str, *, workspace_id: str) -> Calendar:
+    """It, and its events, are gone; returns what it was. Raises UnknownCalendar."""
+    found = await get(session, calendar_id, workspace_id=workspace_id)
+    await session.execute(sa.delete(calendars).where(calendars.c.id == calendar_id))
+    return found
+
+
+async def any_due(session: Session, *, now: datetime) -> bool:
+    """Would `take` find anything? For a look that holds up no writer."""
+    due = sa.exists().where(calendars.c.next_sync_at <= now, calendars.c.state == ACTIVE)
+    return bool((await session.execute(sa.select(due))).scalar_one())
+
+
+async def take(session: Session, *, now: datetime, hide_s: float, limit: int) -> list[Calendar]:
+    """Up to `limit` calendars whose sync is due, hidden from other takers for `hide_s`."""
+    due = (
+        sa.select(calendars.c.id)
+        .where(calendars.c.next_sync_at <= now, calendars.c.state == ACTIVE)
+        .order_by(calendars.c.next_sync_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    statement = sa.update(calendars).where(calendars.c.id.in_(sa.select(due.c.id)))
+    statement = statement.values(next_sync_at=now + timedelta(seconds=hide_s)).returning(calendars)
+    return [_calendar(row) for row in await session.execute(statement)]
+
+
+async def synced(
+    session: Session,
+    calendar: Calendar,
+    *,
+    cursor: Mapping[str, Any],
+    next_sync_at: datetime,
+    sealed_secret: str | None,
+    now: datetime,
+) -> None:
+    """It was read as it is; `sealed_secret`: what opens it from now on, None: what did. A sync that was asked for
+    meanwhile is not forgotten."""
+    good = {"state": ACTIVE, "code": None, "detail": "", "failures": 0, "cursor": dict(cursor), "synced_at": now}
+    good |= {"sealed_secret": sealed_secret} if sealed_secret is not None else {}
+    await _set(session, calendar.id, good)
+    untouched = sa.update(calendars).where(
+        calendars.c.id == calendar.id, calendars.c.next_sync_at >= calendar.next_sync_at
+    )
+    await session.execute(untouched.values(next_sync_at=next_sync_at))
+
+
+async def failed(
+    session: Session, calendar: Calendar, *, code: str, detail: str, next_sync_at: datetime, hopeless: bool
+) -> None:
+    """It could not be read; `hopeless`: nor will it be until its owner does something."""
+    told = {"code": code, "detail": detail, "failures": calendar.failures + 1, "next_sync_at": next_sync_at}
+    await _set(session, calendar.id, {**told, "state": ACTION_REQUIRED if hopeless else ACTIVE})
+
+
+async def due_now(session: Session, calendar_id: str, *, workspace_id: str, now: datetime) -> Calendar:
+    """Have it read at the next look, also one whose owner had to do something. Raises UnknownCalendar."""
+    await get(session, calendar_id, workspace_id=workspace_id)
+    await _set(session, calendar_id, {"next_sync_at": now, "state": ACTIVE})
+    return await get(session, calendar_id, workspace_id=workspace_id)
+
+
+async def opened_by(session: Session, calendar_id: str, *, sealed_secret: str) -> None:
+    """Another secret opens it from now on, and it is read from the beginning."""
+    await _set(session, calendar_id, {"sealed_secret": sealed_secret, "cursor": {}, "failures": 0})
+
+
+async def workspaces_with(session: Session) -> list[str]:
+    """Those that have a calendar."""
+    return list((await session.execute(sa.select(calendars.c.workspace_id).distinct())).scalars())
+
+
+async def _set(session: Session, calendar_id: str, values: Mapping[str, Any]) -> None:
+    await session.execute(sa.update(calendars).where(calendars.c.id == calendar_id).values(**values))
+
+
+def _calendar(row: sa.Row[Any]) -> Calendar:
+    return Calendar(**row._mapping)

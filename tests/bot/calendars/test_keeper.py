@@ -1,0 +1,157 @@
+"""The keeper against a real calendar's server: what changes there, bots follow; what goes wrong is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.calendars.ics import feed
+from bot.calendars.policy import Policy
+from bot.domain import webhook_events
+from bot.egress.addresses import AddressRefused
+from bot.store import tables, webhook_deliveries, webhook_endpoints
+from bot.store.calendars import CalendarConnected
+from tests.bot.calendars.feeds import ZOOM, vevent
+from tests.bot.calendars.feeds import feed as ics
+from tests.bot.calendars.publishers import Publisher, office_of, publishing
+from tests.bot.stores import NOW, Seeded
+
+pytestmark = [pytest.mark.slow, pytest.mark.parallel]
+
+
+def meeting(at: str, *lines: str) -> str:
+    return ics(vevent("a", f"LOCATION:{ZOOM}", *lines, start=f":20261121T{at}00Z", end=":20261121T200000Z"))
+
+
+async def test_bots_follow_a_feed_that_nobody_tells_of_within_ten_minutes(sqlite_store: Seeded, tmp_path: Path) -> None:
+    office = office_of(sqlite_store, tmp_path)
+    async with publishing(Publisher(meeting("1500"))) as publisher:
+        await office.connect(publisher.url)
+        await office.pass_time(minutes=1)
+        assert await office.joins() == ["11-21 15:00"]
+        for text, joins in (
+            (meeting("1630"), ["11-21 16:30"]),
+            (meeting("1630", "STATUS:CANCELLED"), []),
+            (meeting("1200"), ["11-21 12:00"]),
+        ):
+            publisher.text = text
+            await office.pass_time(minutes=10)
+            assert await office.joins() == joins
+
+
+async def test_what_has_not_changed_is_not_sent_again_and_read_anew_twice_a_day(
+    sqlite_store: Seeded, tmp_path: Path
+) -> None:
+    office = office_of(sqlite_store, tmp_path, policy=Policy(every_s=50 * 60.0, jitter=0.0))
+    daily = ics(vevent("d", f"LOCATION:{ZOOM}", "RRULE:FREQ=DAILY", start=":20261101T090000Z", end=":20261101T093000Z"))
+    async with publishing(Publisher(daily)) as publisher:
+        await office.connect(publisher.url)
+        await office.pass_time(minutes=110)
+        assert publisher.answers[0] == 200 and set(publisher.answers[1:]) == {304}
+        assert (await office.joins())[-1] == "12-19 09:00"
+        await office.pass_time(minutes=24 * 60)
+        assert publisher.answers.count(200) == 3 and (await office.joins())[-1] == "12-20 09:00"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "state"),
+    [
+        (401, "feed_refused", "action_required"),
+        (403, "feed_refused", "action_required"),
+        (404, "feed_gone", "active"),
+        (410, "feed_gone", "active"),
+        (429, "feed_unavailable", "active"),
+        (500, "feed_unavailable", "active"),
+        (302, "feed_unavailable", "active"),
+    ],
+)
+async def test_what_a_server_answers_is_told_with_the_calendar(
+    sqlite_store: Seeded, tmp_path: Path, status: int, code: str, state: str
+) -> None:
+    office = office_of(sqlite_store, tmp_path)
+    async with publishing(Publisher(status=status)) as publisher:
+        publisher.headers = {"Location": publisher.url} if status == 302 else {}
+        await office.connect(publisher.url)
+        await office.keeper.sync_due()
+        found = await office.calendar()
+        assert (found.code, found.state, found.failures) == (code, state, 1)
+
+
+async def test_a_feed_that_fails_for_a_while_keeps_its_bots_and_is_asked_less_often(
+    sqlite_store: Seeded, tmp_path: Path
+) -> None:
+    office = office_of(sqlite_store, tmp_path)
+    async with publishing(Publisher(meeting("1500"))) as publisher:
+        await office.connect(publisher.url)
+        await office.pass_time(minutes=1)
+        publisher.status = 503
+        await office.pass_time(minutes=180)
+        assert await office.joins() == ["11-21 15:00"] and len(publisher.answers) < 12
+        publisher.status, publisher.text = 200, meeting("1900")
+        await office.pass_time(minutes=61)
+        assert (await office.joins(), (await office.calendar()).failures) == (["11-21 19:00"], 0)
+
+
+async def test_a_workspaces_own_servers_are_told(sqlite_store: Seeded, tmp_path: Path) -> None:
+    office = office_of(sqlite_store, tmp_path)
+    async with sqlite_store.database.write() as session:
+        mine = {"workspace_id": sqlite_store.workspace.id, "endpoint_id": tables.new_id(), "sealed_secret": "-"}
+        wanted = list(webhook_events.OF_CALENDARS)
+        hook = await webhook_endpoints.create(session, url="https://x.org/", events=wanted, now=NOW, **mine)
+    async with publishing(Publisher(meeting("1500"))) as publisher:
+        await office.connect(publisher.url)
+        await office.pass_time(minutes=1)
+        publisher.status = 403
+        await office.pass_time(minutes=10)
+    async with sqlite_store.database.read() as session:
+        mine = {"workspace_id": sqlite_store.workspace.id, "endpoint_id": hook.id}
+        told = await webhook_deliveries.list_newest(session, limit=9, **mine)
+    assert [one.type for one in told] == ["calendar.action_required", "calendar.changed"]
+    assert '"code":"feed_refused"' in told[0].body
+
+
+async def test_a_feed_that_is_gone_for_good_asks_its_owner(sqlite_store: Seeded, tmp_path: Path) -> None:
+    office = office_of(sqlite_store, tmp_path)
+    async with publishing(Publisher(status=404)) as publisher:
+        await office.connect(publisher.url)
+        await office.pass_time(minutes=60)
+        assert ((await office.calendar()).state, len(publisher.answers)) == ("action_required", 3)
+
+
+async def test_what_is_no_calendar_is_refused_and_bots_stay(sqlite_store: Seeded, tmp_path: Path) -> None:
+    office = office_of(sqlite_store, tmp_path)
+    async with publishing(Publisher(meeting("1500"))) as publisher:
+        await office.connect(publisher.url)
+        await office.pass_time(minutes=1)
+        publisher.text = "<html>Sign in</html>"
+        await office.pass_time(minutes=10)
+        assert (await office.calendar()).code == "no_calendar" and await office.joins() == ["11-21 15:00"]
+
+
+async def test_a_redirect_to_a_private_network_is_refused(sqlite_store: Seeded, tmp_path: Path) -> None:
+    office = office_of(sqlite_store, tmp_path)
+    publisher = Publisher(status=302, headers={"Location": "http://169.254.169.254/latest/meta-data/"})
+    async with publishing(publisher):
+        await office.connect(publisher.url)
+        await office.keeper.sync_due()
+        assert (await office.calendar()).code == "address_refused"
+
+
+async def test_the_address_is_sealed_and_connected_once(sqlite_store: Seeded, tmp_path: Path) -> None:
+    office = office_of(sqlite_store, tmp_path)
+    url = "https://calendar.example.com/private-0123456789abcdef/basic.ics"
+    made = await office.connect(url)
+    kept: Any = (made.sealed_secret, made.shown_address, made.name, repr(made))
+    assert "0123456789" not in " ".join(kept) and made.shown_address == "calendar.example.com/….ics"
+    with pytest.raises(CalendarConnected):
+        await office.connect(url.replace("https://", "webcal://"))
+
+
+@pytest.mark.parametrize(
+    "address", ["http://192.168.0.1/a.ics", "ftp://x.org/a", "file:///etc/passwd", "https://u:p@x.org/"]
+)
+def test_only_public_servers_are_asked(address: str) -> None:
+    with pytest.raises(AddressRefused):
+        feed.feed_address(address)
