@@ -7,6 +7,8 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 
+from bot.conversation.terms import lines
+
 _DECLARES = re.compile(r"\bI(?:'m|’m| am)\b[^.!?]*\ban AI\b[^.!?]*", re.IGNORECASE)
 _DENIES = re.compile(r"\b(?:not|no|never|hardly|isn't|ain't)\b", re.IGNORECASE)
 
@@ -51,9 +53,7 @@ REMEMBERED = 1000  # people who were told, the latest ones
 RETRY_S = (2.0, 10.0, 30.0)  # after a notice that failed; after the last of these it is given up
 
 
-_NOBODYS = frozenset(
-    ["a", "an", "the", "my", "our", "s", "x", "pro", "air", "max", "mini", "guest", "guests", "user", "users", "unknown", "anonymous", "participant", "attendee", "visitor", "caller", "phone", "telephone", "iphone", "ipad", "android", "galaxy", "samsung", "pixel", "mobile", "macbook", "laptop", "desktop", "pc", "computer", "windows", "room", "meeting", "conference", "zoom", "teams", "meet", "external", "someone", "nobody", "name", "test", "admin"]
-)
+_NOBODYS = frozenset(word for line in lines("nobodys_names.txt") for word in line)
 
 
 @dataclass(slots=True)
