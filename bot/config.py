@@ -16,7 +16,7 @@ from bot.errors import BadSettings
 
 PREFIX = "UNDERSTUDY_"
 
-SECRETS = frozenset({"llm_api_key", "database_url", "broker_url", "metrics_token"})  # never shown
+SECRETS = frozenset({"llm_api_key", "database_url", "broker_url", "metrics_token", "engine_token"})  # never shown
 BROKERS = ("redis://", "rediss://", "redis+socket://")
 VIDEO_SIZES = {"640x360": (640, 360), "1280x720": (1280, 720)}
 CAMERA_PATHS = ("auto", "v4l2loopback", "file", "page")
@@ -48,6 +48,8 @@ class Settings:
     whisper_model: str = ""  # folder with faster-whisper weights; empty: the embedded recogniser, demo grade
     diarization_model: str = ""  # folder or huggingface.co name of a pyannote.audio model; empty: no diarization
     hearing_streams: str = "auto"  # auto: one a participant where the platform gives them; mix: all in one
+    engine_urls: str = ""  # engine servers, "http://gpu-1:8460, http://gpu-2:8460"; empty: bots make generated faces
+    engine_token: str = ""  # what opens them
     max_bots: int = 4  # live bots on this host
     video: str = "640x360"  # size of the bot's picture: 640x360 or 1280x720
     lobby_timeout_s: float = 600.0
@@ -55,6 +57,10 @@ class Settings:
     nobody_came_timeout_s: float = 20 * 60.0  # leave when nobody has come to the meeting for so long
     silence_timeout_s: float = 20 * 60.0  # leave when nobody but the bot has spoken or written for so long
     max_meeting_s: float = 4 * 3600.0
+
+    @property
+    def engine_servers(self) -> tuple[str, ...]:
+        return tuple(url.strip() for url in self.engine_urls.split(",") if url.strip())
 
     @property
     def cache_folder(self) -> Path:
@@ -72,6 +78,11 @@ def _are_networks(text: str) -> bool:
         return False
 
 
+def _are_servers(text: str) -> bool:
+    urls = [part.strip() for part in text.split(",") if part.strip()]
+    return all(url.startswith(("http://", "https://")) for url in urls)
+
+
 RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (  # field, what fits, what is needed in words
     ("api_port", lambda port: 0 <= port <= 65535, "a port is 0 to 65535, and 0 takes a free one"),
     ("log_level", lambda level: level in LOG_LEVELS, f"it can be {', '.join(LOG_LEVELS)}"),
@@ -80,6 +91,7 @@ RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (  # field, what fit
     ("video", lambda size: size in VIDEO_SIZES, f"it can be {', '.join(VIDEO_SIZES)}"),
     ("broker_url", lambda url: not url or url.startswith(BROKERS), f"it begins with {', '.join(BROKERS)}, or is empty"),
     ("egress_allow", _are_networks, "it is networks such as 10.1.0.0/16, separated by commas, or empty"),
+    ("engine_urls", _are_servers, "it is addresses such as http://gpu-1:8460, separated by commas, or empty"),
     ("max_bots", lambda count: count >= 1, "at least one bot must be allowed"),
     ("lobby_timeout_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),
     ("alone_timeout_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),

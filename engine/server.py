@@ -88,6 +88,7 @@ class EngineServer:
         self._counts = {"sessions_opened": 0, "sessions_refused": 0, "engine_deaths": 0}
         self._runner: web.AppRunner | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._failed = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -132,6 +133,16 @@ class EngineServer:
             await self._runner.cleanup()
         await self._engine.aclose()
 
+    async def until_warm(self) -> None:
+        """Raises what keeps the engine from ever starting."""
+        while not self.warm.is_set():
+            changed = [asyncio.create_task(event.wait()) for event in (self.warm, self._failed)]
+            await asyncio.wait(changed, return_when=asyncio.FIRST_COMPLETED)
+            for task in changed:
+                task.cancel()
+            if self.failure is not None:
+                raise self.failure
+
     async def drain(self, within_s: float) -> None:
         """Take nobody any more; return when the last session has ended, or the time is up."""
         self.draining = True
@@ -148,11 +159,14 @@ class EngineServer:
                 await self._engine.warm_up()
             except EngineError as error:
                 log.error("the engine did not start: %s (%s)", error, error.code)
-                self.failure = None if error.retryable else error
+                if not error.retryable:
+                    self.failure = error
+                    self._failed.set()
                 await asyncio.sleep(wait_s)
                 wait_s = min(2 * wait_s, LONGEST_RESTART_S)
                 continue
             wait_s, self.failure = RESTART_S, None
+            self._failed.clear()
             self.warm.set()
             log.info("the engine is ready")
             await self._engine.until_down()

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
-from dataclasses import replace
-
 import cv2
 import numpy as np
-import psutil
 import pytest
 
-from engine.api import CharacterAssets, EngineDied, Likeness, VideoFormat
+from engine.api import CharacterAssets, Likeness, VideoFormat
 from engine.diffusion.config import PRESETS
 from engine.diffusion.group import GroupOptions
 from engine.diffusion.group_engine import GroupEngine
 from tests.engine.contract import take, tone
-from tests.engine.diffusion.support import torch  # first: it skips without torch
-from tests.polling import eventually
 
 # isort: split
 from engine.diffusion.bundle import random_bundle
