@@ -54,6 +54,7 @@ class ServedEngine(Protocol):
     """What a server needs of an engine beyond the contract: when it is warm, and when it is no more."""
 
     name: str
+    capacity: int  # sessions at full speed; known once it is warm
 
     async def open(self, character: CharacterAssets, video: VideoFormat) -> Session: ...
 
@@ -76,10 +77,10 @@ class EngineServer:
     """Listens from `async with` on; the engine is kept warm, and warmed again when it dies."""
 
     def __init__(
-        self, engine: ServedEngine, *, token: str, host: str = "127.0.0.1", port: int = 0, most_sessions: int = 4
+        self, engine: ServedEngine, *, token: str, host: str = "127.0.0.1", port: int = 0, most_sessions: int | None = 4
     ) -> None:
         self._engine, self._token, self._host, self._port = engine, token, host, port
-        self.most_sessions = most_sessions
+        self._most_sessions = most_sessions
         self.warm = asyncio.Event()
         self.draining = False
         self.failure: EngineError | None = None  # why it cannot become ready, where it never will
@@ -97,6 +98,11 @@ class EngineServer:
         assert self._runner is not None
         host, port = self._runner.addresses[0][:2]
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    @property
+    def most_sessions(self) -> int:
+        """What was set, or what the engine found that it can serve."""
+        return self._engine.capacity if self._most_sessions is None else self._most_sessions
 
     @property
     def ready(self) -> bool:

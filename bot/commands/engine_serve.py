@@ -15,6 +15,7 @@ from bot.errors import BadInput
 TOKEN_FILE = "engine-token"
 PORT = 8460
 TOKEN_BYTES = 32
+MOST_MEASURED = 16  # sessions tried by --sessions auto
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -37,7 +38,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="cpu or cuda:N decodes beside the others; same: the first device does both, one after the other",
     )
     parser.add_argument("--path", default=None, help="eager, compile, graph, compiled-graph")
-    parser.add_argument("--sessions", type=int, default=1, metavar="N", help="how many at a time (bench sessions)")
+    parser.add_argument(
+        "--sessions", type=_sessions, default=1, metavar="N", help="how many at a time; auto: as many as keep up here"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     parser.add_argument("--port", type=int, default=PORT, help="0 takes a free one")
     parser.add_argument(
@@ -82,8 +85,8 @@ async def _serve(args: argparse.Namespace, token: str) -> None:
 
     if args.preset is not None and args.preset not in PRESETS:
         raise BadInput(f"no preset is called {args.preset!r}; there are: {', '.join(PRESETS)}")
-    if args.tp < 1 or args.sessions < 1:
-        raise BadInput("--tp and --sessions are at least 1")
+    if args.tp < 1:
+        raise BadInput("--tp is at least 1")
     stop = stop_event()
     device = args.device or _device()
     options = GroupOptions(
@@ -93,10 +96,11 @@ async def _serve(args: argparse.Namespace, token: str) -> None:
         checkpoint=str(args.checkpoint) if args.checkpoint else None,
         preset=args.preset or "tiny",
         path=args.path or ("graph" if device == "cuda" and args.tp == 1 else "eager"),
-        most_together=args.sessions,
+        most_together=args.sessions or MOST_MEASURED,
     )
     port = free_port(args.host, args.port, otherwise="choose another with --host and --port")
-    engine = GroupEngine(options, keep_time=not args.never_hold)
+    most_measured = 0 if args.sessions else MOST_MEASURED
+    engine = GroupEngine(options, keep_time=not args.never_hold, most_measured=most_measured)
     async with EngineServer(engine, token=token, host=args.host, port=port, most_sessions=args.sessions) as server:
         print(f"listening  {server.url}", flush=True)
         warm, asked = asyncio.create_task(server.until_warm()), asyncio.create_task(stop.wait())
@@ -106,6 +110,15 @@ async def _serve(args: argparse.Namespace, token: str) -> None:
             print("ready", flush=True)
         await asked
         await server.drain(args.drain_s)
+
+
+def _sessions(word: str) -> int | None:
+    """None: to be measured."""
+    if word == "auto":
+        return None
+    if (number := int(word)) < 1:
+        raise argparse.ArgumentTypeError("at least one session, or auto")
+    return number
 
 
 def _device() -> str:

@@ -8,6 +8,7 @@ again behind the last latent shown. So the period is the longer of both stages, 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -37,6 +38,8 @@ from engine.diffusion.group import Group, GroupOptions
 from engine.diffusion.plan import Rate, StreamPlan
 from engine.diffusion.still import still_of
 from engine.diffusion.timeline import Timeline
+
+log = logging.getLogger(__name__)
 
 MOST_QUEUED_S = 60
 SMALLEST_PX = 16
@@ -204,8 +207,11 @@ class _Blocks:
 class GroupEngine:
     """Sessions of one group of processes. A group that died is started again by the next `open` or `ready`."""
 
-    def __init__(self, options: GroupOptions, *, name: str = "diffusion", keep_time: bool = True) -> None:
-        self.name = name
+    def __init__(
+        self, options: GroupOptions, *, name: str = "diffusion", keep_time: bool = True, most_measured: int = 0
+    ) -> None:
+        """`most_measured`: how many sessions at most are tried when the group has started, to find `capacity`."""
+        self.name, self.capacity, self._most_measured = name, options.most_together, most_measured
         self.options, self._keep_time = options, keep_time
         self._group: Group | None = None
         self._starting = asyncio.Lock()
@@ -229,6 +235,8 @@ class GroupEngine:
             group = self._group = Group(self.options)
             await group.start()
             await self._warm_up(group)
+            if self._most_measured:
+                self.capacity = await self._measured(group)
             return group
 
     async def open(self, character: CharacterAssets, video: VideoFormat) -> GroupSession:
@@ -269,6 +277,13 @@ class GroupEngine:
         session = GroupSession(group, await group.open(still, seed), keep_time=self._keep_time)
         await session.begin()
         return session
+
+    async def _measured(self, group: Group) -> int:
+        from engine.diffusion.capacity import capacity, measure
+
+        loads = await measure(group, self._most_measured)
+        log.info("%d sessions keep up", capacity(loads))
+        return capacity(loads)
 
     async def _warm_up(self, group: Group) -> None:
         """Until the ring has turned: what is compiled or captured comes before the first session."""

@@ -117,6 +117,7 @@ class Done:
 
     began_s: float
     ended_s: float
+    before_s: float = 0.0  # what the rank did after its last answer: the pass that later blocks see
     frames: Frames | None = None
 
     @property

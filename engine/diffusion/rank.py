@@ -58,14 +58,18 @@ def _serve(channel: socket.socket) -> None:
         channel.sendall(orders.packed(orders.Refused(code=error.code, message=str(error))))
         return
     channel.sendall(orders.packed(orders.Ready(checkpoint=rank.checkpoint)))
+    before_s = 0.0
     with torch.inference_mode():
         while True:
             order = orders.receive(channel)
             began_s = time.monotonic()
             frames = rank.carry_out(order)
-            done = orders.Done(began_s=began_s, ended_s=time.monotonic(), frames=frames)
-            channel.sendall(orders.packed(done))
+            ended_s = time.monotonic()
+            channel.sendall(
+                orders.packed(orders.Done(began_s=began_s, ended_s=ended_s, before_s=before_s, frames=frames))
+            )
             rank.after(order)
+            before_s = time.monotonic() - ended_s
 
 
 class Rank:
@@ -153,6 +157,8 @@ class Rank:
         if self.setup.rank == 0:
             for item, latents_BCFHW in zip(order.items, made, strict=True):
                 self.handover.put(item.session, item.block, latents_BCFHW.float())
+        if self.setup.denoise_at_least_s:
+            self.after(order)  # a simulated stage is all of its work
         self._until(began_s, self.setup.denoise_at_least_s)
 
     def _decode(self, order: orders.Decode) -> Any:

@@ -99,6 +99,7 @@ class PaintedEngine:
     """`colour` tells whose frames they are; `refusal` is raised instead of opening."""
 
     name = "painted"
+    capacity = 2
 
     def __init__(self, *, video: VideoFormat | None = None, colour: int = 20) -> None:
         self._video, self._colour = video, colour

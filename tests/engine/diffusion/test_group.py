@@ -11,15 +11,16 @@ from engine.diffusion.config import PRESETS
 from engine.diffusion.group import GroupOptions
 from engine.diffusion.group_engine import GroupEngine
 from tests.engine.contract import take, tone
+from tests.engine.diffusion.support import torch  # first: it skips without torch
 
 # isort: split
 from engine.diffusion.bundle import random_bundle
 from engine.diffusion.frames import read_still
 from engine.diffusion.stream import FaceStream
 
+assert torch
 pytestmark = pytest.mark.acceptance
 VIDEO = VideoFormat(width=1280, height=720, fps=24)
-TWO_AND_A_DECODER = GroupOptions(tp=2, decode_device="cpu")
 
 
 @pytest.fixture
