@@ -5,24 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib.util
-import secrets
 from pathlib import Path
 
 from bot.commands.stopping import stop_event
-from bot.config import Settings, prepare_home
+from bot.config import Settings
 from bot.errors import BadInput
+from bot.supervision.engine_token import token_of
 
-TOKEN_FILE = "engine-token"
 PORT = 8460
-TOKEN_BYTES = 32
 MOST_MEASURED = 16  # sessions tried by --sessions auto
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-
-class EngineTokenMissing(BadInput):
-    """An engine server that others can reach needs UNDERSTUDY_ENGINE_TOKEN."""
-
-    code = "engine_token_missing"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,27 +44,6 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     token = token_of(settings, args.host)
     asyncio.run(_serve(args, token))
     return 0
-
-
-def token_of(settings: Settings, host: str) -> str:
-    """The one that is set; else, where nobody else can reach us, one of this installation. Raises
-    EngineTokenMissing."""
-    if settings.engine_token:
-        return settings.engine_token
-    if host not in LOOPBACK:
-        raise EngineTokenMissing(f"{host} can be reached by others: set UNDERSTUDY_ENGINE_TOKEN")
-    return local_token(settings)
-
-
-def local_token(settings: Settings) -> str:
-    """Made at its first use, for its owner's eyes only."""
-    from bot.supervision.installation import write_private
-
-    prepare_home(settings)
-    path = settings.home / TOKEN_FILE
-    if not path.exists():
-        write_private(path, secrets.token_urlsafe(TOKEN_BYTES) + "\n")
-    return path.read_text().strip()
 
 
 async def _serve(args: argparse.Namespace, token: str) -> None:

@@ -35,7 +35,7 @@ from engine.api import (
 from engine.diffusion import orders
 from engine.diffusion.config import Checkpoint
 from engine.diffusion.group import Group, GroupOptions
-from engine.diffusion.plan import Rate, StreamPlan
+from engine.diffusion.plan import Rate, StreamPlan, log_rate
 from engine.diffusion.still import still_of
 from engine.diffusion.timeline import Timeline
 
@@ -131,6 +131,7 @@ class GroupSession:
             with suppress(EngineDied):
                 await self._asked
         self._group.close(self._number)
+        log_rate(self.rate)
 
     async def __aenter__(self) -> Self:
         return self

@@ -9,6 +9,7 @@ truncated to the last latent shown, and the motion goes on from there.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +18,8 @@ from engine.api import AvBlock, Frames, Pcm, VideoFormat
 from engine.diffusion.config import AudioAdapter, Checkpoint
 from engine.diffusion.timeline import Timeline
 from engine.diffusion.window import Window
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +43,17 @@ class Rate:
     @property
     def frames_per_s(self) -> float:
         return 4 * self.blocks / self.busy_s if self.busy_s else 0.0
+
+
+def log_rate(rate: Rate) -> None:
+    """One line for each session that closes; constant sentence, fields beside it."""
+    fields = {
+        "frames_per_s": round(rate.frames_per_s, 1),
+        "fps": rate.fps,
+        "blocks": rate.blocks,
+        "held": rate.held,
+    }
+    log.info("diffusion session closed", extra={"understudy_fields": fields})
 
 
 class StreamPlan:
