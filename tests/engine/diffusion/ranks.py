@@ -10,6 +10,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from bot.supervision import kernel
+
 LIMIT_S = 90.0
 PRELOADED = ["torch.distributed._functional_collectives", "tests.engine.diffusion.support"]
 
@@ -52,6 +54,7 @@ def _rank(work: Callable[..., Any], answer: Connection, store: str, rank: int, w
     import torch
     import torch.distributed as dist
 
+    kernel.die_with_parent()
     torch.set_num_threads(1)
     dist.init_process_group("gloo", store=dist.FileStore(store, ways), rank=rank, world_size=ways)
     try:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from bot.supervision import kernel
 from engine.client import RemoteEngine, Server
 from tests.polling import until_true
 
@@ -26,7 +27,14 @@ class Served:
         environment = {**os.environ, "UNDERSTUDY_HOME": str(home)}
         self.home, self._out = home, home.with_suffix(".out")
         with self._out.open("wb") as out:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
+            self.process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=environment,
+                stdout=out,
+                stderr=out,
+                preexec_fn=kernel.dying_with_parent(),  # also where the tests themselves are killed
+            )
 
     def wait_until_ready(self, times: int = 1) -> None:
         def ready() -> bool:
