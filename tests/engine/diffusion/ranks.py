@@ -13,7 +13,7 @@ from typing import Any
 from bot.supervision import kernel
 
 LIMIT_S = 90.0
-PRELOADED = ["torch.distributed._functional_collectives", "tests.engine.diffusion.support"]
+PRELOADED = ["tests.engine.diffusion.support"]
 
 
 def run_ranks(work: Callable[..., Any], ways: int, *arguments: Any) -> list[Any]:
