@@ -20,7 +20,10 @@ import numpy as np
 from engine.api import (
     FRAMES_PER_BLOCK,
     AvBlock,
+    BadCharacter,
+    BadFormat,
     CharacterAssets,
+    ConsentMissing,
     Engine,
     EngineDied,
     EngineError,
@@ -34,7 +37,7 @@ from engine.api import (
     Word,
     require_consent,
 )
-from engine.client import EngineBusy, EngineUnreachable, RemoteEngine, Server
+from engine.client import RemoteEngine, Server
 from engine.refit import Refit
 
 log = logging.getLogger(__name__)
@@ -43,7 +46,7 @@ PATIENCE_S = 0.7  # without a block, after which the first engine is held for lo
 STANDBY_BLOCK_S = 10.0
 RETRY_S = 2.0
 LONGEST_RETRY_S = 30.0
-LOST = (EngineDied, EngineBusy, EngineUnreachable)
+REFUSED = (BadCharacter, BadFormat, ConsentMissing)  # no other engine makes these good; all else is a loss
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +94,10 @@ class StandbyEngine:
         face: Session | None = None
         try:
             face = await self._first.open(character, video)
-        except LOST as error:
+        except REFUSED:
+            await _closed(second)
+            raise
+        except EngineError as error:
             log.warning("the engine cannot be had: %s (%s)", error, error.code)
         except BaseException:
             await _closed(second)

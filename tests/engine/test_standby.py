@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from engine.api import CharacterAssets, ConsentMissing, EngineDied, Likeness, VideoFormat
-from engine.client import EngineUnreachable
+from engine.client import EngineBusy, EngineUnreachable
+from engine.messages import BadMessage
 from engine.refit import Refit
 from engine.standby import StandbyEngine
 from tests.engine.contract import EngineContract, take, tone
@@ -143,6 +144,14 @@ async def test_with_both_lost_the_session_ends(character):
         second.die()
         with pytest.raises(EngineDied):
             await take(session.blocks(), 4)
+
+
+@pytest.mark.parametrize("refusal", [EngineUnreachable("no"), EngineBusy("no"), BadMessage("another version")])
+async def test_a_server_that_cannot_be_had_is_a_loss_from_the_start(character, refusal):
+    first, second = pair()
+    first.refusal = refusal
+    async with await StandbyEngine(first, second).open(character, LARGE) as session:
+        assert whose((await take(session.blocks(), 1))[0]) == SECOND and session.on_standby
 
 
 async def test_a_refusal_of_the_character_is_no_loss(character):
