@@ -39,7 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name: (module, one line for --help)
     "secrets": ("bot.commands.secrets", "change the keys that seal secrets"),
     "db": ("bot.commands.db", "bring the database to this version"),
     "doctor": ("bot.commands.doctor", "what is here, what is missing, how to get it"),
-    "engine": ("bot.commands.engine", "look into video weights, make their prompts"),
+    "engine": ("bot.commands.engine", "look into video weights, make their prompts, serve them"),
     "bench": ("bot.commands.bench", "run a benchmark; its last line is JSON"),
     "test": ("bot.commands.test", "run the tests"),
 }

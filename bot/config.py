@@ -19,7 +19,15 @@ PREFIX = "UNDERSTUDY_"
 
 # Never shown:
 SECRETS = frozenset(
-    {"llm_api_key", "google_client_secret", "database_url", "broker_url", "metrics_token", "teams_identification"}
+    {
+        "database_url",
+        "broker_url",
+        "engine_token",
+        "google_client_secret",
+        "llm_api_key",
+        "metrics_token",
+        "teams_identification",
+    }
 )
 BROKERS = ("redis://", "rediss://", "redis+socket://")
 VIDEO_SIZES = {"640x360": (640, 360), "1280x720": (1280, 720)}
@@ -61,6 +69,8 @@ class Settings:
     whisper_model: str = ""  # folder with faster-whisper weights; empty: the embedded recogniser, demo grade
     diarization_model: str = ""  # folder or huggingface.co name of a pyannote.audio model; empty: no diarization
     hearing_streams: str = "auto"  # auto: one a participant where the platform gives them; mix: all in one
+    engine_urls: str = ""  # engine servers, "http://gpu-1:8460, http://gpu-2:8460"; empty: bots make generated faces
+    engine_token: str = ""  # what opens them
     max_bots: int = 4  # live bots on this host
     video: str = "640x360"  # size of the bot's picture: 640x360 or 1280x720
     retention_days: int = 0  # what was said is kept so long after a bot's end; 0: for ever
@@ -69,6 +79,10 @@ class Settings:
     nobody_came_timeout_s: float = 20 * 60.0  # leave when nobody has come to the meeting for so long
     silence_timeout_s: float = 20 * 60.0  # leave when nobody but the bot has spoken or written for so long
     max_meeting_s: float = 4 * 3600.0
+
+    @property
+    def engine_servers(self) -> tuple[str, ...]:
+        return tuple(url.strip() for url in self.engine_urls.split(",") if url.strip())
 
     @property
     def cache_folder(self) -> Path:
@@ -94,6 +108,11 @@ def _are_hosts(text: str) -> bool:
     return all(_HOST.fullmatch(part.strip()) for part in text.split(",") if part.strip())
 
 
+def _are_servers(text: str) -> bool:
+    urls = [part.strip() for part in text.split(",") if part.strip()]
+    return all(url.startswith(("http://", "https://")) for url in urls)
+
+
 RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (  # field, what fits, what is needed in words
     ("api_port", lambda port: 0 <= port <= 65535, "a port is 0 to 65535, and 0 takes a free one"),
     ("api_reads_per_minute", lambda count: count >= 0, "it is a number of requests, or 0 for any"),
@@ -106,6 +125,7 @@ RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (  # field, what fit
     ("egress_allow", _are_networks, "it is networks such as 10.1.0.0/16, separated by commas, or empty"),
     ("meeting_hosts", _are_hosts, "it is names such as meet.example.org:8443, separated by commas, or empty"),
     ("retention_days", lambda days: 0 <= days <= 36500, "it is a number of days, or 0 for ever"),
+    ("engine_urls", _are_servers, "it is addresses such as http://gpu-1:8460, separated by commas, or empty"),
     ("max_bots", lambda count: count >= 1, "at least one bot must be allowed"),
     ("lobby_timeout_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),
     ("alone_timeout_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),

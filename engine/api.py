@@ -231,6 +231,7 @@ ENGINES: dict[str, tuple[str, str]] = {  # name: (module, what makes the engine)
     "portrait": ("engine.portrait.engine", "PortraitEngine"),
     "diffusion": ("engine.diffusion.engine", "checkpoint_engine"),
     "diffusion-tiny": ("engine.diffusion.engine", "tiny_engine"),
+    "remote": ("engine.standby", "remote_engine"),
 }
 
 

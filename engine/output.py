@@ -82,6 +82,10 @@ class Output:
             spoken_to=block.spoken_to,
         )
 
+    def picture(self, frame: Frames) -> Frames:
+        """One frame at the published size."""
+        return frame if self._session.frame_shape == self._published.frame_shape else self._scaled_one(frame)
+
     def _chosen(self, index: int) -> tuple[int, list[int]]:
         """The first published frame of a block, and which of the block's frames each published one shows."""
         ours, theirs = self._session.fps, self._published.fps

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ VISITING_S = 3600.0  # a person at a demo may take their time: to let the bot in
 INTERRUPTED = 130
 ANY_PORT = 0
 SCENES = ("table",)
+TINY = "diffusion-tiny"
 
 
 class BadReportFile(BadInput):
@@ -48,6 +50,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--headless", action="store_true", help="no browser window, not even on a private display")
     parser.add_argument("--questions", type=Path, metavar="FILE", help="ask these instead: a JSON list, or lines")
     parser.add_argument("--engine", metavar="NAME", help="what moves the face: portrait, diffusion-tiny (noise)")
+    parser.add_argument("--tp", type=int, metavar="N", help="with --engine diffusion-tiny: by an engine server, parted")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rehearsal's JSON there, too")
     parser.add_argument("--voice", default="rms", choices=("slt", "rms", "espeak"), help="the asker's voice")
     parser.add_argument("--settle", type=float, default=10.0, metavar="SECONDS", help="before the first question")
@@ -65,10 +68,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         raise BadInput("--scene is played with --rehearse, and --mixed with --scene")
     if args.mixed:
         settings = replace(settings, hearing_streams="mix")
-    return _rehearse(args, settings) if args.rehearse or args.calendar else _show(settings, args.engine)
+    if args.tp is not None and (args.engine != TINY or args.tp < 1):
+        raise BadInput(f"--tp is at least 1, and goes with --engine {TINY}")
+    return _rehearse(args, settings) if args.rehearse or args.calendar else _show(settings, args)
 
 
-def _show(settings: Settings, engine: str | None) -> int:
+def _show(settings: Settings, args: argparse.Namespace) -> int:
     from bot.rehearsal.stage import Teller, on_stage
     from bot.supervision.installation import only_one
 
@@ -83,7 +88,8 @@ def _show(settings: Settings, engine: str | None) -> int:
     )
     tell = Teller(sys.stdout)
     with only_one(settings.home):
-        asyncio.run(on_stage(settings, tell=tell, play=lambda stage: _visit(stage, tell), engine=engine))
+        play = partial(_visit, tell=tell)
+        asyncio.run(on_stage(settings, tell=tell, play=play, engine=args.engine, engine_ways=args.tp))
     return 0
 
 
@@ -232,7 +238,8 @@ async def _played(
                 tell=tell,
             )
 
-    return await on_stage(replace(settings, api_port=ANY_PORT), tell=tell, play=play, engine=args.engine)
+    settings = replace(settings, api_port=ANY_PORT)
+    return await on_stage(settings, tell=tell, play=play, engine=args.engine, engine_ways=args.tp)
 
 
 async def _played_scene(
@@ -259,7 +266,8 @@ async def _played_scene(
             plan, folder=folder, client=stage.client, host=stage.host, meeting=meeting, tell=tell
         )
 
-    return await on_stage(replace(settings, api_port=ANY_PORT), tell=tell, play=play, engine=args.engine)
+    settings = replace(settings, api_port=ANY_PORT)
+    return await on_stage(settings, tell=tell, play=play, engine=args.engine, engine_ways=args.tp)
 
 
 def _shipped(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""`understudy engine`: look into a folder of video weights, and make its prompts. Needs the engine's packages."""
+"""`understudy engine`: look into a folder of video weights, make its prompts, serve it. Needs the engine's packages."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import importlib.util
 import sys
 from pathlib import Path
 
+from bot.commands import engine_serve
 from bot.config import Settings
 
-HELP = "look into video weights, make their prompts"
+HELP = "look into video weights, make their prompts, serve them"
 NEEDED = ("torch", "safetensors")
 
 
@@ -20,6 +21,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     inspect.add_argument("--device", help="cpu, cuda or cuda:1; the GPU if there is one")
     prompts = actions.add_parser("prompts", help="encode the speaking and listening prompts, once for a checkpoint")
     prompts.add_argument("folder", type=Path)
+    serve = actions.add_parser("serve", help="faces for bots elsewhere: one group of processes behind a socket")
+    engine_serve.arguments(serve)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -34,6 +37,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         )
         return 1
     try:
+        if args.action == "serve":
+            return engine_serve.run(args, settings)
         return {"inspect": _inspect, "prompts": _prompts}[args.action](args)
     except EngineError as error:
         print(f"understudy engine: {error} ({error.code})", file=sys.stderr)

@@ -16,7 +16,7 @@ from bot.hearing.registry import open_diarizer, open_echo_removal
 from bot.store.characters import Character
 from bot.voice.base import Voice
 from connectors.base import Connector
-from engine.api import CharacterAssets, Likeness, Session, VideoFormat
+from engine.api import CharacterAssets, Engine, Likeness, Session, VideoFormat
 
 FPS = 24
 
@@ -66,9 +66,7 @@ async def open_parts(
     mixed = settings.hearing_streams == "mix" or not connector.capabilities.participant_audio
 
     async def session() -> Session:
-        from engine.api import open_engine
-
-        engine = open_engine(character.engine)
+        engine = _engine_of(settings, character)
         video = VideoFormat(width=width, height=height, fps=FPS)
         return await stack.enter_async_context(await engine.open(assets_of(character), video))
 
@@ -104,6 +102,16 @@ async def open_parts(
         diarizer=open_diarizer(diarization_model=settings.diarization_model) if mixed else None,
         models=_models(settings, voice, character),
     )
+
+
+def _engine_of(settings: Settings, character: Character) -> Engine:
+    """The character's own; a generated face comes from the engine servers where there are some, with the portrait
+    behind it."""
+    from engine.api import open_engine
+
+    if settings.engine_servers and character.engine != "portrait":
+        return open_engine("remote", urls=settings.engine_servers, token=settings.engine_token)
+    return open_engine(character.engine)
 
 
 def _models(settings: Settings, voice: Voice, character: Character) -> dict[str, str]:

@@ -12,10 +12,11 @@ from typing import TextIO, TypeVar
 
 from bot.config import Settings
 from bot.rehearsal.client import Client
+from bot.rehearsal.engine_server import tiny_engine_server
 from bot.rehearsal.face import FaceRates
 from bot.rehearsal.meeting import Host, free_port, simulator_child
 from bot.supervision.installation import ensure_shipped_character, installation, local_key, upgrade_database
-from bot.supervision.tree import Tree, run_tree
+from bot.supervision.tree import ChildSpec, Tree, run_tree
 
 Result = TypeVar("Result")
 
@@ -55,10 +56,15 @@ async def on_stage(
     tell: Callable[[str], None],
     play: Callable[[Stage], Awaitable[Result]],
     engine: str | None = None,
+    engine_ways: int | None = None,
 ) -> Result | None:
-    """Set it up, `play`, take it down; the character's face is moved by its own engine, or by `engine`. None where
-    someone asked to stop first. Raises what `play` raises, and AddressInUse, NoBroker, CommandFailed, ChildFailed,
-    ChildKeepsEnding, NoSimulator."""
+    """Set it up, `play`, take it down; the character's face is moved by its own engine, or by `engine`, or by an engine
+    server whose tiny model is parted `engine_ways`. None where someone asked to stop first. Raises what `play` raises,
+    and AddressInUse, NoBroker, CommandFailed, ChildFailed, ChildKeepsEnding, NoSimulator."""
+    servers: tuple[ChildSpec, ...] = ()
+    if engine_ways is not None:
+        settings, served = tiny_engine_server(settings, engine_ways)
+        servers = (served,)
     settings, children = installation(settings)
     tell("bringing the database and the shipped character up to date")
     await upgrade_database(settings)
@@ -68,13 +74,13 @@ async def on_stage(
 
     async def run(tree: Tree) -> Result:
         host = await Host.of(port, tree.log_of("simulator"))
-        tell("running: simulator, " + ", ".join(child.name for child in children))
+        tell("running: simulator, " + ", ".join(child.name for child in (*servers, *children)))
         async with Client(api_url(settings), key) as client:
             stage = Stage(settings=settings, tree=tree, host=host, client=client, character_id=character_id)
             return await play(stage)
 
     # The simulator first: what starts first stops last, and bots say goodbye in their meeting.
-    specs = (simulator_child(settings, port), *children)
+    specs = (simulator_child(settings, port), *servers, *children)
     tell("starting the parts")
     faces = FaceRates(settings.home / "logs")
     result = await run_tree(specs, log_folder=settings.home / "logs", body=run)

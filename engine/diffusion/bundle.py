@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -42,9 +43,15 @@ def make_trunk(shape: TrunkShape, sound_layers: int) -> CausalWan:
 
 
 def random_bundle(
-    checkpoint: Checkpoint, *, seed: int = 0, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+    checkpoint: Checkpoint,
+    *,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+    change: Callable[[CausalWan], CausalWan] | None = None,
 ) -> Bundle:
-    """Seeded random weights at any shape: for tests, benchmarks and `diffusion-tiny`. The picture is noise."""
+    """Seeded random weights at any shape: for tests, benchmarks and `diffusion-tiny`. The picture is noise. `change`
+    is done to the transformer before anything is worked out with it."""
     device = torch.device(device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -57,6 +64,7 @@ def random_bundle(
             shape = checkpoint.trunk
             tiny = TinyDecoder() if checkpoint.tiny_decoder else None
             prompts_PBLW = torch.randn(2, 1, shape.text_tokens, shape.text_width, dtype=dtype)
+    trunk = change(trunk) if change else trunk
     speaking, listening = prompts_PBLW[0], prompts_PBLW[1] if checkpoint.listening_prompt else None
     return make_bundle(checkpoint, trunk, encoder_vae, sound, speaking, listening, device=device, tiny=tiny)
 

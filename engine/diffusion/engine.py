@@ -8,7 +8,6 @@ prompt where the checkpoint has one.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -29,12 +28,11 @@ from engine.api import (
     require_consent,
 )
 from engine.diffusion.errors import PartMissing
+from engine.diffusion.plan import log_rate
 
 if TYPE_CHECKING:
     from engine.diffusion.bundle import Bundle
     from engine.diffusion.stream import FaceStream, Rate
-
-log = logging.getLogger(__name__)
 
 MOST_QUEUED_S = 60
 SMALLEST_PX = 16
@@ -102,14 +100,7 @@ class DiffusionSession:
         self._closed = True
         self._room.set()
         await asyncio.to_thread(self._worker.shutdown)  # the block in the making is finished, not torn
-        rate = self.rate
-        fields = {
-            "frames_per_s": round(rate.frames_per_s, 1),
-            "fps": rate.fps,
-            "blocks": rate.blocks,
-            "held": rate.held,
-        }
-        log.info("diffusion session closed", extra={"understudy_fields": fields})  # constant sentence, fields beside it
+        log_rate(self.rate)
         self._ahead = None
 
     async def __aenter__(self) -> Self:

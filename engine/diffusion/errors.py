@@ -21,3 +21,9 @@ class PartMissing(EngineError):
     """The engine needs a package that is not installed: .venv/bin/pip install -c constraints.txt -e '.[engine]'."""
 
     code = "part_missing"
+
+
+class CannotBeParted(EngineError):
+    """This model cannot be parted over that many devices; the message says what does not divide."""
+
+    code = "cannot_be_parted"

@@ -39,6 +39,10 @@ class Cost:
         """Weights, caches, and a fifth more for activations and the allocator."""
         return int(1.2 * (self.weight_bytes + self.cache_bytes + self.decoder_state_bytes))
 
+    def bytes_needed_of(self, ways: int) -> int:
+        """Of one device of several that share transformer and kept latents."""
+        return int(1.2 * ((self.weight_bytes + self.cache_bytes) / ways + self.decoder_state_bytes))
+
     def floor_ms(self, flops_per_s: float) -> tuple[float, float]:
         """Diffusion and decoding of four frames."""
         return 1e3 * self.diffusion_flop / flops_per_s, 1e3 * self.decode_flop / flops_per_s

@@ -9,8 +9,8 @@ import psutil
 import torch
 
 from engine.diffusion import estimate
-from engine.diffusion.audio import Window
 from engine.diffusion.weights import Found, find
+from engine.diffusion.window import Window
 
 REALISTIC_DIFFUSION = 0.6  # share of the dense matrix speed a good implementation reaches
 REALISTIC_DECODE = 0.33

@@ -25,6 +25,8 @@ from engine.diffusion.model.taehv import TinyDecoder
 from engine.diffusion.model.vae import WanVae
 from engine.diffusion.model.wan import CausalWan
 from engine.diffusion.model.wav2vec import Wav2Vec
+from engine.diffusion.parallel import Share
+from engine.diffusion.parallel import part as part_trunk
 from engine.diffusion.recognise import recognise
 
 LORA_SCALE = 64 / 128  # alpha / rank of OmniAvatar and LiveAvatar
@@ -241,8 +243,9 @@ def compare(name: str, module: nn.Module, part: Part) -> Report:
     )
 
 
-def load(found: Found, *, device: torch.device | str, dtype: torch.dtype) -> Bundle:
-    """Everything on the device, or an error before anything was read. Raises BadCheckpoint, NotEnoughMemory."""
+def load(found: Found, *, device: torch.device | str, dtype: torch.dtype, share: Share | None = None) -> Bundle:
+    """Everything on the device, or an error before anything was read; of the transformer only `share`, where there is
+    one. Raises BadCheckpoint, NotEnoughMemory, CannotBeParted."""
     device = torch.device(device)
     for report in found.reports():
         if not report.fits:
@@ -251,8 +254,11 @@ def load(found: Found, *, device: torch.device | str, dtype: torch.dtype) -> Bun
         raise BadCheckpoint(
             f"{found.directory} holds no prompts: make them with `understudy engine prompts {found.directory}`"
         )
-    require_memory(found.checkpoint, device, torch.finfo(dtype).bits // 8)
-    modules = {name: fill(module, part, device, _dtype_of(name, dtype)) for name, module, part in found.modules()}
+    require_memory(found.checkpoint, device, torch.finfo(dtype).bits // 8, share.ways if share else 1)
+    modules = {
+        name: fill(module, part, device, _dtype_of(name, dtype), share if name == "transformer" else None)
+        for name, module, part in found.modules()
+    }
     trunk, vae, sound = modules["transformer"], modules["autoencoder"], modules.get("sound encoder")
     tiny = modules.get("tiny decoder")
     assert tiny is None or isinstance(tiny, TinyDecoder)
@@ -272,15 +278,27 @@ def _dtype_of(part: str, dtype: torch.dtype) -> torch.dtype:
     return dtype if part == "transformer" or dtype == torch.float64 else torch.float32
 
 
-def fill(module: nn.Module, part: Part, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """Tensor by tensor, so that a file is never in memory whole beside the module."""
-    state = {name: part.read(name).to(device=device, dtype=dtype) for name in module.state_dict()}
+def fill(
+    module: nn.Module, part: Part, device: torch.device, dtype: torch.dtype, share: Share | None = None
+) -> nn.Module:
+    """Tensor by tensor, so that a file is never in memory whole beside the module, and of a rank's share nothing
+    else."""
+    if share is not None:
+        assert isinstance(module, CausalWan)
+        part_trunk(module, share)
+    cut = share.cut if share is not None else _all
+    state = {name: cut(name, part.read(name)).to(device=device, dtype=dtype) for name in module.state_dict()}
     module.load_state_dict(state, strict=True, assign=True)
     return module
 
 
-def require_memory(checkpoint: Checkpoint, device: torch.device, bytes_per_weight: int) -> None:
-    needed = estimate.cost(checkpoint, bytes_per_weight=bytes_per_weight).bytes_needed
+def _all(name: str, whole: Tensor) -> Tensor:
+    return whole
+
+
+def require_memory(checkpoint: Checkpoint, device: torch.device, bytes_per_weight: int, ways: int = 1) -> None:
+    """Raises NotEnoughMemory. `ways`: over how many devices weights and kept latents are spread."""
+    needed = estimate.cost(checkpoint, bytes_per_weight=bytes_per_weight).bytes_needed_of(ways)
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
     if needed > free:
         raise NotEnoughMemory(

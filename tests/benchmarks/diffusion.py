@@ -147,11 +147,10 @@ def opened(options: argparse.Namespace, checkpoint: Checkpoint, dtype: Any, stag
 def first_frames(stream: Any) -> None:
     """From a session with all its conditions to its first frames that are not the still: ring and decoder empty."""
     stream.denoiser.cache.clear()
-    stream.decoder_state.reset()
-    stream.pending = stream.shown = 0
+    stream.decoding.state.reset()
+    stream.pending = stream.shown = stream.made = 0
     if stream.checkpoint.begins_with_reference:
-        stream._plan()
-        stream._decode(first=True)
+        stream.begin()
     stream.next_block()
 
 
@@ -167,15 +166,16 @@ def one_block(stream: Any, stages: Stages) -> None:
     """The stages of one diffusion block, in the order of the stream, each apart."""
     checkpoint, denoiser = stream.checkpoint, stream.denoiser
     stages.measure("clean pass", stream.settle) if checkpoint.passes > checkpoint.schedule.steps else stream.settle()
-    if stream.audio is not None:
-        read, first = stream.timeline.read, denoiser.next_latent
-        stages.measure("sound features of a block", lambda: stream.audio.read(first, checkpoint.block_latents, read))
+    if stream.latents.audio is not None:
+        audio, read, first = stream.latents.audio, stream.timeline.read, denoiser.next_latent
+        stages.measure("sound features of a block", lambda: audio.read(first, checkpoint.block_latents, read))
     stages.measure("denoise a block", denoiser.denoise)
-    stream.pending, stream.remembered = checkpoint.block_latents, False
+    stream.made = denoiser.next_latent
+    stream.pending, stream.latents.remembered = checkpoint.block_latents, False
     per_latent = stream.window.samples_per_latent
     stream.planned_sound = np.zeros(checkpoint.block_latents * per_latent, np.int16)
     for _ in range(checkpoint.block_latents):
-        stages.measure("decode four frames", lambda: (stream._decode(), stream._hand_on()))
+        stages.measure("decode four frames", lambda: (stream.decode(), stream.hand_on()))
         stream.timeline.take(per_latent)
 
 

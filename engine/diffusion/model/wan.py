@@ -66,6 +66,10 @@ class Attention(nn.Module):
         k_BTHD = self.norm_k(self.k(x_BTW)).unflatten(-1, (self.heads, -1))
         return k_BTHD, self.v(x_BTW).unflatten(-1, (self.heads, -1))
 
+    def all_three(self, x_BTW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of the same tokens."""
+        return self.queries(x_BTW), *self.keys_values(x_BTW)
+
     def output(self, x_BTHD: Tensor) -> Tensor:
         return self.o(x_BTHD.flatten(-2))
 
@@ -95,7 +99,7 @@ class Block(nn.Module):
         """Queries, keys and values of the current tokens, without positions."""
         shift, scale = modulation_BFJW[:, :, 0, None], modulation_BFJW[:, :, 1, None]
         normed_BTW = (self.norm(x_BFNW) * (1 + scale) + shift).flatten(1, 2)
-        return self.self_attn.queries(normed_BTW), *self.self_attn.keys_values(normed_BTW)
+        return self.self_attn.all_three(normed_BTW)
 
     def after(
         self, x_BFNW: Tensor, attended_BTHD: Tensor, modulation_BFJW: Tensor, keys_BLHD: Tensor, values_BLHD: Tensor

@@ -11,8 +11,9 @@ from engine.diffusion.config import PRESETS, SOUND_TINY
 from tests.engine.diffusion.support import BOUND, away_from_trivial, error, torch  # first: it skips without torch
 
 # isort: split
-from engine.diffusion.audio import AudioFeatures, Window, polyphase_filter, resample
+from engine.diffusion.audio import AudioFeatures, polyphase_filter, resample
 from engine.diffusion.model.wav2vec import Wav2Vec, between, normalised, whole_file_moments
+from engine.diffusion.window import Window
 from tests.engine.diffusion.oracle import wav2vec_twin
 
 TINY = PRESETS["tiny"]

@@ -219,16 +219,16 @@ class ApartInOrder(DecodeLane):
 
 def test_what_follows_the_latents_may_run_before_their_frames_are_handed_on():
     inline, apart = make(), make()
-    apart.lane = ApartInOrder()
+    apart.decoding.lane = ApartInOrder()
     np.testing.assert_array_equal(frames(inline, 7), frames(apart, 7))
 
 
 def test_a_streams_latents_are_watched_and_corrected_where_the_checkpoint_asks():
     plain, corrected = make(), make(replace(TINY_3, drift_correction=0.5))
-    before = plain.drift.mean.clone()
+    before = plain.latents.drift.mean.clone()
     assert (frames(plain, 5) != frames(corrected, 5)).any()
-    assert (plain.drift.mean != before).any()
-    assert (plain.drift.reference_mean == corrected.drift.reference_mean).all()
+    assert (plain.latents.drift.mean != before).any()
+    assert (plain.latents.drift.reference_mean == corrected.latents.drift.reference_mean).all()
 
 
 @pytest.mark.parametrize("preset", ["tiny-3", "tiny-s2v"])
@@ -293,8 +293,8 @@ def test_the_steady_state_neither_synchronises_nor_allocates():
         for _ in range(10):
             stream.denoiser.denoise()
             stream.denoiser.remember()
-            stream.lane.latents_are_made()
-            stream.lane.run(lambda: stream.runner.run("decode", stream._decode_static, lane="decode"))
+            stream.decoding.lane.latents_are_made()
+            stream.decoding.lane.run(lambda: stream.runner.run("decode", stream.decoding.decode_static, lane="decode"))
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert torch.cuda.memory_allocated() == before
