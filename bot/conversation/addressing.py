@@ -71,12 +71,14 @@ def _called(remark: Remark) -> bool:
 
 
 def _without_namesakes(remark: Remark) -> str:
-    """Somebody here who is called as we are, and something more: "Iris Meyer" is not us."""
-    ours, text = {tuple(words_of(name)) for name in remark.names}, remark.text
+    """Somebody here who is called as we are, and something more: "Iris Meyer" is not us. "Iris (AI)" may be."""
+    ours, text = {tuple(words_of(name)) for name in remark.names} - {()}, remark.text
     for name in remark.other_names:
         words = tuple(words_of(name))
-        if words not in ours and any(len(words) > len(one) and words[: len(one)] == one != () for one in ours):
-            text = re.sub(r"\b" + r"\W+".join(map(re.escape, words)) + r"\b", "somebody", text, flags=re.IGNORECASE)
+        longer = words not in ours and any(words[: len(one)] == one for one in ours)
+        if longer and words[-1] != "ai":
+            whole = r"\b" + r"[^\w,;:.?!]+".join(map(re.escape, words)) + r"\b"
+            text = re.sub(whole, "somebody", text, flags=re.IGNORECASE)
     return text
 
 

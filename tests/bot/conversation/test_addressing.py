@@ -111,11 +111,13 @@ def test_a_follow_up_that_names_someone_else_is_for_them(text: str, other_name: 
         ("Iris Meyer, what do you think?", Because.NOT_ADDRESSED),
         ("iris meyer what do you think", Because.NOT_ADDRESSED),
         ("Iris, what does Iris Meyer think?", Because.NAME),
+        ("Iris, Meyer is late, what now?", Because.NAME),
+        ("@Iris (AI) what do you think?", Because.NAME),
         ("Iris, what do you think?", Because.NAME),
     ],
 )
 def test_a_namesake_with_a_surname_is_not_the_bot(text: str, because: Because):
-    assert why(remark(text, other_names=("Iris Meyer", "Bob"))) is because
+    assert why(remark(text, other_names=("Iris Meyer", "Iris (AI)", "Bob"))) is because
 
 
 def test_iris_from_somewhere_is_somebody_else():
