@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -11,15 +11,10 @@ from bot.domain.figures import OTHER, word
 from connectors.base import Refusal
 from connectors.kit.web.admission import ON_THE_WAY_IN
 from connectors.kit.web.classifier import Sighting, classify
-from connectors.kit.web.connector import WebConnector
 from connectors.kit.web.screens import LANGUAGES, Place, Proof, Screens
-from connectors.registry import PLATFORMS
 from connectors.simulator.screens import rows
-from tests.connectors.platforms import BESIDES, CANNOT_BE_SHOWN, FILES, FOLDERS, NO_PAGE
+from tests.connectors.platforms import CONNECTORS, FILES, FOLDERS, NO_PAGE, SIMULATED
 
-CONNECTORS: dict[str, type[WebConnector]] = {
-    row.module.split(".")[1]: getattr(importlib.import_module(row.module), row.connector) for row in PLATFORMS
-}
 each = pytest.mark.parametrize("name", CONNECTORS)
 
 
@@ -29,7 +24,8 @@ def screens(name: str) -> Screens:
 
 @each
 def test_each_platform_has_the_same_files(name: str) -> None:
-    assert {path.name for path in (FOLDERS / name).iterdir() if path.is_file()} == FILES | BESIDES.get(name, set())
+    found = {path.name for path in (FOLDERS / name).iterdir() if path.is_file()}
+    assert found >= FILES and {Path(one).suffix for one in found - FILES} <= {".js"}, "a page script may be besides"
     assert screens(name).platform == name
 
 
@@ -66,17 +62,18 @@ def test_rules_ask_for_what_there_is(name: str) -> None:
 @each
 def test_each_refusal_has_a_screen_or_a_reason_to_have_none(name: str) -> None:
     shown = {rule.refusal or ON_THE_WAY_IN.get(rule.place) for rule in screens(name).rules} - {None}
-    shown |= {Refusal.LOBBY_TIMEOUT}  # our own patience ends where the platform's does not
-    shown -= NO_PAGE.keys()
-    assert shown.isdisjoint(CANNOT_BE_SHOWN[name])
-    assert shown | CANNOT_BE_SHOWN[name].keys() == set(Refusal)
+    if CONNECTORS[name].ways.capabilities.lobby:
+        shown |= {Refusal.LOBBY_TIMEOUT}  # our own patience ends where the platform's does not
+    never = screens(name).never
+    assert (shown - NO_PAGE.keys()).isdisjoint(never)
+    assert shown | never.keys() | NO_PAGE.keys() == set(Refusal) and all(never.values())
 
 
-@each
-def test_each_refusal_a_page_shows_can_be_staged(name: str) -> None:
+@pytest.mark.parametrize("name", SIMULATED)
+def test_each_refusal_a_page_shows_can_be_simulated(name: str) -> None:
     ours = {Refusal.LOBBY_TIMEOUT}  # some platforms leave it to us how long to wait
     staged = {screen for screen, _ in rows(name)}
-    assert set(Refusal) - CANNOT_BE_SHOWN[name].keys() - ours <= staged
+    assert set(Refusal) - screens(name).never.keys() - NO_PAGE.keys() - ours <= staged
     assert Refusal.UNREACHABLE not in staged
 
 

@@ -178,6 +178,8 @@ class WebConnector:
         return self._outlet.stream()
 
     async def say_in_chat(self, text: str) -> None:
+        if not self.capabilities.chat:
+            raise NotSupported("this platform's page has no chat")
         try:
             with self._browser.driven():
                 await self.ways.open_chat(self._hands)

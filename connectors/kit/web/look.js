@@ -39,7 +39,8 @@
     return { id: tile.getAttribute(roster.participant), name: name.slice(0, LENGTH), is_self: Boolean(self), speaking: is(roster.speaking), sharing: is(roster.sharing) };
   });
 
-  const messages = [...document.querySelectorAll(roster.message)].slice(firstMessage, firstMessage + MESSAGES).map((one) => ({
+  const written = roster.message ? [...document.querySelectorAll(roster.message)] : [];
+  const messages = written.slice(firstMessage, firstMessage + MESSAGES).map((one) => ({
     id: one.getAttribute(roster.message_id),
     sender: roster.own_message && one.closest(roster.own_message) ? "" : (one.parentElement.querySelector(roster.sender)?.textContent ?? "").slice(0, LENGTH),
     text: one.textContent.slice(0, MESSAGE_LENGTH),

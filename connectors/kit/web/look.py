@@ -18,18 +18,18 @@ LOOK_JS = (Path(__file__).parent / "look.js").read_text("utf-8")
 class Roster:
     """Where a platform's page shows who is there and what they wrote: CSS selectors, and the attributes that carry an
     id. `peoples_words`: whatever participants may have written, which no rule ever reads. `notices`: what is read even
-    in a call, where only the platform speaks."""
+    in a call, where only the platform speaks. A page that marks no speakers, shares or messages names none."""
 
     tile: str
     participant: str  # attribute of a tile
     name: str
     own: str  # of our own tile, or inside it
     own_name: str  # attribute that has our name
-    speaking: str
+    speaking: str = ""
     sharing: str = ""
-    message: str
-    message_id: str  # attribute of a message
-    sender: str
+    message: str = ""
+    message_id: str = ""  # attribute of a message
+    sender: str = ""
     own_message: str = ""  # of our own messages, or around them; a message without a sender is ours too
     peoples_words: str
     notices: str = ""

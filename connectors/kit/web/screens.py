@@ -13,6 +13,9 @@ Read from the platform's `selectors.toml`, dated, each text with its language an
     missing = ["de"]                      # languages whose words are not known: nothing is made up
     rules = [{ proof = "text", language = "en", says = ["Someone denied"], source = "vexa" }]
 
+    [never]                               # refusals it has no screen for, and why
+    sdk_required = "there is no SDK for guests"
+
 Knows no browser and no platform.
 """
 
@@ -99,7 +102,7 @@ class Rule:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Screens:
     """`rules` in the order they are asked. `missing`: by screen, the languages whose words are not known. `advice`:
-    what a host of this platform must change, by refusal."""
+    what a host of this platform must change, by refusal. `never`: why the page cannot show a refusal."""
 
     platform: str
     read_on: date
@@ -108,6 +111,7 @@ class Screens:
     rules: tuple[Rule, ...]
     missing: Mapping[str, frozenset[str]]
     advice: Mapping[Refusal, str]
+    never: Mapping[Refusal, str]
     hits: Counter[str] = field(default_factory=Counter, compare=False)
 
     def hit(self, name: str) -> None:
@@ -127,6 +131,7 @@ def load(folder: Path) -> Screens:
         rules=tuple(sorted(rules, key=lambda rule: rule.proof)),
         missing={screen["name"]: frozenset(screen.get("missing", ())) for screen in read["screens"]},
         advice={_REFUSALS[code]: text for code, text in read.get("advice", {}).items()},
+        never={_REFUSALS[code]: why for code, why in read["never"].items()},
     )
 
 
