@@ -59,7 +59,9 @@ class LipColumns:
     x0: float
     knots: Numbers  # (2, 7, columns)
     moved: Numbers  # (7, columns): how far each knot is from its place at rest
-    box: Numbers  # middle x, y, reach x, y, squeeze
+    top: float  # of `found`
+    found: NDArray[np.float32] = field(repr=False)  # room for where each pixel around the mouth lay at rest
+    box: Numbers  # middle x, y, reach x, y, squeeze, then between which heights the mouth may be open
     inside: Numbers  # middle x, half width, top y, tongue y, opening, width; teeth: x, y, texels a pixel
     amounts: Numbers  # of light and shade: lips spread, open, rounded
     width: float
@@ -94,7 +96,9 @@ class LipColumns:
             x0=float(x0),
             knots=np.stack([rows, rows]),
             moved=np.zeros_like(rows),
-            box=np.array([middle, middle_y, REACH * width, 0.62 * width, 0.0]),
+            top=float(np.floor(rows[0].min())),
+            found=np.zeros((int(np.ceil(rows[-1].max() - rows[0].min())) + 3, len(x)), np.float32),
+            box=np.array([middle, middle_y, REACH * width, 0.62 * width, 0.0, middle_y, middle_y]),
             inside=np.array([middle, width / 2, 0.0, 0.0, 0.0, width, teeth.x0, teeth.y0, TEXELS_PER_PX]),
             amounts=np.zeros(3),
             width=float(width),
@@ -128,6 +132,7 @@ class LipColumns:
         np.maximum.accumulate(now, axis=0, out=now)
         narrow = 1.0 + 0.62 * mouth.wide - 0.2 * min(0.5, mouth.open)
         self.box[4] = 1.0 / narrow - 1.0
+        self.box[5:7] = now[2].min() - 1.0, now[3].max() + 1.0
         middle = rest.shape[1] // 2
         top_y, lower_edge = now[2, middle], now[3, middle]
         self.inside[2] = top_y
