@@ -20,6 +20,7 @@ from engine.portrait.teeth import TEXELS_PER_PX, Teeth, teeth_of
 
 Numbers = NDArray[np.float64]
 
+SHUT_OVER = 0.016  # eye widths that a shut lid lies over the lower one: its soft edge shows no white
 REACH = 0.95  # mouth widths around the mouth's middle that widening and rounding move
 
 
@@ -139,7 +140,7 @@ class LipColumns:
         self.inside[3] = lower_edge + 0.035 * width - mouth.tongue * 0.10 * width
         self.inside[4] = lower_edge - top_y
         if self.teeth.hang:
-            edge = rest[2, middle] + (0.046 - 0.3 * mouth.upper - 0.05 * mouth.pucker) * width
+            edge = rest[2, middle] + (0.046 - 0.3 * mouth.upper - 0.08 * mouth.pucker) * width
             self.inside[7] = edge + self.teeth.y0
         self.amounts[:] = (
             min(1.2, max(0.0, mouth.wide) / 0.2),
@@ -190,7 +191,8 @@ class LidColumns:
     def move(self, blink: float, gaze_xy: tuple[float, float]) -> None:
         open_y, lower_y = self.knots[:, 2], self.knots[:, 4]
         gap = lower_y - open_y
-        self.knots[:, 3] = open_y + gap * (blink * 0.97 + 0.3 * max(0.0, gaze_xy[1]) * (1 - blink))
+        over = SHUT_OVER * gap.shape[1] * np.clip(6 * gap / np.maximum(gap.max(1, keepdims=True), 1e-3), 0, 1)
+        self.knots[:, 3] = open_y + gap * (blink + 0.3 * max(0.0, gaze_xy[1]) * (1 - blink)) + over * blink**4
         lash = self.knots[:, 1]
         self.knots[:, 5] = lash + (self.skin - lash) * min(0.85, 1.4 * blink)
         self.irises[:, 3] = gaze_xy[0] * self.irises[:, 2]

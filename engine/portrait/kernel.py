@@ -97,23 +97,23 @@ def _sample(texture, x, y, per_px, corner):  # type: ignore[no-untyped-def]
 @numba.njit(**_PART)
 def _map_lips(knots, top, found):  # type: ignore[no-untyped-def]
     """For each pixel around the mouth, how high it lay at rest: between knots evenly, beyond them where it is."""
-    rest, now = knots[0].astype(_F), knots[1].astype(_F)
-    columns = rest.shape[1]
-    slope, height = np.empty(columns, _F), np.empty(columns, _F)
-    found[:] = rest[0] - now[0]
+    columns = knots.shape[2]
+    begin, slope, height = np.empty(columns, _F), np.empty(columns, _F), np.empty(columns, _F)
     for row in range(found.shape[0]):
+        y = top + row
         for column in range(columns):
-            y = _F(top + row)
-            found[row, column] += min(y, now[0, column]) + max(_F(0.0), y - now[LIP_KNOTS - 1, column])
+            first, last = knots[1, 0, column], knots[1, LIP_KNOTS - 1, column]
+            found[row, column] = _F(knots[0, 0, column] - first + min(y, first) + max(0.0, y - last))
     for k in range(LIP_KNOTS - 1):
         if k == 2:  # between the two edges of the seam lies the inside of the mouth
             continue
         for column in range(columns):
-            slope[column] = _F(1.0) / max(now[k + 1, column] - now[k, column], _F(1e-3))
-            height[column] = rest[k + 1, column] - rest[k, column]
+            begin[column] = _F(knots[1, k, column])
+            slope[column] = _F(1.0 / max(knots[1, k + 1, column] - knots[1, k, column], 1e-3))
+            height[column] = _F(knots[0, k + 1, column] - knots[0, k, column])
         for row in range(found.shape[0]):
             for column in range(columns):
-                along = (_F(top + row) - now[k, column]) * slope[column]
+                along = (_F(top + row) - begin[column]) * slope[column]
                 found[row, column] += height[column] * min(_F(1.0), max(_F(0.0), along))
 
 
@@ -163,6 +163,8 @@ def _lid_of(x, y, knots, x0, iris, out):  # type: ignore[no-untyped-def]
     out[2] = x
     if y <= lid:
         return 1.0
+    if y > max(bottom, now) + 1.0:  # below the eye: as beside it, since chroma takes the mean of both
+        return 0.0
     height = rest - lash
     if y < now - height:
         skin = knots[5, i] * (1 - f) + knots[5, i + 1] * f
@@ -252,7 +254,12 @@ def _light(shade, amounts):  # type: ignore[no-untyped-def]
     """What is added to the face's luma now; nothing has no rows."""
     if amounts[0] == 0.0 and amounts[1] == 0.0 and amounts[2] == 0.0:
         return np.empty((0, 0), _F)
-    return shade[0] * _F(amounts[0]) + shade[1] * _F(amounts[1]) + shade[2] * _F(amounts[2])
+    a, b, c = _F(amounts[0]), _F(amounts[1]), _F(amounts[2])
+    light = np.empty(shade.shape[1:], _F)
+    for row in range(light.shape[0]):
+        for column in range(light.shape[1]):
+            light[row, column] = shade[0, row, column] * a + shade[1, row, column] * b + shade[2, row, column] * c
+    return light
 
 
 @numba.njit(**_PART)
@@ -294,14 +301,16 @@ def _move_face(  # type: ignore[no-untyped-def]
     xs, ys, inside, mouth_x, mouth_y = here[0], here[1], here[2], here[3], here[4]
     lid, eye_x, eye_y, light = here[5], here[6], here[7], here[8]
     margin = face_box[4] + 1.0
-    lid[a:b], inside[a:b], light[a:b] = 1.0, 0.0, 0.0
+    for column in range(a, b):
+        lid[column], inside[column], light[column] = _F(1.0), _F(0.0), _F(0.0)
     for n in range(brows.shape[0]):
         if brows[n, 4] != 0.0 and abs(y_pair - brows[n, 1]) < brows[n, 3] + margin:
             _move_brows(xs[a:b], ys[a:b], brows[n])
     for n in range(lid_boxes.shape[0]):
         if lid_boxes[n, 1] - margin < y_pair < lid_boxes[n, 3] + margin:
             c, d = _between(lid_boxes[n, 0] - margin, lid_boxes[n, 2] + margin, corner, 1, a, b)
-            eye_x[c:d], eye_y[c:d] = xs[c:d], ys[c:d]
+            for column in range(c, d):
+                eye_x[column], eye_y[column] = xs[column], ys[column]
             _move_lid(xs[c:d], ys[c:d], lid_knots[n], lid_boxes[n], irises[n], lid[c:d], eye_x[c:d], eye_y[c:d], at)
     if face_box[5] > 0.0 and y_pair > min(lip_top, mouth[1] - mouth[3]) - margin:
         low = min(lip_x0, mouth[0] - mouth[2]) - margin  # what corners pull reaches beyond what the jaw moves
