@@ -12,19 +12,15 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import soxr
 
 from bot.child import Child, ChildDied, ChildTimedOut
 from bot.clauses import split_clauses
 from bot.voice.base import RATE_HZ, Mark, Pcm, SpokenClause, UnknownVoice, VoiceError
+from bot.voice.trim import trimmed
 
 SAY_TIMEOUT_S = 10.0
 START_TIMEOUT_S = 10.0
-QUIET = 100  # |sample| below this is silence: -50 dBFS
-LEAD_SAMPLES = RATE_HZ // 200  # kept before the first loud sample, so that a soft onset survives
-PAUSES_S = {".": 0.28, "!": 0.28, "?": 0.32, "…": 0.32, ":": 0.2, ";": 0.18, ",": 0.12}
 Place = Callable[[int], int]  # a sample of espeak-ng's sound, in ours
-PAUSE_S = 0.1  # after a clause without punctuation
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,8 +62,9 @@ class EspeakVoice:
                 timeout_s=SAY_TIMEOUT_S,
             )
             pcm = np.frombuffer(sound, np.int16)
-            if np.any(np.abs(pcm.astype(np.int32)) >= QUIET):
-                yield await asyncio.to_thread(_spoken, clause, pcm, answer)
+            spoken = await asyncio.to_thread(_spoken, clause, pcm, answer)
+            if spoken is not None:
+                yield spoken
 
     async def pronounce(self, words: Sequence[str]) -> dict[str, str]:
         """IPA of written words. Raises VoiceError."""
@@ -109,22 +106,19 @@ class EspeakVoice:
             await child.aclose()
 
 
-def _spoken(text: str, pcm: Pcm, answer: dict[str, Any]) -> SpokenClause:
-    scale = RATE_HZ / answer["rate_hz"]
-    resampled = np.asarray(soxr.resample(pcm, answer["rate_hz"], RATE_HZ), np.int16)
-    loud = np.flatnonzero(np.abs(resampled.astype(np.int32)) >= QUIET)
-    begin = max(0, int(loud[0]) - LEAD_SAMPLES)
-    pause = int(PAUSES_S.get(text.rstrip("\"'”’)]")[-1:], PAUSE_S) * RATE_HZ)
-    sound = resampled[begin : int(loud[-1]) + 1]
-    sound = np.concatenate([sound, np.zeros(pause, np.int16)])
-    voiced = len(sound) - pause
+def _spoken(text: str, pcm: Pcm, answer: dict[str, Any]) -> SpokenClause | None:
+    found = trimmed(pcm, answer["rate_hz"], text)
+    if found is None:
+        return None
+    scale, begin, voiced = RATE_HZ / answer["rate_hz"], found.begin, found.voiced
 
     def place(sample: int) -> int:
         at: int = round(sample * scale) - begin
         return min(max(at, 0), voiced)
 
     phonemes = _phonemes(answer["phonemes"], place, voiced)
-    return SpokenClause(text=text, pcm=sound, phonemes=phonemes, words=_words(text, answer["words"], phonemes, place))
+    words = _words(text, answer["words"], phonemes, place)
+    return SpokenClause(text=text, pcm=found.pcm, phonemes=phonemes, words=words)
 
 
 def _phonemes(events: Sequence[Sequence[Any]], place: Place, end: int) -> tuple[Mark, ...]:

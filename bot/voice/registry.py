@@ -16,4 +16,10 @@ def open_voice(name: str = DEFAULT_VOICE, **options: Any) -> Voice:
         from bot.voice.espeak import EspeakVoice
 
         return EspeakVoice(voice or "en-us+f3", **options)
-    raise UnknownVoice(f"no voice provider is called {provider!r}; there is: espeak")
+    if provider == "flite":
+        from bot.voice.align import AlignedVoice
+        from bot.voice.espeak import EspeakVoice
+        from bot.voice.flite import FliteVoice
+
+        return AlignedVoice(FliteVoice(voice or "slt", **options), EspeakVoice())
+    raise UnknownVoice(f"no voice provider is called {provider!r}; there are: espeak, flite")

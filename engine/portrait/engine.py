@@ -1,8 +1,9 @@
 """The portrait engine: sessions whose frames are painted by a process of their own. Knows the process, no picture.
 
-A session holds a socket to its process and a ring of blocks in shared memory without a name (memfd), so nothing is
-left in /dev/shm whichever side dies. Blocks are made when asked for, none ahead: speech and interruptions show in the
-very next block.
+Painters are forked from one process that has loaded what all of them need, so a further face costs little more than
+its textures. A session holds a socket to its process and a ring of blocks in shared memory without a name (memfd), so
+nothing is left in /dev/shm whichever side dies. Blocks are made when asked for, none ahead: speech and interruptions
+show in the very next block.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import mmap
 import os
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -55,7 +57,7 @@ class PortraitEngine:
     formats = FORMATS
 
     def __init__(self, *, cache_dir: Path | None = None) -> None:
-        self._cache_dir = cache_dir
+        self._nursery = Nursery(cache_dir)
 
     async def open(self, character: CharacterAssets, video: VideoFormat) -> Session:
         """Starts the process; a second or two, several where nothing is compiled yet. Raises BadFormat, BadCharacter,
@@ -64,22 +66,93 @@ class PortraitEngine:
         if video not in FORMATS:
             shown = ", ".join(f"{f.width}x{f.height} at {f.fps}" for f in FORMATS)
             raise BadFormat(f"the portrait engine makes {shown}, not {video.width}x{video.height} at {video.fps}")
-        session = PortraitSession(video)
+        session = PortraitSession(video, self._nursery)
         try:
-            await session.start(character, self._cache_dir)
+            await session.start(character)
         except BaseException:
             await session.aclose()
             raise
         return session
 
 
+class Nursery:
+    """The process painters are forked from; it is there while any session is. See `engine.portrait.nursery`."""
+
+    def __init__(self, cache_dir: Path | None) -> None:
+        self._cache_dir = cache_dir
+        self._users = 0
+        self._changing = asyncio.Lock()
+        self._process: asyncio.subprocess.Process | None = None
+        self._control: socket.socket | None = None
+
+    async def enter(self) -> None:
+        """Raises EngineDied."""
+        self._users += 1
+        async with self._changing:
+            if self._process is not None and self._process.returncode is not None:
+                await self._end()  # it died, and its painters with it
+            if self._process is None:
+                await self._begin()
+
+    def fork(self, socket_fd: int, memory_fd: int) -> None:
+        """Raises EngineDied."""
+        assert self._control is not None
+        try:
+            socket.send_fds(self._control, [b"f"], [socket_fd, memory_fd])
+        except OSError as error:
+            raise EngineDied("the portrait process ended") from error
+
+    async def leave(self) -> None:
+        self._users -= 1
+        async with self._changing:
+            if not self._users:
+                await self._end()
+
+    async def _begin(self) -> None:
+        ours, theirs = socket.socketpair()
+        self._control = ours
+        ours.setblocking(False)
+        arguments = (str(theirs.fileno()), str(os.getpid()), str(self._cache_dir or ""))
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "engine.portrait.nursery", *arguments,
+                pass_fds=(theirs.fileno(),), stdin=asyncio.subprocess.DEVNULL, cwd=_ROOT,
+            )  # fmt: skip
+        finally:
+            theirs.close()
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                ready = await asyncio.get_running_loop().sock_recv(ours, 1)
+        except (TimeoutError, OSError) as error:
+            raise EngineDied(f"the portrait process was not ready in {OPEN_TIMEOUT_S:.0f} s") from error
+        if not ready:
+            raise EngineDied("the portrait process ended while it loaded")
+
+    async def _end(self) -> None:
+        control, process = self._control, self._process
+        self._control = self._process = None
+        if control is not None:
+            control.close()
+        if process is None:
+            return
+        try:
+            async with asyncio.timeout(END_TIMEOUT_S):
+                await process.wait()
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
 class PortraitSession:
     """See `engine.api.Session`. Made by `PortraitEngine.open`."""
 
-    def __init__(self, video: VideoFormat) -> None:
+    def __init__(self, video: VideoFormat, nursery: Nursery) -> None:
         self._video = video
+        self._nursery = nursery
         self._shape = (wire.SLOTS, FRAMES_PER_BLOCK, *video.frame_shape)
-        self._process: asyncio.subprocess.Process | None = None
+        self._entered = False
+        self._painter: int | None = None  # a descriptor of its process
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._ring: Frames = np.zeros(0, np.uint8)
@@ -95,14 +168,16 @@ class PortraitSession:
     def video(self) -> VideoFormat:
         return self._video
 
-    async def start(self, character: CharacterAssets, cache_dir: Path | None) -> None:
+    async def start(self, character: CharacterAssets) -> None:
+        self._entered = True
+        await self._nursery.enter()
         memory_fd = os.memfd_create("portrait-frames")
         ours, theirs = socket.socketpair()
         try:
             size = int(np.prod(self._shape))
             os.ftruncate(memory_fd, size)
             self._ring = np.frombuffer(mmap.mmap(memory_fd, size), np.uint8).reshape(self._shape)
-            self._process = await _started(theirs.fileno(), memory_fd)
+            self._nursery.fork(theirs.fileno(), memory_fd)
         except BaseException:
             ours.close()
             raise
@@ -115,12 +190,15 @@ class PortraitSession:
             "image": str(character.image),
             "record": str(character.record) if character.record else None,
             "seed": character.seed,
-            "cache_dir": str(cache_dir) if cache_dir else None,
         }
         self._writer.write(wire.packed(opening))
         answer, _ = await self._receive(OPEN_TIMEOUT_S)
         if "refused" in answer:
             raise BadCharacter(answer["refused"])
+        try:
+            self._painter = os.pidfd_open(answer["ready"])
+        except ProcessLookupError as error:
+            raise self._died("the portrait process ended") from error
 
     async def speak(self, pcm: Pcm, *, timing: SpeechTiming | None, epoch: int) -> None:
         self._check_open()
@@ -181,8 +259,10 @@ class PortraitSession:
             self._writer.close()
             with suppress(OSError):
                 await self._writer.wait_closed()
-        if self._process is not None:
-            await _ended(self._process)
+        if self._painter is not None:
+            await _ended(self._painter)
+        if self._entered:
+            await self._nursery.leave()
         if self._asked is not None:
             with suppress(EngineDied):
                 await self._asked
@@ -254,20 +334,24 @@ class _Blocks:
         return await self._session.next_block()
 
 
-async def _started(socket_fd: int, memory_fd: int) -> asyncio.subprocess.Process:
-    arguments = (str(socket_fd), str(memory_fd), str(os.getpid()))
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "engine.portrait.process", *arguments,
-        pass_fds=(socket_fd, memory_fd), stdin=asyncio.subprocess.DEVNULL, cwd=_ROOT,
-    )  # fmt: skip
+async def _exited(pidfd: int) -> None:
+    """When the process is gone; a process descriptor can be read from then on."""
+    loop, gone = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(pidfd, gone.set)
+    try:
+        await gone.wait()
+    finally:
+        loop.remove_reader(pidfd)
 
 
-async def _ended(process: asyncio.subprocess.Process) -> None:
+async def _ended(pidfd: int) -> None:
     """The process ends by itself when its socket closes; it is killed where it does not."""
     try:
         async with asyncio.timeout(END_TIMEOUT_S):
-            await process.wait()
+            await _exited(pidfd)
     except TimeoutError:
         with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        await _exited(pidfd)
+    finally:
+        os.close(pidfd)

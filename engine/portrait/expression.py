@@ -20,6 +20,7 @@ from engine.portrait.teeth import TEXELS_PER_PX, Teeth, teeth_of
 
 Numbers = NDArray[np.float64]
 
+SHUT_OVER = 0.016  # eye widths that a shut lid lies over the lower one: its soft edge shows no white
 REACH = 0.95  # mouth widths around the mouth's middle that widening and rounding move
 
 
@@ -59,7 +60,9 @@ class LipColumns:
     x0: float
     knots: Numbers  # (2, 7, columns)
     moved: Numbers  # (7, columns): how far each knot is from its place at rest
-    box: Numbers  # middle x, y, reach x, y, squeeze
+    top: float  # of `found`
+    found: NDArray[np.float32] = field(repr=False)  # room for where each pixel around the mouth lay at rest
+    box: Numbers  # middle x, y, reach x, y, squeeze, then between which heights the mouth may be open
     inside: Numbers  # middle x, half width, top y, tongue y, opening, width; teeth: x, y, texels a pixel
     amounts: Numbers  # of light and shade: lips spread, open, rounded
     width: float
@@ -94,7 +97,9 @@ class LipColumns:
             x0=float(x0),
             knots=np.stack([rows, rows]),
             moved=np.zeros_like(rows),
-            box=np.array([middle, middle_y, REACH * width, 0.62 * width, 0.0]),
+            top=float(np.floor(rows[0].min())),
+            found=np.zeros((int(np.ceil(rows[-1].max() - rows[0].min())) + 3, len(x)), np.float32),
+            box=np.array([middle, middle_y, REACH * width, 0.62 * width, 0.0, middle_y, middle_y]),
             inside=np.array([middle, width / 2, 0.0, 0.0, 0.0, width, teeth.x0, teeth.y0, TEXELS_PER_PX]),
             amounts=np.zeros(3),
             width=float(width),
@@ -128,13 +133,14 @@ class LipColumns:
         np.maximum.accumulate(now, axis=0, out=now)
         narrow = 1.0 + 0.62 * mouth.wide - 0.2 * min(0.5, mouth.open)
         self.box[4] = 1.0 / narrow - 1.0
+        self.box[5:7] = now[2].min() - 1.0, now[3].max() + 1.0
         middle = rest.shape[1] // 2
         top_y, lower_edge = now[2, middle], now[3, middle]
         self.inside[2] = top_y
         self.inside[3] = lower_edge + 0.035 * width - mouth.tongue * 0.10 * width
         self.inside[4] = lower_edge - top_y
         if self.teeth.hang:
-            edge = rest[2, middle] + (0.046 - 0.3 * mouth.upper - 0.05 * mouth.pucker) * width
+            edge = rest[2, middle] + (0.046 - 0.3 * mouth.upper - 0.08 * mouth.pucker) * width
             self.inside[7] = edge + self.teeth.y0
         self.amounts[:] = (
             min(1.2, max(0.0, mouth.wide) / 0.2),
@@ -185,7 +191,8 @@ class LidColumns:
     def move(self, blink: float, gaze_xy: tuple[float, float]) -> None:
         open_y, lower_y = self.knots[:, 2], self.knots[:, 4]
         gap = lower_y - open_y
-        self.knots[:, 3] = open_y + gap * (blink * 0.97 + 0.3 * max(0.0, gaze_xy[1]) * (1 - blink))
+        over = SHUT_OVER * gap.shape[1] * np.clip(6 * gap / np.maximum(gap.max(1, keepdims=True), 1e-3), 0, 1)
+        self.knots[:, 3] = open_y + gap * (blink + 0.3 * max(0.0, gaze_xy[1]) * (1 - blink)) + over * blink**4
         lash = self.knots[:, 1]
         self.knots[:, 5] = lash + (self.skin - lash) * min(0.85, 1.4 * blink)
         self.irises[:, 3] = gaze_xy[0] * self.irises[:, 2]

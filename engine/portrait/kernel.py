@@ -1,11 +1,11 @@
 """The inner loop: every pixel of the figure, traced back through head and face to the still. Knows no character.
 
-One call paints one or two planes of a frame (luma, or both chromas at half size), row by row in four passes: turn back
-the head (a rotation about the neck, weighted), then, near the face, brows, lids and lips (columns whose heights are
-stretched between knots), then sample the still's texture bilinearly, then blend at the figure's edge. Rows without
-branches are what compilers vectorise. The texture has twice the frame's resolution, which keeps its sharpness constant
-while it moves; each texel holds its 2x2 neighbourhood, so that one fetch serves one pixel. Coordinates are pixels of
-the luma frame.
+One call paints a frame, two rows of luma and the row of both chromas between them at a time: turn back the head (a
+rotation about the neck, weighted), then, near the face, brows, lids and lips (columns whose heights are stretched
+between knots), then sample the still's texture bilinearly, then blend at the figure's edge. Chroma is looked for where
+its four pixels of luma were found. Rows without branches are what compilers vectorise. The texture has twice the
+frame's resolution, which keeps its sharpness constant while it moves. Coordinates are pixels of the luma frame; all
+arrays begin at the figure's corner.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ LIP_KNOTS = 7  # top, upper lip, seam above, seam below, lower lip, jaw, bottom
 LID_KNOTS = 6  # lid, lash, open edge at rest; open edge now; lower edge; where the lid's even skin ends now
 _F, _I, _U = np.float32, np.int32, np.uint32
 _TAP = 1.0 / 65536.0  # two weights of 8 bits
+CHUNK, BLOCK = 4, 8  # pixels of a row, and texels of a matte, that are told apart at once: a chunk is within its block
+_BLOCK_BITS = 8 + 3  # of a texel's place in 256ths
 
 
 @numba.njit(**_PART)
@@ -47,25 +49,30 @@ def _turn_back(columns, y_rest, weight, depth, breath, turn, xs, ys):  # type: i
 
 
 @numba.njit(**_PART)
-def _texels(xs, ys, per_px, shape, at, fu, fv):  # type: ignore[no-untyped-def]
-    """Which texel each (xs, ys) falls on, and how far to the next one, in 256ths."""
-    width = _U(shape[2])
-    scale, shift = _F(per_px * 256.0), _F(per_px * 128.0 - 128.0)
+def _texels(xs, ys, per_px, corner, shape, blocks_wide, at, block, fu, fv):  # type: ignore[no-untyped-def]
+    """Which texel, and which block of them, each (xs, ys) falls on, and how far to the next texel, in 256ths."""
+    width, wide = _U(shape[2]), _U(blocks_wide)
+    scale, shift = _F(per_px * 256.0), per_px * 128.0 - 128.0
+    shift_x, shift_y = _F(shift - corner[0] * per_px * 256.0), _F(shift - corner[1] * per_px * 256.0)
     most_u, most_v = _F((shape[2] - 2) * 256), _F((shape[1] - 2) * 256)
     for column in range(len(xs)):
-        u = _I(min(max(xs[column] * scale + shift, _F(0.0)), most_u))
-        v = _I(min(max(ys[column] * scale + shift, _F(0.0)), most_v))
+        u = _I(min(max(xs[column] * scale + shift_x, _F(0.0)), most_u))
+        v = _I(min(max(ys[column] * scale + shift_y, _F(0.0)), most_v))
         at[column] = _U(_I(v >> 8)) * width + _U(_I(u >> 8))
+        block[column] = _U(_I(v >> _BLOCK_BITS)) * wide + _U(_I(u >> _BLOCK_BITS))
         fu[column] = _F(_I(u & 255))
         fv[column] = _F(_I(v & 255))
 
 
 @numba.njit(**_PART)
 def _sample_row(texture, at, fu, fv, taps, values):  # type: ignore[no-untyped-def]
-    """Bilinear, of packed 2x2 neighbourhoods. The loads have a loop of their own: the rest is then vectorised."""
-    flat = texture.reshape(-1)
+    """Bilinear, 0..255. The loads have a loop of their own: the rest is then vectorised."""
+    flat, width = texture.reshape(-1), _U(texture.shape[1])
     for column in range(len(at)):
-        taps[column] = flat[at[column]]
+        i = at[column]
+        j = i + width
+        above = _U(flat[i]) | (_U(flat[i + _U(1)]) << _U(8))
+        taps[column] = above | (_U(flat[j]) << _U(16)) | (_U(flat[j + _U(1)]) << _U(24))
     for column in range(len(at)):
         four, u, v = taps[column], fu[column], fv[column]
         a, b = _F(_I(four & _U(255))), _F(_I((four >> _U(8)) & _U(255)))
@@ -76,71 +83,68 @@ def _sample_row(texture, at, fu, fv, taps, values):  # type: ignore[no-untyped-d
 
 
 @numba.njit(**_PART)
-def _sample(texture, x, y, per_px):  # type: ignore[no-untyped-def]
-    """One bilinear sample of a packed texture."""
-    u = int(min(max((x * per_px + 0.5 * per_px - 0.5) * 256.0, 0.0), (texture.shape[1] - 2) * 256.0))
-    v = int(min(max((y * per_px + 0.5 * per_px - 0.5) * 256.0, 0.0), (texture.shape[0] - 2) * 256.0))
-    taps = int(texture[v >> 8, u >> 8])
-    fu, fv = u & 255, v & 255
-    top = (taps & 255) * (256 - fu) + ((taps >> 8) & 255) * fu
-    low = ((taps >> 16) & 255) * (256 - fu) + (taps >> 24) * fu
+def _sample(texture, x, y, per_px, corner):  # type: ignore[no-untyped-def]
+    """One bilinear sample."""
+    shift = 0.5 * per_px - 0.5
+    u = int(min(max(((x - corner[0]) * per_px + shift) * 256.0, 0.0), (texture.shape[1] - 2) * 256.0))
+    v = int(min(max(((y - corner[1]) * per_px + shift) * 256.0, 0.0), (texture.shape[0] - 2) * 256.0))
+    i, j, fu, fv = v >> 8, u >> 8, u & 255, v & 255
+    top = texture[i, j] * (256 - fu) + texture[i, j + 1] * fu
+    low = texture[i + 1, j] * (256 - fu) + texture[i + 1, j + 1] * fu
     return (top * (256 - fv) + low * fv) * _TAP
 
 
 @numba.njit(**_PART)
-def _matte_at(matte, x, y, per_px):  # type: ignore[no-untyped-def]
-    """Bilinear, of plain 8-bit data, 0..1."""
-    u = min(max(x * per_px + 0.5 * per_px - 0.5, 0.0), matte.shape[1] - 1.001)
-    v = min(max(y * per_px + 0.5 * per_px - 0.5, 0.0), matte.shape[0] - 1.001)
-    i, j = int(v), int(u)
-    a, b, c, d = int(matte[i, j]), int(matte[i, j + 1]), int(matte[i + 1, j]), int(matte[i + 1, j + 1])
-    if a == b == c == d:  # beside the edge itself, nearly everywhere
-        return a * (1.0 / 255.0)
-    fv, fu = v - i, u - j
-    top = a * (1 - fu) + b * fu
-    low = c * (1 - fu) + d * fu
-    return (top * (1 - fv) + low * fv) * (1.0 / 255.0)
+def _map_lips(knots, top, found):  # type: ignore[no-untyped-def]
+    """For each pixel around the mouth, how high it lay at rest: between knots evenly, beyond them where it is."""
+    columns = knots.shape[2]
+    begin, slope, height = np.empty(columns, _F), np.empty(columns, _F), np.empty(columns, _F)
+    for row in range(found.shape[0]):
+        y = top + row
+        for column in range(columns):
+            first, last = knots[1, 0, column], knots[1, LIP_KNOTS - 1, column]
+            found[row, column] = _F(knots[0, 0, column] - first + min(y, first) + max(0.0, y - last))
+    for k in range(LIP_KNOTS - 1):
+        if k == 2:  # between the two edges of the seam lies the inside of the mouth
+            continue
+        for column in range(columns):
+            begin[column] = _F(knots[1, k, column])
+            slope[column] = _F(1.0 / max(knots[1, k + 1, column] - knots[1, k, column], 1e-3))
+            height[column] = _F(knots[0, k + 1, column] - knots[0, k, column])
+        for row in range(found.shape[0]):
+            for column in range(columns):
+                along = (_F(top + row) - begin[column]) * slope[column]
+                found[row, column] += height[column] * min(_F(1.0), max(_F(0.0), along))
 
 
 @numba.njit(**_PART)
-def _lips_of(x, y, knots, x0, mouth, out):  # type: ignore[no-untyped-def]
-    """Trace (x, y) back through the lips into `out` = x, y; returns how much of the pixel is inside the open mouth."""
-    middle, middle_y, reach_x, reach_y, squeeze = mouth[0], mouth[1], mouth[2], mouth[3], mouth[4]
-    if squeeze != 0.0:
-        dx, dy = (x - middle) / reach_x, (y - middle_y) / reach_y
-        r = dx * dx + dy * dy
-        if r < 1.0:
-            fall = (1.0 - r) * (1.0 - r)
-            x = middle + (x - middle) * (1.0 + squeeze * fall)
-    column = x - x0
-    last = knots.shape[2] - 1
-    if column <= 0.0 or column >= last:
-        out[0], out[1] = x, y
-        return 0.0
-    i = int(column)
-    f = column - i
-    now_above = knots[1, 0, i] * (1 - f) + knots[1, 0, i + 1] * f
-    if y <= now_above:
-        out[0], out[1] = x, y
-        return 0.0
-    inside, found = 0.0, y
-    for k in range(1, knots.shape[1]):
-        now = knots[1, k, i] * (1 - f) + knots[1, k, i + 1] * f
-        if k == 3:  # between the two edges of the seam lies the inside of the mouth
-            inside = min(1.0, max(0.0, y - now_above + 0.5)) * min(1.0, max(0.0, now - y + 0.5))
-            inside *= min(1.0, max(0.0, now - now_above - 0.3))
-            if y < now:
-                edge = 2 if y - now_above < now - y else 3
-                found = knots[0, edge, i] * (1 - f) + knots[0, edge, i + 1] * f
-                break
-        elif y < now:
-            above = knots[0, k - 1, i] * (1 - f) + knots[0, k - 1, i + 1] * f
-            rest = knots[0, k, i] * (1 - f) + knots[0, k, i + 1] * f
-            found = above + (rest - above) * (y - now_above) / max(now - now_above, 1e-3)
-            break
-        now_above = now
-    out[0], out[1] = x, found
-    return inside
+def _move_lips(xs, ys, lips, knots, x0, top, mouth, inside, mouth_x, mouth_y):  # type: ignore[no-untyped-def]
+    """Trace a stretch of one row back through the lips; `inside` = how much of each pixel is the open mouth."""
+    middle, middle_y, squeeze = _F(mouth[0]), _F(mouth[1]), _F(mouth[4])
+    per_x, per_y = _F(1.0 / mouth[2]), _F(1.0 / mouth[3])
+    for column in range(len(xs)):
+        x, y = xs[column], ys[column]
+        mouth_x[column], mouth_y[column] = x, y
+        dx, dy = (x - middle) * per_x, (y - middle_y) * per_y
+        far = max(_F(0.0), _F(1.0) - dx * dx - dy * dy)
+        xs[column] = x + (x - middle) * squeeze * far * far
+    left, up, low, high = _F(x0), _F(top), _F(mouth[5]), _F(mouth[6])
+    last_u, last_v = _F(lips.shape[1] - 1), _F(lips.shape[0] - 1)
+    for column in range(len(xs)):
+        u, v = xs[column] - left, ys[column] - up
+        if _F(0.0) < u < last_u and _F(0.0) < v < last_v:
+            i, j = _I(v), _I(u)
+            fv, fu = v - _F(i), u - _F(j)
+            a, b, c, d = lips[i, j], lips[i, j + 1], lips[i + 1, j], lips[i + 1, j + 1]
+            y = ys[column]
+            above = a + (b - a) * fu
+            ys[column] = above + (c + (d - c) * fu - above) * fv
+            if low < y < high:
+                upper = _F(knots[1, 2, j]) * (_F(1.0) - fu) + _F(knots[1, 2, j + 1]) * fu
+                lower = _F(knots[1, 3, j]) * (_F(1.0) - fu) + _F(knots[1, 3, j + 1]) * fu
+                share = min(_F(1.0), max(_F(0.0), y - upper + _F(0.5)))
+                share *= min(_F(1.0), max(_F(0.0), lower - y + _F(0.5)))
+                inside[column] = share * min(_F(1.0), max(_F(0.0), lower - upper - _F(0.3)))
 
 
 @numba.njit(**_PART)
@@ -159,6 +163,8 @@ def _lid_of(x, y, knots, x0, iris, out):  # type: ignore[no-untyped-def]
     out[2] = x
     if y <= lid:
         return 1.0
+    if y > max(bottom, now) + 1.0:  # below the eye: as beside it, since chroma takes the mean of both
+        return 0.0
     height = rest - lash
     if y < now - height:
         skin = knots[5, i] * (1 - f) + knots[5, i + 1] * f
@@ -244,22 +250,25 @@ def _move_lid(xs, ys, knots, box, iris, lid, eye_x, eye_y, at):  # type: ignore[
 
 
 @numba.njit(**_PART)
-def _move_lips(xs, ys, knots, x0, mouth, inside, mouth_x, mouth_y, at):  # type: ignore[no-untyped-def]
-    for column in range(len(xs)):
-        x, y = float(xs[column]), float(ys[column])
-        mouth_x[column], mouth_y[column] = x, y
-        inside[column] = _lips_of(x, y, knots, x0, mouth, at)
-        xs[column], ys[column] = at[0], at[1]
+def _light(shade, amounts):  # type: ignore[no-untyped-def]
+    """What is added to the face's luma now; nothing has no rows."""
+    if amounts[0] == 0.0 and amounts[1] == 0.0 and amounts[2] == 0.0:
+        return np.empty((0, 0), _F)
+    a, b, c = _F(amounts[0]), _F(amounts[1]), _F(amounts[2])
+    light = np.empty(shade.shape[1:], _F)
+    for row in range(light.shape[0]):
+        for column in range(light.shape[1]):
+            light[row, column] = shade[0, row, column] * a + shade[1, row, column] * b + shade[2, row, column] * c
+    return light
 
 
 @numba.njit(**_PART)
-def _shade(xs, ys, fields, box, amounts, light):  # type: ignore[no-untyped-def]
-    last_row, last_column = fields.shape[1] - 1, fields.shape[2] - 1
+def _shade(xs, ys, field, box, light):  # type: ignore[no-untyped-def]
+    last_row, last_column = field.shape[0] - 1, field.shape[1] - 1
     for column in range(len(xs)):
         v, u = (ys[column] - box[1]) * box[2], (xs[column] - box[0]) * box[2]
         if 0.0 <= v < last_row and 0.0 <= u < last_column:
-            i, j = int(v), int(u)
-            light[column] = fields[0, i, j] * amounts[0] + fields[1, i, j] * amounts[1] + fields[2, i, j] * amounts[2]
+            light[column] = field[_I(v), _I(u)]
 
 
 @numba.njit(**_PART)
@@ -269,109 +278,171 @@ def _keep(values, out):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(**_PART)
-def _blend(values, back, matte, per_px, xs, ys, out):  # type: ignore[no-untyped-def]
+def _blend(values, back, shares, out):  # type: ignore[no-untyped-def]
     """A stretch of one row and channel, over the plate."""
     for column in range(len(out)):
-        share = _F(_matte_at(matte, xs[column], ys[column], per_px))
         behind = back[column]
-        out[column] = np.uint8(_I(behind + (values[column] - behind) * share + _F(0.5)))
+        out[column] = np.uint8(_I(behind + (values[column] - behind) * (shares[column] * _F(1 / 255)) + _F(0.5)))
+
+
+@numba.njit(**_PART)
+def _between(low, high, corner, step, a, b):  # type: ignore[no-untyped-def]
+    """Of the columns `a` to `b`, those between two places of the frame."""
+    first = min(b, max(a, int((low - corner[0]) / step)))
+    return first, max(first, min(b, int((high - corner[0]) / step) + 1))
 
 
 @numba.njit(**_PART)
 def _move_face(  # type: ignore[no-untyped-def]
-    y_rest, step, a, b, xs, ys, face_box, brows, lip_knots, lip_x0, mouth, lid_knots, lid_boxes, irises,
-    shade, shade_box, amounts, inside, mouth_x, mouth_y, lid, eye_x, eye_y, light, at,
+    y_pair, corner, a, b, here, face_box, brows, lip_knots, lips, lip_x0, lip_top, mouth, lid_knots, lid_boxes,
+    irises, field, shade_box, at,
 ):  # fmt: skip
     """One row near the face, columns `a` to `b`: only what may lie in a part's reach is traced through it."""
-    margin = face_box[4]
-    lid[a:b], inside[a:b], light[a:b] = 1.0, 0.0, 0.0
+    xs, ys, inside, mouth_x, mouth_y = here[0], here[1], here[2], here[3], here[4]
+    lid, eye_x, eye_y, light = here[5], here[6], here[7], here[8]
+    margin = face_box[4] + 1.0
+    for column in range(a, b):
+        lid[column], inside[column], light[column] = _F(1.0), _F(0.0), _F(0.0)
     for n in range(brows.shape[0]):
-        if brows[n, 4] != 0.0 and abs(y_rest - brows[n, 1]) < brows[n, 3] + margin:
+        if brows[n, 4] != 0.0 and abs(y_pair - brows[n, 1]) < brows[n, 3] + margin:
             _move_brows(xs[a:b], ys[a:b], brows[n])
     for n in range(lid_boxes.shape[0]):
-        if lid_boxes[n, 1] - margin < y_rest < lid_boxes[n, 3] + margin:
-            low = max(a, int((lid_boxes[n, 0] - margin) / step))
-            high = max(low, min(b, int((lid_boxes[n, 2] + margin) / step) + 1))
-            _move_lid(xs[low:high], ys[low:high], lid_knots[n], lid_boxes[n], irises[n], lid[low:high],
-                      eye_x[low:high], eye_y[low:high], at)  # fmt: skip
-    top = min(lip_knots[0, 0, 0], mouth[1] - mouth[3])  # what corners pull reaches beyond what the jaw moves
-    if face_box[5] > 0.0 and y_rest > top - margin:
-        low = max(a, int((min(lip_x0, mouth[0] - mouth[2]) - margin) / step))
-        end = max(lip_x0 + lip_knots.shape[2], mouth[0] + mouth[2])
-        high = max(low, min(b, int((end + margin) / step) + 1))
-        _move_lips(xs[low:high], ys[low:high], lip_knots, lip_x0, mouth, inside[low:high], mouth_x[low:high],
-                   mouth_y[low:high], at)  # fmt: skip
-    if step == 1 and (amounts[0] != 0.0 or amounts[1] != 0.0 or amounts[2] != 0.0):
-        low = max(a, int(shade_box[0] - margin))
-        high = max(low, min(b, int(shade_box[0] + shade.shape[2] / shade_box[2] + margin)))
-        _shade(xs[low:high], ys[low:high], shade, shade_box, amounts, light[low:high])
+        if lid_boxes[n, 1] - margin < y_pair < lid_boxes[n, 3] + margin:
+            c, d = _between(lid_boxes[n, 0] - margin, lid_boxes[n, 2] + margin, corner, 1, a, b)
+            for column in range(c, d):
+                eye_x[column], eye_y[column] = xs[column], ys[column]
+            _move_lid(xs[c:d], ys[c:d], lid_knots[n], lid_boxes[n], irises[n], lid[c:d], eye_x[c:d], eye_y[c:d], at)
+    if face_box[5] > 0.0 and y_pair > min(lip_top, mouth[1] - mouth[3]) - margin:
+        low = min(lip_x0, mouth[0] - mouth[2]) - margin  # what corners pull reaches beyond what the jaw moves
+        high = max(lip_x0 + lip_knots.shape[2], mouth[0] + mouth[2]) + margin
+        c, d = _between(low, high, corner, 1, a, b)
+        _move_lips(xs[c:d], ys[c:d], lips, lip_knots, lip_x0, lip_top, mouth, inside[c:d], mouth_x[c:d], mouth_y[c:d])
+    if field.shape[0] > 0:
+        end = shade_box[0] + field.shape[1] / shade_box[2]
+        c, d = _between(shade_box[0] - margin, end + margin, corner, 1, a, b)
+        _shade(xs[c:d], ys[c:d], field, shade_box, light[c:d])
 
 
 @numba.njit(**_PART)
 def _add_face(  # type: ignore[no-untyped-def]
-    a, b, values, channel, step, texture, per_px, inside, mouth_x, mouth_y, lid, eye_x, eye_y, light,
-    colours, inside_shape, teeth,
+    y_pair, corner, step, a, b, values, channel, texture, per_px, face_box, mouth, lid_boxes, here, shaded, colours,
+    inside_shape, teeth,
 ):  # fmt: skip
     """Light, eyeballs and the mouth's inside, over what one row near the face shows in one channel."""
-    for column in range(a, b):
-        value = values[column]
-        if step == 1:
-            value = min(_F(255.0), max(_F(0.0), value + light[column]))
-        if lid[column] < 1.0:
-            eye = _sample(texture, eye_x[column], eye_y[column], per_px)
-            value = _F(eye + (value - eye) * lid[column])
-        if inside[column] > 0.0:
-            deep = _inside_of(mouth_x[column], mouth_y[column], colours, inside_shape, teeth, channel, step - 1)
-            value += _F((deep - value) * inside[column])
-        values[column] = value
+    inside, mouth_x, mouth_y, lid, eye_x, eye_y, light = here[2], here[3], here[4], here[5], here[6], here[7], here[8]
+    margin = face_box[4] + 2.0
+    if step == 1 and shaded:
+        for column in range(a, b):
+            values[column] = min(_F(255.0), max(_F(0.0), values[column] + light[column]))
+    for n in range(lid_boxes.shape[0]):
+        if lid_boxes[n, 1] - margin < y_pair < lid_boxes[n, 3] + margin:
+            c, d = _between(lid_boxes[n, 0] - margin, lid_boxes[n, 2] + margin, corner, step, a, b)
+            for column in range(c, d):
+                if lid[column] < 1.0:
+                    eye = _sample(texture, eye_x[column], eye_y[column], per_px, corner)
+                    values[column] = _F(eye + (values[column] - eye) * lid[column])
+    if face_box[5] > 0.0 and mouth[5] - margin < y_pair < mouth[6] + margin:
+        half = inside_shape[1]
+        c, d = _between(mouth[0] - half - margin, mouth[0] + half + margin, corner, step, a, b)
+        for column in range(c, d):
+            if inside[column] > 0.0:
+                deep = _inside_of(mouth_x[column], mouth_y[column], colours, inside_shape, teeth, channel, step - 1)
+                values[column] += _F((deep - values[column]) * inside[column])
+
+
+@numba.njit(**_PART)
+def _halved(above, below, a, b, out):  # type: ignore[no-untyped-def]
+    """Four pixels of luma for each of chroma, `a` to `b`."""
+    upper, lower = above[2 * a : 2 * b], below[2 * a : 2 * b]
+    part = out[a:b]
+    for column in range(b - a):
+        i = 2 * column
+        part[column] = (upper[i] + upper[i + 1] + lower[i] + lower[i + 1]) * _F(0.25)
+
+
+@numba.njit(**_PART)
+def _put(values, plate, shares, matte, blocks, at, block, fu, fv, taps, runs, begin, end, out):  # type: ignore[no-untyped-def]
+    """One row and channel into the frame: what the figure surely covers, and what it shares with the plate. The matte
+    is looked up only near its edges, which blocks of it tell for a few pixels at a time."""
+    flat = blocks.reshape(-1)
+    for run in range(begin, end):
+        c, last = runs[run, 0], runs[run, 1]
+        if runs[run, 2] == 1:
+            _keep(values[c:last], out[c:last])
+            continue
+        while c < last:
+            kind, d = flat[block[c]], c
+            while d < last and flat[block[d]] == kind:
+                d += CHUNK
+            d = min(d, last)
+            if kind == 1:
+                _keep(values[c:d], out[c:d])
+            elif kind == 0:
+                _keep(plate[c:d], out[c:d])
+            else:
+                _sample_row(matte, at[c:d], fu[c:d], fv[c:d], taps[c:d], shares[c:d])
+                _blend(values[c:d], plate[c:d], shares[c:d], out[c:d])
+            c = d
 
 
 @numba.njit(**_WHOLE)
 def paint(  # type: ignore[no-untyped-def]
-    planes, plate, textures, matte, per_px, step, spans, runs, run_ends, weight, depth, breath,
-    turn, face_box, brows, lip_knots, lip_x0, mouth, lid_knots, lid_boxes, irises, colours, inside_shape,
-    teeth, shade, shade_box, amounts, columns,
+    frame, corner, spans, columns, weight, depth, breath, textures, mattes, blocks, plates, runs, run_ends, per_px,
+    turn, face_box, brows, lip_knots, lips, lip_x0, lip_top, mouth, lid_knots, lid_boxes, irises, colours, inside_shape,
+    teeth, shade, shade_box, amounts,
 ):  # fmt: skip
-    """Paint the figure into `planes` (channels, rows, columns); pixels that it never covers are not touched.
+    """Paint the figure into an I420 frame; pixels that it never covers are not touched.
 
-    `step` luma pixels lie between two of these: 1 for luma, 2 for chroma. `runs` are (first, end, kind) of one row
-    after the other up to `run_ends[row]`: kind 1 always covered, 2 blended with the plate. `turn` = r00 r01 r02 r10
-    r11 r12 pivot_x pivot_y pivot_z 0 0 breath_px; `face_box` = left top right bottom, how far the head carries it, 1 if
-    lips move.
+    `textures`, `mattes`, `blocks`, `plates`, `runs`, `run_ends`, `colours`, `teeth`: of luma, then of chroma.
+    `spans`: the figure's columns in each two rows. `runs` are (first, end, kind) of one row after the other up to
+    `run_ends[row]`: kind 1 always covered, 2 blended with the plate. `turn` = r00 r01 r02 r10 r11 r12 pivot_x pivot_y
+    pivot_z 0 0 breath_px; `face_box` = left top right bottom, how far the head carries it, 1 if lips move.
     """
-    channels, rows, width = planes.shape
-    xs, ys, values = np.empty(width, _F), np.empty(width, _F), np.empty(width, _F)
-    fu, fv, texel, taps = np.empty(width, _F), np.empty(width, _F), np.empty(width, _U), np.empty(width, _U)
-    inside, mouth_x, mouth_y = np.zeros(width, _F), np.zeros(width, _F), np.zeros(width, _F)
-    lid, eye_x, eye_y, light = np.ones(width, _F), np.zeros(width, _F), np.zeros(width, _F), np.zeros(width, _F)
+    width, height = frame.shape[1], frame.shape[0] * 2 // 3
+    luma = frame[:height]
+    chroma = frame[height:].reshape(2, height // 2, width // 2)
+    wide = len(columns)
+    here = np.zeros((3, 9, wide), _F)  # of two rows of luma and one of chroma, in the order of `_move_face`
+    values, shares, fu, fv = np.empty(wide, _F), np.empty(wide, _F), np.empty(wide, _F), np.empty(wide, _F)
+    texel, block, taps = np.empty(wide, _U), np.empty(wide, _U), np.empty(wide, _U)
     at = np.empty(4, np.float64)
-    margin = face_box[4]
-    left, right = int((face_box[0] - margin) / step), int((face_box[2] + margin) / step) + 1
-    for row in range(rows):
-        first, last = spans[row, 0], spans[row, 1]
+    if face_box[5] > 0.0:
+        _map_lips(lip_knots, lip_top, lips)
+    field = _light(shade, amounts)
+    margin = face_box[4] + 1.0
+    x0, y0 = int(corner[0]), int(corner[1])
+    for pair in range(len(spans)):
+        first, last = spans[pair, 0], spans[pair, 1]
         if first >= last:
             continue
-        y_rest = (row + 0.5) * step - 0.5
-        _turn_back(columns[first:last], y_rest, weight[row, first:last], depth[row, first:last],
-                   breath[row, first:last], turn, xs[first:last], ys[first:last])  # fmt: skip
-        a, b = max(first, left), min(last, right)
-        near = face_box[1] - margin < y_rest < face_box[3] + margin and a < b
-        if near:
-            _move_face(y_rest, step, a, b, xs, ys, face_box, brows, lip_knots, lip_x0, mouth, lid_knots, lid_boxes,
-                       irises, shade, shade_box, amounts, inside, mouth_x, mouth_y, lid, eye_x, eye_y, light,
-                       at)  # fmt: skip
-        _texels(xs[first:last], ys[first:last], per_px, textures.shape, texel[first:last], fu[first:last],
-                fv[first:last])  # fmt: skip
-        for channel in range(channels):
-            _sample_row(textures[channel], texel[first:last], fu[first:last], fv[first:last], taps[first:last],
-                        values[first:last])  # fmt: skip
-            if near:
-                _add_face(a, b, values, channel, step, textures[channel], per_px, inside, mouth_x, mouth_y, lid,
-                          eye_x, eye_y, light, colours, inside_shape, teeth)  # fmt: skip
-            for run in range(run_ends[row - 1] if row else 0, run_ends[row]):
-                c, d = runs[run, 0], runs[run, 1]
-                if runs[run, 2] == 1:
-                    _keep(values[c:d], planes[channel, row, c:d])
-                else:
-                    _blend(values[c:d], plate[channel, row, c:d], matte, per_px, xs[c:d], ys[c:d],
-                           planes[channel, row, c:d])  # fmt: skip
+        y_pair = y0 + 2 * pair + 0.5
+        a, b = _between(face_box[0] - margin, face_box[2] + margin, corner, 1, first, last)
+        a, b = a - a % 2, b + b % 2
+        near = face_box[1] - margin < y_pair < face_box[3] + margin and a < b
+        for sub in range(3):
+            of, step = sub // 2, 1 + sub // 2
+            c, d = first // step, last // step
+            row = 2 * pair + sub if step == 1 else pair
+            if step == 1:
+                _turn_back(columns[c:d], float(y0 + row), weight[row, c:d], depth[row, c:d], breath[row, c:d], turn,
+                           here[sub, 0, c:d], here[sub, 1, c:d])  # fmt: skip
+                if near:
+                    _move_face(y_pair, corner, a, b, here[sub], face_box, brows, lip_knots, lips, lip_x0, lip_top,
+                               mouth, lid_knots, lid_boxes, irises, field, shade_box, at)  # fmt: skip
+            else:
+                for kind in range(8 if near else 2):
+                    e, f = (c, d) if kind < 2 else (a // 2, b // 2)
+                    _halved(here[0, kind], here[1, kind], e, f, here[2, kind])
+            texture, scale = textures[of], per_px / step
+            _texels(here[sub, 0, c:d], here[sub, 1, c:d], scale, corner, texture.shape, blocks[of].shape[1], texel[c:d],
+                    block[c:d], fu[c:d], fv[c:d])  # fmt: skip
+            begin = run_ends[of][row - 1] if row else 0
+            for channel in range(len(texture)):
+                out = luma[y0 + row, x0 : x0 + wide] if step == 1 else chroma[channel, y0 // 2 + row, x0 // 2 :]
+                _sample_row(texture[channel], texel[c:d], fu[c:d], fv[c:d], taps[c:d], values[c:d])
+                if near:
+                    _add_face(y_pair, corner, step, a // step, b // step, values, channel, texture[channel], scale,
+                              face_box, mouth, lid_boxes, here[sub], len(field) > 0, colours[of], inside_shape,
+                              teeth[of])  # fmt: skip
+                _put(values, plates[of][channel, row], shares, mattes[of], blocks[of], texel, block, fu, fv, taps,
+                     runs[of], begin, run_ends[of][row], out)  # fmt: skip

@@ -1,7 +1,7 @@
-"""The process that paints one session's blocks: python -m engine.portrait.process SOCKET MEMORY PARENT.
+"""What paints one session's blocks: a process forked by the nursery. Knows its session's socket and memory.
 
-It answers messages in order and makes a block only when asked. It ends when its socket closes, and the kernel kills it
-when its parent dies, so that nothing of it can outlive the session. The frames' memory has no name anywhere.
+It answers messages in order and makes a block only when asked. It ends when its socket closes, so that nothing of it
+can outlive the session. The frames' memory has no name anywhere.
 """
 
 from __future__ import annotations
@@ -9,25 +9,21 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
-import signal
 import socket
-import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from engine.api import FRAMES_PER_BLOCK, BadCharacter, Frames, Pcm, VideoFormat
 from engine.portrait import wire
+from engine.portrait.expression import Look
+from engine.portrait.face import Face
+from engine.portrait.record import load_record
+from engine.portrait.render import Renderer
 
-_PR_SET_PDEATHSIG = 1
 
-
-def main(arguments: list[str]) -> None:
-    socket_fd, memory_fd, parent = (int(argument) for argument in arguments)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the kernel was told
-        return
+def serve(socket_fd: int, memory_fd: int) -> None:
+    """Until the session ends."""
     with socket.socket(fileno=socket_fd) as channel:
         try:
             _serve(channel, memory_fd)
@@ -46,30 +42,22 @@ def _serve(channel: socket.socket, memory_fd: int) -> None:
     except BadCharacter as error:
         channel.sendall(wire.packed({"refused": str(error)}))
         return
-    channel.sendall(wire.packed({"ready": True}))
+    channel.sendall(wire.packed({"ready": os.getpid()}))
     while True:
         _answer(channel, face, ring, *_receive(channel))
 
 
-def _face(opening: wire.Message, video: VideoFormat, ring: Frames) -> Any:
-    """The face, its loops compiled and its ring holding the picture's still parts."""
-    import numba
-
-    if opening["cache_dir"]:  # before the first compiled function is imported
-        setattr(numba.config, "CACHE_DIR", opening["cache_dir"])  # noqa: B010 - made at run time
-    from engine.portrait.expression import Look
-    from engine.portrait.face import Face
-    from engine.portrait.record import load_record
-    from engine.portrait.render import Renderer
-
+def _face(opening: wire.Message, video: VideoFormat, ring: Frames) -> Face:
+    """The face, its ring holding the picture's still parts."""
     folder = opening["record"]
     renderer = Renderer(load_record(Path(opening["image"]), Path(folder) if folder else None), video)
+    ctypes.CDLL(None).malloc_trim(0)  # what making textures took is several times what they take
     ring[:] = renderer.background
     renderer.paint_into(ring[0, 0], Look())
     return Face(renderer, opening["seed"])
 
 
-def _answer(channel: socket.socket, face: Any, ring: Frames, message: wire.Message, pcm: Pcm) -> None:
+def _answer(channel: socket.socket, face: Face, ring: Frames, message: wire.Message, pcm: Pcm) -> None:
     match message["do"]:
         case "speak":
             face.speak(pcm, wire.timing_from_wire(message["phonemes"]), message["epoch"])
@@ -98,6 +86,3 @@ def _exactly(channel: socket.socket, count: int) -> bytes:
         received += part
     return bytes(received)
 
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

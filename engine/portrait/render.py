@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,10 +16,10 @@ from numpy.typing import NDArray
 from engine.api import Frames, VideoFormat
 from engine.lipsync.mouth import REST
 from engine.portrait.expression import LidColumns, LipColumns, Look, Numbers, height_at, smooth
-from engine.portrait.kernel import paint
+from engine.portrait.kernel import BLOCK, paint
 from engine.portrait.record import Picture, Record
 from engine.portrait.shading import shading_of
-from engine.portrait.surface import Surface, halved, i420_of_bgr, planes_of, resized, runs_of, surface_of
+from engine.portrait.surface import Surface, i420_of_bgr, planes_of, resized, runs_of, surface_of
 
 TEXELS_PER_PX = 2  # the texture is finer than the frame, so that sharpness does not pulse while the head moves
 MARGIN_PX = 26  # how far the figure may move from where it is drawn, at 720 lines
@@ -34,22 +35,23 @@ def yuv_of_rgb(rgb: tuple[int, int, int]) -> Numbers:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Plane:
-    """What `paint` needs at one resolution: luma, or both chromas at half size."""
+class _Figure:
+    """What `paint` needs of a character at one size, from the figure's corner on. Pairs are of luma and of chroma."""
 
-    step: int
-    textures: NDArray[np.uint32]  # (channels, rows, columns), TEXELS_PER_PX / step per pixel of the luma frame
-    matte: Picture
-    plate: NDArray[np.float32]  # (channels, rows, columns), finer than bytes so that a soft edge comes out exactly
+    corner: Numbers  # x, y in the luma frame, even
     spans: NDArray[np.int32]
-    runs: NDArray[np.int32]
-    run_ends: NDArray[np.int32]
+    columns: NDArray[np.float32]  # of the luma frame
     weight: NDArray[np.float32]
     depth: NDArray[np.float32]
     breath: NDArray[np.float32]
-    colours: Numbers  # (cavity, tongue) x channels
-    teeth: NDArray[np.float32]
-    columns: NDArray[np.float32]  # the middle of each column in the luma frame
+    textures: tuple[Picture, ...]  # (channels, rows, columns), TEXELS_PER_PX of luma, half of it of chroma
+    mattes: tuple[Picture, ...]
+    blocks: tuple[Picture, ...]  # of the mattes: 0 nothing of the figure here and beside it, 1 nothing else, 2 some
+    plates: tuple[NDArray[np.float32], ...]  # finer than bytes so that a soft edge comes out exactly
+    runs: tuple[NDArray[np.int32], ...]
+    run_ends: tuple[NDArray[np.int32], ...]
+    colours: tuple[Numbers, ...]  # (cavity, tongue) x channels
+    teeth: tuple[NDArray[np.float32], ...]
 
 
 class Renderer:
@@ -75,7 +77,7 @@ class Renderer:
         surface = surface_of(record, kind, video, TEXELS_PER_PX)
         self.background: Frames = surface.background
         self.background.setflags(write=False)
-        self._planes = tuple(self._plane(record, surface, kind, step) for step in (1, 2))
+        self._figure = self._figure_of(record, surface, kind)
 
     def paint_into(self, frame: Frames, look: Look) -> None:
         """Paint the figure as it looks now into an I420 frame, (height * 3 // 2, width) uint8."""
@@ -84,37 +86,14 @@ class Renderer:
         self._lids.move(look.blink, look.gaze_xy)
         self._brows[:, 4] = look.brow * self._eye_px
         self._turn_head(look)
-        for plane in self._planes:
-            paint(
-                planes_of(frame, plane.step),
-                plane.plate,
-                plane.textures,
-                plane.matte,
-                TEXELS_PER_PX / plane.step,
-                plane.step,
-                plane.spans,
-                plane.runs,
-                plane.run_ends,
-                plane.weight,
-                plane.depth,
-                plane.breath,
-                self._turn,
-                self._face_box,
-                self._brows,
-                self._lips.knots,
-                self._lips.x0,
-                self._lips.box,
-                self._lids.knots,
-                self._lids.boxes,
-                self._lids.irises,
-                plane.colours,
-                self._lips.inside,
-                plane.teeth,
-                self._shading.fields,
-                self._shading.box,
-                self._lips.amounts,
-                plane.columns,
-            )
+        figure, lips, lids = self._figure, self._lips, self._lids
+        paint(
+            frame, figure.corner, figure.spans, figure.columns, figure.weight, figure.depth, figure.breath,
+            figure.textures, figure.mattes, figure.blocks, figure.plates, figure.runs, figure.run_ends,
+            float(TEXELS_PER_PX), self._turn, self._face_box, self._brows, lips.knots, lips.found, lips.x0, lips.top,
+            lips.box, lids.knots, lids.boxes, lids.irises, figure.colours, lips.inside, figure.teeth,
+            self._shading.fields, self._shading.box, lips.amounts,
+        )  # fmt: skip
 
     def _turn_head(self, look: Look) -> None:
         yaw, pitch, roll = look.turn_rad
@@ -147,33 +126,32 @@ class Renderer:
         sure = cv2.erode((matte == 255).astype(np.uint8), disc)
         return np.where(sure > 0, 1, near * 2).astype(np.uint8)
 
-    def _plane(self, record: Record, surface: Surface, kind: Picture, step: int) -> _Plane:
-        weight, depth, breath = self._fields(record)
-        part = surface.planes[step - 1]
-        if step == 2:
-            height, width = kind.shape
-            quads = kind.reshape(height // 2, 2, width // 2, 2).swapaxes(1, 2).reshape(height // 2, width // 2, 4)
-            kind = np.where((quads == quads[..., :1]).all(-1), quads[..., 0], 2).astype(np.uint8)
-            weight, depth, breath = (halved(field) for field in (weight, depth, breath))
-        channels = slice(0, 1) if step == 1 else slice(1, 3)
-        mouth = record.mouth
+    def _figure_of(self, record: Record, surface: Surface, kind: Picture) -> _Figure:
+        rows, columns = box = _box_of(kind)
+        half = (slice(rows.start // 2, rows.stop // 2), slice(columns.start // 2, columns.stop // 2))
+        fine = tuple(slice(side.start * TEXELS_PER_PX, side.stop * TEXELS_PER_PX) for side in box)
+        kinds = kind[box], _quads(kind)[half]
+        weight, depth, breath = (np.ascontiguousarray(field[box]) for field in self._fields(record))
+        mouth, yuva = record.mouth, self._lips.teeth.yuva
         colours = np.array([yuv_of_rgb(colour) for colour in (mouth.cavity_rgb, mouth.tongue_rgb)])
-        yuva = self._lips.teeth.yuva
-        runs, ends = runs_of(kind)
-        return _Plane(
-            step=step,
-            textures=part.textures,
-            matte=part.matte,
-            plate=part.plate,
-            spans=_spans(kind),
-            runs=runs,
-            run_ends=ends,
+        ranges = slice(0, 1), slice(1, 3)
+        runs, ends = zip(*(runs_of(part) for part in kinds), strict=True)
+        mattes = tuple(_cut(part.matte, at) for part, at in zip(surface.planes, (fine, box), strict=True))
+        return _Figure(
+            corner=np.array([columns.start, rows.start], np.float64),
+            spans=2 * _spans(kinds[1]),
+            columns=np.arange(columns.start, columns.stop, dtype=np.float32),
             weight=weight,
             depth=depth,
             breath=breath,
-            colours=np.ascontiguousarray(colours[:, channels]),
-            teeth=np.ascontiguousarray(np.concatenate([yuva[..., channels], yuva[..., 3:]], 2)),
-            columns=((np.arange(kind.shape[1]) + 0.5) * step - 0.5).astype(np.float32),
+            textures=tuple(_cut(part.textures, at) for part, at in zip(surface.planes, (fine, box), strict=True)),
+            mattes=mattes,
+            blocks=tuple(_blocks(matte) for matte in mattes),
+            plates=tuple(_cut(part.plate, at) for part, at in zip(surface.planes, (box, half), strict=True)),
+            runs=runs,
+            run_ends=ends,
+            colours=tuple(np.ascontiguousarray(colours[:, channels]) for channels in ranges),
+            teeth=tuple(np.concatenate([yuva[..., channels], yuva[..., 3:]], 2) for channels in ranges),
         )
 
     def _fields(self, record: Record) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
@@ -194,8 +172,51 @@ class Renderer:
         return weight.astype(np.float32), depth, breath.astype(np.float32)
 
 
+def load_loops() -> None:
+    """Compile the inner loop, or load it from where it is kept: a call that paints nothing."""
+    real, byte = np.zeros(12), np.zeros((3, 2), np.uint8)
+    flat, whole, plane = np.zeros((0, 2), np.float32), np.zeros((0, 3), np.int32), np.zeros((1, 2, 2), np.float32)
+    deep = np.zeros((1, 2, 2), np.uint8)
+    rows, knots = np.zeros((0, 6)), np.zeros((2, 7, 2))
+    paint(
+        byte, real, np.zeros((0, 2), np.int32), np.zeros(2, np.float32), flat, flat, flat, (deep, deep), (byte, byte),
+        (byte, byte), (plane, plane), (whole, whole), (np.zeros(0, np.int32),) * 2, 2.0, real, real, rows, knots, flat,
+        0.0, 0.0, real, np.zeros((0, 6, 2)), rows, rows, (rows, rows), real, (plane, plane), plane, real, np.zeros(3),
+    )  # fmt: skip
+
+
+def _box_of(kind: Picture) -> tuple[slice, slice]:
+    """Rows and columns of the figure, even."""
+    rows, columns = (np.flatnonzero((kind > 0).any(axis)) for axis in (1, 0))
+    return (
+        slice(int(rows[0]) // 2 * 2, int(rows[-1]) // 2 * 2 + 2),
+        slice(int(columns[0]) // 2 * 2, int(columns[-1]) // 2 * 2 + 2),
+    )
+
+
+def _quads(kind: Picture) -> Picture:
+    """Kinds of the pixels of chroma: that of its four pixels of luma, shared where they differ."""
+    height, width = kind.shape
+    quads = kind.reshape(height // 2, 2, width // 2, 2).swapaxes(1, 2).reshape(height // 2, width // 2, 4)
+    return np.where((quads == quads[..., :1]).all(-1), quads[..., 0], 2).astype(np.uint8)
+
+
+def _blocks(matte: Picture) -> Picture:
+    """What each block of the matte and its neighbours hold: a few pixels that begin in a block end in one beside it."""
+    rows, columns = (-(-side // BLOCK) * BLOCK for side in matte.shape)
+    whole = np.pad(matte, ((0, rows - matte.shape[0]), (0, columns - matte.shape[1])), mode="edge")
+    parts = whole.reshape(rows // BLOCK, BLOCK, columns // BLOCK, BLOCK)
+    around = np.ones((3, 3), np.uint8)
+    least, most = cv2.erode(parts.min((1, 3)), around), cv2.dilate(parts.max((1, 3)), around)
+    return np.where(least == 255, 1, np.where(most == 0, 0, 2)).astype(np.uint8)
+
+
+def _cut(array: NDArray[Any], at: tuple[slice, ...]) -> NDArray[Any]:
+    return np.ascontiguousarray(array[(..., *at)])
+
+
 def _spans(kind: Picture) -> NDArray[np.int32]:
-    """First and last-but-one column of the figure in each row, (rows, 2)."""
+    """First column of the figure in each row and the one after its last, (rows, 2)."""
     covered = kind > 0
     any_here = covered.any(1)
     first = covered.argmax(1)

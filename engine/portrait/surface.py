@@ -24,7 +24,7 @@ _BAND, _AROUND = 128, 16  # rows of the texture worked on at once, and rows besi
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlaneSurface:
-    textures: NDArray[np.uint32]  # (channels, rows, columns): each texel with its right and lower neighbours
+    textures: Picture  # (channels, rows, columns)
     matte: Picture
     plate: NDArray[np.float32]  # (channels, rows, columns) of the frame's plane
 
@@ -91,15 +91,11 @@ def _exact(texture: Picture, plate: Picture, still: Picture, *, matte: Picture) 
             texture[channel] = np.clip(texture[channel] + on_figure.repeat(2, 0).repeat(2, 1), 0, 255)
             on_plate = np.where(solid, 0, left / np.maximum(1 - share, 0.12))
             behind[channel] = np.clip(behind[channel] + on_plate, 0, 255)
-    packed = np.stack([_packed(np.round(channel).astype(np.uint8)) for channel in texture])
-    return PlaneSurface(textures=packed, matte=np.ascontiguousarray(matte), plate=np.ascontiguousarray(behind))
-
-
-def _packed(texels: Picture) -> NDArray[np.uint32]:
-    """Each texel with its right, lower and lower right neighbour in one number."""
-    wide = np.pad(texels, ((0, 1), (0, 1)), mode="edge").astype(np.uint32)
-    packed = wide[:-1, :-1] | wide[:-1, 1:] << 8 | wide[1:, :-1] << 16 | wide[1:, 1:] << 24
-    return np.asarray(packed, np.uint32)
+    return PlaneSurface(
+        textures=np.round(texture).astype(np.uint8),
+        matte=np.ascontiguousarray(matte),
+        plate=np.ascontiguousarray(behind),
+    )
 
 
 def _unmixed(still: Picture, plate: Picture, matte: Picture) -> Picture:

@@ -13,8 +13,9 @@ import psutil
 import pytest
 
 from bot.voice.base import RATE_HZ, SpokenClause, UnknownVoice, VoiceError
-from bot.voice.espeak import QUIET, EspeakVoice
+from bot.voice.espeak import EspeakVoice
 from bot.voice.registry import open_voice
+from bot.voice.trim import QUIET
 
 pytestmark = pytest.mark.skipif(find_library("espeak-ng") is None, reason="libespeak-ng is not installed")
 TEXT = "Hello, I'm Iris. Water the tomatoes in the morning, when it is cool."

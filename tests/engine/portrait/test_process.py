@@ -24,7 +24,13 @@ pytestmark = pytest.mark.slow
 
 
 def painters(of: psutil.Process) -> list[psutil.Process]:
-    return [child for child in of.children(recursive=True) if "engine.portrait.process" in child.cmdline()]
+    """Those forked from a nursery, which is a child of ours."""
+    found = [child for child in of.children(recursive=True) if "engine.portrait.nursery" in child.cmdline()]
+    return [child for child in found if child.ppid() != of.pid]
+
+
+def nurseries(of: psutil.Process) -> list[psutil.Process]:
+    return [child for child in of.children() if "engine.portrait.nursery" in child.cmdline()]
 
 
 def in_shared_memory() -> set[str]:
@@ -48,10 +54,15 @@ async def test_a_killed_process_ends_the_stream_with_its_error() -> None:
 
 
 async def test_closing_ends_the_process() -> None:
-    session = await PortraitEngine().open(CHARACTER, SMALL)
-    (painter,) = painters(psutil.Process())
-    await session.aclose()
-    assert not painter.is_running() or painter.status() == psutil.STATUS_ZOMBIE
+    engine = PortraitEngine()
+    first, second = await engine.open(CHARACTER, SMALL), await engine.open(CHARACTER, SMALL)
+    one, other = painters(psutil.Process())
+    (nursery,) = nurseries(psutil.Process())
+    await first.aclose()
+    assert not one.is_running() or not other.is_running()
+    assert (await asyncio.wait_for(anext(second.blocks()), 5)).index == 0
+    await second.aclose()
+    assert not (one.is_running() or other.is_running() or nursery.is_running())
 
 
 OWNER = """
@@ -79,9 +90,10 @@ async def test_the_process_does_not_outlive_a_killed_owner() -> None:
     assert owner.stdout is not None
     assert await asyncio.wait_for(owner.stdout.readline(), 60) == b"ready\n"
     (painter,) = painters(psutil.Process(owner.pid))
+    (nursery,) = nurseries(psutil.Process(owner.pid))
     owner.send_signal(signal.SIGKILL)
     await owner.wait()
-    assert psutil.wait_procs([painter], timeout=5)[0], "the painter outlived its owner"
+    assert len(psutil.wait_procs([painter, nursery], timeout=5)[0]) == 2, "the painter outlived its owner"
     assert in_shared_memory() <= before
 
 

@@ -1,0 +1,78 @@
+"""Where painters come from: a process that has everything loaded and forks for each session. Knows no session.
+
+python -m engine.portrait.nursery CONTROL PARENT CACHE_DIR. On its control socket it is sent two descriptors at a time,
+a session's socket and its frames' memory, and forks a painter that serves them (`process.py`). What is loaded and
+compiled is thereby in memory once, however many faces there are. It ends with its control socket and with its parent;
+its painters end with their sockets and with it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import signal
+import socket
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def main(arguments: list[str]) -> None:
+    control_fd, parent, cache_dir = int(arguments[0]), int(arguments[1]), arguments[2]
+    _die_with(parent)
+    _load(cache_dir)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # whoever opened a session waits for its painter, nobody else
+    with socket.socket(fileno=control_fd) as control:
+        control.sendall(b"!")
+        while True:
+            try:
+                asked, descriptors, _, _ = socket.recv_fds(control, 1, 2)
+            except ConnectionError:
+                return
+            if not asked:
+                return
+            _fork(control, descriptors)
+
+
+def _load(cache_dir: str) -> None:
+    """Everything a painter needs but its character."""
+    import numba
+
+    if cache_dir:  # before the first compiled function is imported
+        setattr(numba.config, "CACHE_DIR", cache_dir)  # noqa: B010 - made at run time
+    from engine.portrait import face, process, record, render
+
+    assert face and process and record  # loaded for the painters
+    render.load_loops()
+    gc.collect()
+    gc.freeze()  # a collection in a painter would otherwise write to, and so copy, all of it
+
+
+def _fork(control: socket.socket, descriptors: list[int]) -> None:
+    nursery = os.getpid()
+    if os.fork():
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return
+    from engine.portrait.process import serve
+
+    status = 1
+    try:
+        control.close()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _die_with(nursery)
+        serve(*descriptors)
+        status = 0
+    finally:
+        os._exit(status)  # a painter must not go on as a nursery
+
+
+def _die_with(parent: int) -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the kernel was told
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
