@@ -32,7 +32,8 @@ from engine.diffusion.plan import log_rate
 
 if TYPE_CHECKING:
     from engine.diffusion.bundle import Bundle
-    from engine.diffusion.stream import FaceStream, Rate
+    from engine.diffusion.plan import Rate
+    from engine.diffusion.stream import FaceStream
 
 MOST_QUEUED_S = 60
 SMALLEST_PX = 16

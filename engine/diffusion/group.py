@@ -14,11 +14,12 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -283,9 +284,9 @@ class Group:
             raise self.died
 
 
-async def _all_or_first_error(ready: Sequence[object]) -> list[Checkpoint]:
+async def _all_or_first_error(ready: Sequence[Coroutine[Any, Any, Checkpoint]]) -> list[Checkpoint]:
     """The first rank to fail decides; the others may wait for it for ever."""
-    tasks = [asyncio.ensure_future(one) for one in ready]  # type: ignore[call-overload]
+    tasks = [asyncio.create_task(one) for one in ready]
     try:
         return list(await asyncio.gather(*tasks))
     finally:

@@ -16,9 +16,7 @@ from engine.api import AvBlock, Frames
 from engine.diffusion.bundle import Bundle
 from engine.diffusion.graphs import Path, Runner
 from engine.diffusion.halves import FrameHalf, LatentHalf
-from engine.diffusion.plan import Rate, StreamPlan
-
-__all__ = ["FaceStream", "Rate"]
+from engine.diffusion.plan import StreamPlan
 
 
 class FaceStream(StreamPlan):
