@@ -9,6 +9,7 @@ import asyncio
 import fcntl
 import os
 import random
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,9 @@ async def _stay(bot: bots.Bot, recorder: Recorder, room: Room, clock: RealClock)
 def become(url: str, bot_id: str, attempt: int, rooms: Path) -> None:
     """In a process forked for it: be the bot, and end. Nothing of the one it was forked from is used or closed."""
     os.closerange(3, 4096)
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     code = 40
     try:
         asyncio.events._set_running_loop(None)
