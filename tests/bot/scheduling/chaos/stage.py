@@ -215,7 +215,9 @@ class Chaos:
 async def now_and_then(holds: Callable[[], Awaitable[bool]]) -> None:
     """Until it holds; what is asked costs too much to be asked all the time. Raises TimeoutError."""
     async with asyncio.timeout(OVER_S):
-        while not await holds():
+        while True:
+            if await holds():
+                return
             await asyncio.sleep(1.0)
 
 
