@@ -191,9 +191,8 @@ async def list_newest(
     if states is not None:
         query = query.where(table.c.state.in_(states))
     if before is not None:
-        created_at, bot_id = before
-        same_time = sa.and_(table.c.created_at == created_at, table.c.id < bot_id)
-        query = query.where(sa.or_(table.c.created_at < created_at, same_time))
+        place = sa.tuple_(sa.literal(before[0], table.c.created_at.type), sa.literal(before[1], table.c.id.type))
+        query = query.where(sa.tuple_(table.c.created_at, table.c.id) < place)  # as a row: the index goes there at once
     query = query.order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit)
     return [from_row(row) for row in await session.execute(query)]
 

@@ -18,9 +18,10 @@ TIME = sa.DateTime(timezone=True)
 IN_ROOM = "state IN ('claimed', 'in_call', 'joining', 'leaving', 'starting', 'waiting_room')"
 LIVE = "state IN ('claimed', 'in_call', 'joining', 'leaving', 'scheduled', 'starting', 'waiting_room')"
 DISPOSITIONS = "'open', 'stopped', 'turned_away', 'served', 'retried', 'failed', 'lost'"
+KEYED = f"deduplication_key IS NOT NULL AND {LIVE}"
 INDEXES = (  # name, columns, unique, where
     ("uq_bots_live_occurrence", ["occurrence_id"], True, LIVE),
-    ("uq_bots_live_deduplication", ["workspace_id", "deduplication_key"], True, LIVE),
+    ("uq_bots_live_deduplication", ["workspace_id", "deduplication_key"], True, KEYED),
     ("uq_bots_live_room", ["workspace_id", "meeting_key"], True, IN_ROOM),
     ("ix_bots_live_meeting", ["workspace_id", "meeting_key", "join_at"], False, LIVE),
 )

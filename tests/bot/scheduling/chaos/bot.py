@@ -9,6 +9,9 @@ import asyncio
 import fcntl
 import os
 import random
+import signal
+import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,7 @@ from bot.store.fence import Fenced
 from bot.store.session import Database, DatabaseUnavailable
 from tests.bot.store.test_bots import SEGMENT
 
-FENCED, REFUSED = 50, 29
+FENCED, REFUSED, BROKEN = 50, 29, 40
 STAY_S = (0.5, 2.5)
 FLAKY = "flaky"  # in the link of a meeting whose page fails once
 
@@ -97,9 +100,19 @@ async def _stay(bot: bots.Bot, recorder: Recorder, room: Room, clock: RealClock)
 def become(url: str, bot_id: str, attempt: int, rooms: Path) -> None:
     """In a process forked for it: be the bot, and end. Nothing of the one it was forked from is used or closed."""
     os.closerange(3, 4096)
-    code = 40
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    code = BROKEN
     try:
         asyncio.events._set_running_loop(None)
         code = asyncio.run(attend(url, bot_id, attempt, rooms))
     finally:
-        os._exit(code)  # what was raised is told by the code: there is nobody above to raise it to
+        if code == BROKEN:  # there is nobody above to raise it to
+            traceback.print_exc()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(attend(sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))))

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -168,7 +168,7 @@ class Chaos:
         headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": f"bot-{number}"}
         url = f"http://127.0.0.1:{self.settings.api_port}/api/v1/bots"
         async with aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=20)) as client:
-            while number not in self.report.sent:
+            while True:
                 with suppress(aiohttp.ClientError, TimeoutError):
                     async with client.post(url, json=wanted) as answer:
                         told = await answer.json()
@@ -192,13 +192,17 @@ class Chaos:
             found = await self._all()
             return len(found) >= count and all(bot.state in TERMINAL for bot in found)
 
-        await until(over, OVER_S)
+        await now_and_then(over)
         report = self.report
         report.bots = await self._all()
         async with self._store.database.read() as session:
             report.events = {bot.id: await bots.events(session, bot.id) for bot in report.bots}
         expected = sum(event.kind == "state" for events in report.events.values() for event in events)
-        await until(lambda: len(set(receiver.ids)) >= expected and not report.frozen, OVER_S)
+
+        async def told() -> bool:
+            return len(set(receiver.ids)) >= expected and not report.frozen
+
+        await now_and_then(told)
         seen: set[str] = set()
         for event_id, body in zip(receiver.ids, receiver.bodies, strict=True):
             if event_id not in seen:
@@ -206,6 +210,15 @@ class Chaos:
                 report.told[body["data"]["bot_id"]].append(body["data"]["state"])
         report.doubled = sorted(path.name for path in self.rooms.glob("*.doubled"))
         return report
+
+
+async def now_and_then(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Until it holds; what is asked costs too much to be asked all the time. Raises TimeoutError."""
+    async with asyncio.timeout(OVER_S):
+        while True:
+            if await holds():
+                return
+            await asyncio.sleep(1.0)
 
 
 async def _pid_of(session: Any, bot: Bot) -> int | None:
