@@ -57,6 +57,7 @@ class Settings:
     hearing_streams: str = "auto"  # auto: one a participant where the platform gives them; mix: all in one
     max_bots: int = 4  # live bots on this host
     video: str = "640x360"  # size of the bot's picture: 640x360 or 1280x720
+    retention_days: int = 0  # what was said is kept so long after a bot's end; 0: for ever
     lobby_timeout_s: float = 600.0
     alone_timeout_s: float = 60.0  # leave when the last other person has been gone for so long
     nobody_came_timeout_s: float = 20 * 60.0  # leave when nobody has come to the meeting for so long
@@ -89,6 +90,7 @@ RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (  # field, what fit
     ("video", lambda size: size in VIDEO_SIZES, f"it can be {', '.join(VIDEO_SIZES)}"),
     ("broker_url", lambda url: not url or url.startswith(BROKERS), f"it begins with {', '.join(BROKERS)}, or is empty"),
     ("egress_allow", _are_networks, "it is networks such as 10.1.0.0/16, separated by commas, or empty"),
+    ("retention_days", lambda days: 0 <= days <= 36500, "it is a number of days, or 0 for ever"),
     ("max_bots", lambda count: count >= 1, "at least one bot must be allowed"),
     ("lobby_timeout_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),
     ("alone_timeout_s", lambda seconds: 0 < seconds < 1e9, "it is a number of seconds above 0"),

@@ -39,10 +39,13 @@ async def _run(settings: Settings) -> None:
     from bot.commands.stopping import until_stopped
     from bot.scheduling.celery_app import launch_routes, make_celery
     from bot.scheduling.dispatcher import Dispatcher
+    from bot.scheduling.retention import Retention
     from bot.store.session import Database
 
     routes = launch_routes(make_celery(settings))
     async with Database.open(settings) as database, asyncio.TaskGroup() as group:
-        serving = group.create_task(Dispatcher(database, routes, clock=RealClock()).run())
+        clock = RealClock()
+        retention = Retention(database, home=settings.home, default_days=settings.retention_days, clock=clock)
+        serving = group.create_task(Dispatcher(database, routes, clock=clock, retention=retention).run())
         await until_stopped()
         serving.cancel()

@@ -58,8 +58,8 @@ CHECKS = (
     Step(name="import contracts", argv=(str(Path(sys.executable).with_name("lint-imports")),), quiet=True),
     Step(name="mypy", argv=_module("mypy"), quiet=True),
 )
-PYTEST = _module("pytest", "-q", "-m")
-SIDE_BY_SIDE = _module("pytest", "-q", "--dist", "worksteal")
+PYTEST = _module("pytest", "-q", "--durations", "12", "--durations-min", "2")  # the slowest dozen is named
+SIDE_BY_SIDE = (*PYTEST, "--dist", "worksteal")
 # Each waits for about a third of its time: three fill two cores.
 FAST = Step(name="fast tests", argv=(*SIDE_BY_SIDE, "-n", "3", "-m", "not slow and not acceptance"))
 PARALLEL = Step(
@@ -70,11 +70,11 @@ PARALLEL = Step(
 )
 REAL = Step(
     name="tests on real parts, one by one",
-    argv=(*PYTEST, "slow and not parallel and not acceptance"),
+    argv=(*PYTEST, "-m", "slow and not parallel and not acceptance"),
     may_be_empty=True,
     again=True,
 )
-ACCEPTANCE = Step(name="acceptance", argv=(*PYTEST, "acceptance"), may_be_empty=True)
+ACCEPTANCE = Step(name="acceptance", argv=(*PYTEST, "-m", "acceptance"), may_be_empty=True)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

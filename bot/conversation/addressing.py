@@ -17,9 +17,6 @@ from bot.conversation.follow_up import follows_up
 from bot.conversation.terms import STOP_WORDS, words_of
 from bot.conversation.vocative import Named, is_common, is_misheard, named
 
-__all__ = ["Because", "Remark", "asks_to_leave", "is_backchannel", "names_us", "says_goodbye", "says_stop"]
-__all__ += ["wants_the_floor", "why"]
-
 REPLY_WINDOW_S = 10.0
 READINGS = 3  # but the likeliest, in which a name is looked for
 VOCATIVE_WORDS = 3  # how far from the start a misheard name is looked for

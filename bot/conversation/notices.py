@@ -112,11 +112,10 @@ class Audience:
 
     def _is_back(self, name: str, at_s: float) -> bool:
         """Whether somebody who was told has just left that name free."""
-        free = next((one for one in self._left if one[0] == name and at_s - one[1] <= BACK_S), None)
-        if not name or free is None:
-            return False
-        self._left.remove(free)
-        return True
+        free = next((one for one in self._left if name and one[0] == name and at_s - one[1] <= BACK_S), None)
+        if free is not None:
+            self._left.remove(free)
+        return free is not None
 
     def left(self, participant: str, at_s: float) -> None:
         name = self._here.pop(participant, "")

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from bot.conversation.addressing import is_backchannel, wants_the_floor
+from bot.conversation.addressing import wants_the_floor
+from bot.conversation.dismissal import is_backchannel
 
 DUCK_S = 0.15  # voice over ours after which we speak softer
 BARGE_IN_S = 0.5  # and after which we stop

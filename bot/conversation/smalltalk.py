@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from bot.conversation.dismissal import without_names
 from bot.conversation.terms import words_of
 
 MAX_WORDS = 8
@@ -21,10 +22,8 @@ REPLIES: tuple[tuple[str, str], ...] = (
 
 def small_talk(said: str, *, name: str, about: str) -> str | None:
     """The reply where what was said is small talk and nothing else."""
-    text = re.sub(rf"\b{re.escape(' '.join(words_of(name)))}\b", " ", " ".join(words_of(said)))
-    words = text.split()
-    text = " ".join(words)
-    if not words or len(words) > MAX_WORDS:
+    text = without_names(said, [name])
+    if not 0 < len(text.split()) <= MAX_WORDS:
         return None
     for pattern, reply in REPLIES:
         rest = re.sub(rf"\b({pattern})\b", " ", text)
@@ -112,18 +111,16 @@ def what_am_i(said: str, *, names: Sequence[str], about: str = "") -> str | None
     calls = [call for call in sorted((" ".join(words_of(name)) for name in names), key=len, reverse=True) if call]
     text = " ".join(words_of(said))
     asks = [text, *(re.sub(rf"\b(is|isn't) {re.escape(call)}\b", "are you", text) for call in calls)]
-    for ask in (_bare(ask, calls) for ask in asks):
+    for ask in (_bare(ask, names) for ask in asks):
         for patterns, answer in HONEST if 0 < len(ask.split()) <= _MOST_WORDS else ():
             if any(re.search(pattern, ask) for pattern in patterns):
                 return answer.format(name=names[0], about=about).strip()
     return None
 
 
-def _bare(ask: str, calls: Sequence[str]) -> str:
+def _bare(ask: str, names: Sequence[str]) -> str:
     """Without our names, and what one says before a question."""
-    for call in calls:
-        ask = re.sub(rf"\b{re.escape(call)}\b", " ", ask)
-    ask = " ".join(ask.split())
+    ask = without_names(ask, names)
     while (shorter := _ASIDE.sub("", ask)) != ask:
         ask = shorter
     return ask

@@ -16,7 +16,8 @@ from dataclasses import replace
 from typing import Any
 
 from bot.conversation import overlap
-from bot.conversation.addressing import Because, Remark, asks_to_leave, is_backchannel, says_goodbye, says_stop, why
+from bot.conversation.addressing import Because, Remark, why
+from bot.conversation.dismissal import asks_to_leave, is_backchannel, says_goodbye, says_stop
 from bot.conversation.notices import FAREWELL, TOOK_TOO_LONG
 from bot.conversation.overlap import Before, Meaning, Talker
 from bot.conversation.turn_events import (
@@ -45,8 +46,6 @@ from bot.conversation.turn_events import (
     Unduck,
 )
 from bot.conversation.turn_state import Cut, Phase, Question, State
-
-__all__ = ["RESUME_S", "Phase", "State", "step"]
 
 THINK_LIMIT_S = 20.0
 SPEAK_LIMIT_S = 300.0

@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from bot.clock import Clock
 from bot.hearing.base import (
@@ -147,7 +148,9 @@ class Asking:
         except RecogniserSlow as error:
             self._slow_in_a_row += 1
             if self._slow_in_a_row >= SLOW_IN_A_ROW:
-                self._fail(error)
+                failure = HearingError(f"the recogniser answered none of {SLOW_IN_A_ROW} stretches in a row")
+                failure.__cause__ = error
+                self._fail(failure)
                 return
             log.warning("a stretch of speech has no words: the recogniser was too slow")
             recognised = Recognised(text="", words=(), confidence=0.0)
@@ -173,12 +176,13 @@ class Asking:
     def _own(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(self._over)
+        task.add_done_callback(partial(tell_end, fail=self._fail))
 
-    def _over(self, task: asyncio.Task[None]) -> None:
-        """Whatever ends a part of the hearing is told: deaf ears seem to listen."""
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            failure = HearingError(f"the ears failed: {type(error).__name__}")
-            failure.__cause__ = error
-            self._fail(failure)
+
+def tell_end(task: asyncio.Task[None], *, fail: Callable[[HearingError], None]) -> None:
+    """Whatever breaks a part of the hearing is told: deaf ears seem to listen."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        failure = HearingError(f"the ears failed: {type(error).__name__}")
+        failure.__cause__ = error
+        fail(failure)

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 
 from bot.clock import Clock, RealClock
-from bot.hearing.asking import Asking
+from bot.hearing.asking import Asking, tell_end
 from bot.hearing.base import (
     RATE_HZ,
     HearingError,
@@ -117,7 +118,7 @@ class RecognisingEars:
         await self._recogniser.__aenter__()
         self._asking.start()
         self._worker = asyncio.create_task(self._work(), name="ears")
-        self._worker.add_done_callback(self._over)
+        self._worker.add_done_callback(partial(tell_end, fail=self._fail))
         if isinstance(self._recogniser, Mortal):
             self._watch = asyncio.create_task(self._fail_with(self._recogniser), name="recogniser's end")
         return self
@@ -254,14 +255,6 @@ class RecognisingEars:
         """At once, and not with the next who speaks: until then the bot would be deaf and seem to listen."""
         await recogniser.until_died()
         self._fail(HearingError("the recogniser's process ended"))
-
-    def _over(self, task: asyncio.Task[None]) -> None:
-        """Whatever ends what hears is told: deaf ears seem to listen."""
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            failure = HearingError(f"the ears failed: {type(error).__name__}")
-            failure.__cause__ = error
-            self._fail(failure)
 
     def _fail(self, error: HearingError) -> None:
         self._failure = self._failure or error

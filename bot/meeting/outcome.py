@@ -4,7 +4,7 @@ and whether trying again can help. Knows no platform and no database.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.conversation.notices import GOODBYE
 from bot.domain.lifecycle import BotState
@@ -84,7 +84,7 @@ def _failed(code: str, sentence: str, exit_code: int, *, retryable: bool = False
     return Outcome(state=BotState.FAILED, code=code, sentence=sentence, retryable=retryable, exit_code=exit_code)
 
 
-# What broke. The key is the `code` of the error's class.
+# What broke. The key is the `code` of the error's class, or of the nearest class above it.
 FAILURES: dict[str, Outcome] = {
     outcome.code: outcome
     for outcome in (
@@ -101,10 +101,26 @@ FAILURES: dict[str, Outcome] = {
         _failed("internal_error", "The bot process failed; its log says where.", 40),
         _failed("bad_format", "The character's engine cannot make a picture of the size that is set.", 41),
         _failed("bad_settings", "A setting cannot be used; the bot's log names it.", 42),
+        _failed("engine_error", "The avatar engine could not go on.", 43),
+        _failed("connector_error", "The connector could not go on.", 44),
     )
 }
 
 # Not an end: the bot was ready, and its time was moved far away.
 STOOD_DOWN = Outcome(state=BotState.SCHEDULED, code="retimed", sentence="The bot's time was moved; it is sent anew.")
+
+
+def failure_of(error: BaseException) -> Outcome:
+    """The row of the error's class or of the nearest one above it. A narrower class says what to do in its docstring,
+    which is the product's own text, and may know that trying again is no use."""
+    kind = type(error)
+    row = next((one for one in kind.__mro__ if one.__dict__.get("code") in FAILURES), None)
+    if row is None:
+        return FAILURES["internal_error"]
+    outcome = FAILURES[row.__dict__["code"]]
+    advice = "" if row is kind else " ".join((kind.__doc__ or "").split())
+    retryable = outcome.retryable and getattr(error, "retryable", True)
+    return replace(outcome, sentence=f"{outcome.sentence} {advice}".strip(), retryable=retryable)
+
 
 FENCED_EXIT_CODE = 50  # another process owns this bot now: nothing is written, the meeting is left

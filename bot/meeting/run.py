@@ -25,7 +25,7 @@ from bot.meeting.disclosure import Disclosure
 from bot.meeting.lease import Lease
 from bot.meeting.lines import say_what_is_asked
 from bot.meeting.minds import mind_for, passage_of
-from bot.meeting.outcome import FAILURES, FENCED_EXIT_CODE, REASONS, REFUSALS, STOOD_DOWN, Outcome
+from bot.meeting.outcome import FENCED_EXIT_CODE, REASONS, REFUSALS, STOOD_DOWN, Outcome, failure_of
 from bot.meeting.parts import Parts, open_parts
 from bot.meeting.punctual import until_time
 from bot.meeting.record import Recorder
@@ -191,7 +191,13 @@ class Visit:
         notices = Disclosure(parts.connector, talk, self._recorder, self._clock, name=name, greeting=greeting)
         roster, stay, clock = self._roster, self._stay, self._clock
         events = follow(
-            parts.connector, roster=roster, stay=stay, talk=talk, disclosure=notices, in_lobby=self._in_lobby
+            parts.connector,
+            roster=roster,
+            stay=stay,
+            talk=talk,
+            disclosure=notices,
+            in_lobby=self._in_lobby,
+            recorder=self._recorder,
         )
         rules = keep_the_rules(roster, stay, self._limits(), clock, killed=lambda: bridge.killed)
         async with asyncio.TaskGroup() as group:
@@ -343,8 +349,7 @@ class Visit:
         return str(Path(kept).relative_to(self._settings.home))
 
     async def _broken(self, error: BaseException) -> Outcome:
-        code = getattr(error, "code", "internal_error")
-        outcome = FAILURES.get(code, FAILURES["internal_error"])
+        outcome = failure_of(error)
         log.error("a part failed", code=outcome.code, error=type(error).__name__, pii_detail=str(error))
         with suppress(Fenced):
             await self._end(outcome, error=type(error).__name__)

@@ -24,6 +24,7 @@ from bot.conversation.turn_events import (
     Think,
     Unduck,
 )
+from bot.conversation.turn_state import Phase, State
 from bot.hearing.attribution import UNKNOWN as NOBODY_KNOWN
 from bot.hearing.base import RATE_HZ, HearingEvent, SpeechEnded, SpeechGoesOn, SpeechStarted, Utterance
 from bot.log import get_log
@@ -45,9 +46,9 @@ TICK_S = 0.05
 GOODBYE_TIMEOUT_S = 10.0
 ONSET_S = 3.0  # words come at most so long after their stretch, where they matter
 PAUSE_TIMEOUT_S = 10.0  # a line that a user asked for waits so long for silence
+LINE_TIMEOUT_S = 60.0  # and so long for what the bot is saying, or it itself, to be over
 STREAMS_KEPT = 64  # twice what the ears follow
 QUESTIONS_KEPT = 64  # a few wait at most
-LINE_TIMEOUT_S = 60.0  # and so long for what the bot is saying, or it itself, to be over
 SORRY = "I'm sorry, I can't answer that right now."
 _LEAVE_REASONS = {"goodbye": "said_goodbye", "stopped": "killed"}
 
@@ -70,7 +71,7 @@ class Talk:
         self._recorder, self._roster, self._stay = recorder, roster, stay
         self._bridge = bridge
         self._names = (character.name, *character.aliases)
-        self._state = turns.State(names=self._names)
+        self._state = State(names=self._names)
         self._stretches: Newest[tuple[str, int], Stretch] = Newest(STREAMS_KEPT)  # by stream and first sample
         self._last: Newest[str, Stretch] = Newest(STREAMS_KEPT)  # of each stream
         self._questions: Newest[int, Question] = Newest(QUESTIONS_KEPT)  # by the number the machine gives back
@@ -187,7 +188,7 @@ class Talk:
     @property
     def quiet(self) -> bool:
         """Does nobody speak, and is nothing being answered?"""
-        return self._state.phase is turns.Phase.LISTEN and not self._state.talking and not self._state.waiting
+        return self._state.phase is Phase.LISTEN and not self._state.talking and not self._state.waiting
 
     async def say_line(self, text: str) -> None:
         """What a user wants said, in the next pause; where none comes, all the same, but never into what the bot itself
@@ -201,13 +202,13 @@ class Talk:
                 while self._state.busy:  # after what was being said the next may have begun
                     await self._speaking.until_over(self._state.epoch, timeout_s=LINE_TIMEOUT_S)
                     await asyncio.sleep(0)
-        if self._state.phase not in {turns.Phase.LEAVING, turns.Phase.STOPPED}:
+        if self._state.phase not in {Phase.LEAVING, Phase.STOPPED}:
             self._apply(turn_events.SayAsked(at_s=self._now_s(), text=text))
             await self._speaking.until_over(self._state.epoch, timeout_s=LINE_TIMEOUT_S)
 
     async def notify(self, text: str) -> Heard | None:
         """Say a notice, whole, and return what was heard of it; None where nothing is said any more."""
-        if not self._open or self._state.phase in {turns.Phase.LEAVING, turns.Phase.STOPPED}:
+        if not self._open or self._state.phase in {Phase.LEAVING, Phase.STOPPED}:
             return None
         heard = self._minutes.next_notice()
         self._apply(turn_events.SayAsked(at_s=self._now_s(), text=text, notice=True))

@@ -47,11 +47,15 @@ async def follow(
     talk: Talk,
     disclosure: Disclosure,
     in_lobby: Callable[[], Awaitable[None]],
+    recorder: Recorder,
 ) -> None:
     """The connector's events, each to whom it concerns, until there are no more."""
     async for event in connector.events():
         if isinstance(event, InLobby):
             await in_lobby()
+        elif isinstance(event, PictureArrives):
+            log.warning("the bot's picture leaves again" if event.active else "the bot's picture does not arrive")
+            recorder.note("media.picture_back" if event.active else "media.picture_missing")
         else:
             _tell(event, roster, stay, talk, disclosure)
 
@@ -78,9 +82,7 @@ def _tell(event: Event, roster: Roster, stay: Stay, talk: Talk, disclosure: Disc
             stay.end("removed_by_host")
         case Ended():
             stay.end("meeting_ended")
-        case PictureArrives():
-            log.warning("the bot's picture leaves again" if event.active else "the bot's picture does not arrive")
-        case Admitted() | InLobby() | ScreenShared():
+        case Admitted() | InLobby() | PictureArrives() | ScreenShared():
             pass
         case _:
             assert_never(event)

@@ -1,4 +1,4 @@
-"""How fast the face was made, as the engine said in a bot's log when its session closed. Knows no engine."""
+"""How fast the face was made, by the diffusion engine's sentence in the log of a bot. Imports no engine."""
 
 from __future__ import annotations
 

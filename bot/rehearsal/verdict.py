@@ -171,7 +171,7 @@ def _names(scene: SceneFindings, score: Score) -> Json:
     claim = moved(scene.claim, shift_s or 0.0)
     found = score(scene.truth, claim) if shift_s is not None else Diarized(rate=None, reason="no transcript")
     parts = {key: rounded(value, 2) for key, value in asdict(found).items() if key not in ("rate", "reason")}
-    if shift_s is not None and about_s is not None:  # by how much all of the transcript is early by its own clock
+    if shift_s is not None and about_s is not None:  # minus what the listener's own sound came late
         parts["transcript_moved_s"] = rounded(shift_s - about_s, 3)
     conditions = {"collar_s": COLLAR_S, "skip_overlap": False, "pauses_bridged_s": PAUSE_S}
     return {

@@ -7,7 +7,7 @@ worker, so whatever a task does takes seconds and may be done twice.
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import kombu.exceptions
@@ -16,7 +16,7 @@ from celery import Celery
 from bot.config import Settings
 from bot.scheduling.launchers.subprocess import SubprocessLauncher, host_socket
 from bot.scheduling.relay import BrokerUnavailable, Publish
-from bot.scheduling.tasks import LAUNCH_BOT, add_tasks
+from bot.scheduling.tasks import LAUNCH_BOT, LAUNCH_BOTS, add_tasks
 
 LAUNCH_QUEUE = "launch"
 SOFT_TIME_LIMIT_S, TIME_LIMIT_S = 30, 45
@@ -68,13 +68,18 @@ def worker_answers(app: Celery, *, timeout_s: float = CHECK_TIMEOUT_S) -> bool:
 
 
 def launch_routes(app: Celery) -> dict[str, Publish]:
-    """The relay's table: a claimed bot becomes a task that asks for its launch."""
+    """The relay's table: a claimed bot becomes a task that asks for its launch; some claimed together, one task."""
 
-    def publish(payload: Mapping[str, Any]) -> None:
-        bot_id, attempt = payload["bot_id"], payload["attempt"]
+    def publish(payloads: Sequence[Mapping[str, Any]]) -> None:
+        launches = [(payload["bot_id"], payload["attempt"]) for payload in payloads]
+        # The same name for the same launch, however often it is sent.
+        name = "launch-{}-{}".format(*launches[0])
+        alone = len(launches) == 1
         try:
-            # The same name for the same launch, however often it is sent.
-            app.send_task(LAUNCH_BOT, args=[bot_id, attempt], task_id=f"launch-{bot_id}-{attempt}", retry=False)
+            if alone:
+                app.send_task(LAUNCH_BOT, args=launches[0], task_id=name, retry=False)
+            else:
+                app.send_task(LAUNCH_BOTS, args=[launches], task_id=f"{name}+{len(launches) - 1}", retry=False)
         except kombu.exceptions.OperationalError as error:
             raise BrokerUnavailable from error
 

@@ -16,9 +16,11 @@ from bot.errors import Unavailable
 from bot.log import get_log
 from bot.scheduling import reaper
 from bot.scheduling.policy import DEFAULT, Policy
-from bot.scheduling.relay import Publish, relay
+from bot.scheduling.relay import Publish, hand_over, relay
+from bot.scheduling.retention import Retention
 from bot.store import idempotency, leases, outbox
 from bot.store.bots import Bot
+from bot.store.outbox import Message
 from bot.store.session import Database
 
 log = get_log(__name__)
@@ -28,25 +30,48 @@ class Dispatcher:
     """Its three loops share a database and nothing else."""
 
     def __init__(
-        self, database: Database, routes: Mapping[str, Publish], *, clock: Clock, policy: Policy = DEFAULT
+        self,
+        database: Database,
+        routes: Mapping[str, Publish],
+        *,
+        clock: Clock,
+        policy: Policy = DEFAULT,
+        retention: Retention | None = None,
     ) -> None:
         self._database, self._routes, self._clock, self._policy = database, routes, clock, policy
+        self._retention = retention
         self.owner = f"{platform.node()}:{os.getpid()}"
 
     async def run(self) -> None:
         """Until cancelled. A database or broker that is away is waited for."""
         async with asyncio.TaskGroup() as group:
-            for step in (self.dispatch, self.relay, self.reap):
+            group.create_task(self._serve(), name="dispatch")
+            for step in (self.relay, self.reap):
                 group.create_task(self._repeat(step, self._policy.poll_s), name=step.__name__)
             group.create_task(self._repeat(self.prune, self._policy.prune_s), name="prune")
 
     async def dispatch(self) -> None:
-        """Claim what is due and hand the launches on at once."""
-        if await self.claim():
-            await self.relay()
+        """Claim what is due, a part at a time, and hand each part's launches on while the next is claimed."""
+        handing: asyncio.Task[int] | None = None
+        try:
+            while True:
+                taken: list[Message] = []
+                claimed = await self.claim(taken)
+                if handing is not None:
+                    await handing
+                if not taken:
+                    return
+                handing = asyncio.create_task(hand_over(self._database, taken, self._routes, clock=self._clock))
+                if len(claimed) < self._policy.claim_limit:
+                    await handing
+                    return
+        finally:
+            if handing is not None and not handing.done():
+                handing.cancel()
+                await asyncio.gather(handing, return_exceptions=True)
 
-    async def claim(self) -> list[Bot]:
-        """Claim what is due."""
+    async def claim(self, taken: list[Message] | None = None) -> list[Bot]:
+        """Claim what is due; who gives `taken` hands over what is in it."""
         now, policy = self._clock.now(), self._policy
         async with self._database.read() as session:
             if not await leases.any_due(session, due_by=now):
@@ -60,9 +85,12 @@ class Dispatcher:
                 now=now,
                 launch_by=now + timedelta(seconds=policy.launch_ttl_s),
                 limit=policy.claim_limit,
+                taken=taken,
+                hide_s=policy.relay_hide_s if taken is not None else 0.0,
             )
-        for bot in claimed:
-            log.info("bot claimed", bot_id=bot.id, attempt=bot.attempt, late_s=(now - bot.join_at).total_seconds())
+        if claimed:
+            late_s = max((now - bot.launch_at).total_seconds() for bot in claimed)
+            log.info("bots claimed", bots=len(claimed), first_bot_id=claimed[0].id, late_s=round(late_s, 3))
         return claimed
 
     async def relay(self) -> int:
@@ -78,9 +106,26 @@ class Dispatcher:
     async def prune(self) -> int:
         """Drop messages sent long ago, and answers kept for repetitions that nobody sends any more."""
         now = self._clock.now()
+        if self._retention is not None:
+            await self._retention.step()
         async with self._database.write() as session:
             await idempotency.prune(session, now=now)
             return await outbox.prune(session, sent_before=now - timedelta(seconds=self._policy.keep_sent_s))
+
+    async def _serve(self) -> None:
+        """Dispatch at each bot's time: a look is due then, and otherwise every `poll_s`."""
+        while True:
+            pause_s = self._policy.poll_s
+            try:
+                await self.dispatch()
+                now = self._clock.now()
+                async with self._database.read() as session:
+                    following = await leases.next_launch(session, after=now)
+                if following is not None:
+                    pause_s = min(pause_s, (following - now).total_seconds())
+            except Unavailable as error:
+                log.warning("a step of the dispatcher has to wait", step="dispatch", code=error.code)
+            await self._clock.sleep(pause_s)
 
     async def _repeat(self, step: Callable[[], Awaitable[object]], pause_s: float) -> None:
         while True:

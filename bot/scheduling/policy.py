@@ -8,7 +8,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
     poll_s: float = 0.5  # between two looks for due bots, waiting messages, expired leases
-    claim_limit: int = 1000  # bots in one claim
+    claim_limit: int = 250  # bots in one claim; the next are claimed while these are handed over
     launch_ttl_s: float = 20.0  # from a claim until a bot host must have started the process
     start_ttl_s: float = 20.0  # from the start of the process until its first heartbeat
     attempts: int = 3  # starts that came to nothing before the bot is given up

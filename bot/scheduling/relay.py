@@ -6,7 +6,8 @@ Which topic goes where is a table. A topic nobody takes is marked sent: the row 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from bot.clock import Clock
@@ -19,8 +20,10 @@ from bot.store.session import Database
 
 log = get_log(__name__)
 
-Publish = Callable[[Mapping[str, Any]], None]
-"""Hands one payload over; blocks while it does. Raises BrokerUnavailable."""
+Publish = Callable[[Sequence[Mapping[str, Any]]], None]
+"""Hands some payloads of one topic over, all or none; blocks while it does. Raises BrokerUnavailable."""
+
+TOGETHER = 10  # payloads at once: what one worker starts one after the other, well within its task's time
 
 
 class BrokerUnavailable(Unavailable):
@@ -37,6 +40,11 @@ async def relay(database: Database, routes: Mapping[str, Publish], *, clock: Clo
             return 0
     async with database.write() as session:
         taken = await outbox.take(session, now=clock.now(), hide_s=policy.relay_hide_s, limit=policy.relay_limit)
+    return await hand_over(database, taken, routes, clock=clock)
+
+
+async def hand_over(database: Database, taken: list[Message], routes: Mapping[str, Publish], *, clock: Clock) -> int:
+    """Deliver what was taken; returns how many messages were marked sent."""
     sent = await asyncio.to_thread(_deliver, taken, routes)
     async with database.write() as session:
         await outbox.mark_sent(session, sent, now=clock.now())
@@ -46,13 +54,20 @@ async def relay(database: Database, routes: Mapping[str, Publish], *, clock: Clo
 def _deliver(messages: list[Message], routes: Mapping[str, Publish]) -> list[int]:
     """The ids that were handed over. Stops at the first refusal: the rest would only wait for the same time-out."""
     sent: list[int] = []
-    for message in messages:
-        publish = routes.get(message.topic)
+    for topic, some in _together(messages):
+        publish = routes.get(topic)
         try:
             if publish is not None:
-                publish(message.payload)
+                publish([message.payload for message in some])
         except BrokerUnavailable:
-            log.warning("the broker takes no messages", waiting=len(messages) - len(sent), tries=message.tries)
+            log.warning("the broker takes no messages", waiting=len(messages) - len(sent), tries=some[0].tries)
             break
-        sent.append(message.id)
+        sent += [message.id for message in some]
     return sent
+
+
+def _together(messages: list[Message]) -> Iterator[tuple[str, list[Message]]]:
+    """Neighbours of one topic, so many at once."""
+    for topic, group in groupby(messages, key=lambda message: message.topic):
+        of_topic = list(group)
+        yield from ((topic, of_topic[start : start + TOGETHER]) for start in range(0, len(of_topic), TOGETHER))

@@ -47,16 +47,16 @@ async def add(
     at: datetime,
 ) -> Entry:
     await occurrences.lock_workspace(session, workspace_id)  # the chain has one end
-    last = (await session.execute(_of(workspace_id).order_by(table.c.sequence.desc()).limit(1))).one_or_none()
+    before = await last(session, workspace_id=workspace_id)
     row = {
         "workspace_id": workspace_id,
-        "sequence": last.sequence + 1 if last is not None else 1,
+        "sequence": before.sequence + 1 if before is not None else 1,
         "at": at,
         "action": action,
         "object": object,
         "actor": dict(actor),
         "details": dict(details or {}),
-        "previous_sha256": last.sha256 if last is not None else BEGINNING,
+        "previous_sha256": before.sha256 if before is not None else BEGINNING,
     }
     added = await session.execute(sa.insert(table).values(**row, sha256=digest(row)).returning(table))
     return _entry(added.one())
@@ -66,6 +66,11 @@ async def page(session: Session, *, workspace_id: str, after: int = 0, limit: in
     """In order, from sequence `after` + 1."""
     query = _of(workspace_id).where(table.c.sequence > after).order_by(table.c.sequence).limit(limit)
     return [_entry(row) for row in await session.execute(query)]
+
+
+async def last(session: Session, *, workspace_id: str) -> Entry | None:
+    row = (await session.execute(_of(workspace_id).order_by(table.c.sequence.desc()).limit(1))).one_or_none()
+    return _entry(row) if row is not None else None
 
 
 async def broken_at(session: Session, *, workspace_id: str) -> int | None:

@@ -5,7 +5,8 @@ Who wants a bot to be made asks `spawning.spawn`, which knows whether one may be
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import operator
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -73,15 +74,17 @@ class Filter:
     updated_after: datetime | None = None
 
     def clauses(self) -> list[sa.ColumnElement[bool]]:
-        table = tables.bots.c
-        wanted = (
-            (self.character_id, table.character_id == self.character_id),
-            (self.deduplication_key, table.deduplication_key == self.deduplication_key),
-            (self.join_at_gte, table.join_at >= self.join_at_gte),
-            (self.join_at_lt, table.join_at < self.join_at_lt),
-            (self.updated_after, table.updated_at > self.updated_after),
-        )
-        return [clause for value, clause in wanted if value is not None]
+        given = ((column, holds, getattr(self, name)) for name, (column, holds) in _FILTERS.items())
+        return [holds(tables.bots.c[column], value) for column, holds, value in given if value is not None]
+
+
+_FILTERS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {  # field: column, what holds
+    "character_id": ("character_id", operator.eq),
+    "deduplication_key": ("deduplication_key", operator.eq),
+    "join_at_gte": ("join_at", operator.ge),
+    "join_at_lt": ("join_at", operator.lt),
+    "updated_after": ("updated_at", operator.gt),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -35,7 +35,7 @@ async def fail(
     """Failed with this code; or scheduled, to be launched again. Raises UnknownBot, Fenced, IllegalTransition."""
     row = await fence.hold(session, bot_id, attempt)
     again = retry.next_try(code, state=BotState(row.state), tries=row.tries, join_at=row.join_at, now=at)
-    told = {"code": code, "detail": detail, "at": at}
+    told: dict[str, Any] = {"code": code, "detail": detail, "at": at}
     if again is None or await _unwanted(session, row):
         return await bots.move(session, bot_id, attempt=attempt, to=BotState.FAILED, data=data, **told)
     shown = {**(data or {}), "again_at": again.isoformat(), "tries": row.tries + 1}
@@ -77,5 +77,5 @@ async def give_up(session: Session, bot_id: str, *, now: datetime) -> Bot | None
     if row.tries:
         code, detail = row.code, row.detail
     data = {"bot_in_room": holder} if holder else {}
-    told = {"code": code, "detail": detail, "data": data, "at": now}
+    told: dict[str, Any] = {"code": code, "detail": detail, "data": data, "at": now}
     return await bots.move(session, bot_id, attempt=row.attempt, to=BotState.FAILED, **told)

@@ -25,6 +25,7 @@ ALL_SCOPES = (
     "calendars:write",
     "characters:read",
     "characters:write",
+    "data:erase",
     "knowledge:read",
     "knowledge:write",
     "transcripts:read",

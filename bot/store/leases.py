@@ -16,9 +16,10 @@ import sqlalchemy as sa
 from bot.domain.join_time import JOIN_WINDOW
 from bot.domain.lifecycle import IN_ROOM, LIVE, RUNNING, TERMINAL, BotState, Command
 from bot.domain.occurrence import Disposition
-from bot.store import bots, fence, occurrences, tables
+from bot.store import bots, fence, occurrences, outbox, tables
 from bot.store.bots import Bot
 from bot.store.fence import Fenced
+from bot.store.outbox import Message
 from bot.store.session import Session
 
 
@@ -39,6 +40,16 @@ class Lease:
     owner: str
     pid: int | None  # of the process that renewed last; None until one did
     expires_at: datetime
+
+
+async def next_launch(session: Session, *, after: datetime) -> datetime | None:
+    """When the next bot that is not due yet is to be launched."""
+    table = tables.bots
+    query = sa.select(sa.func.min(table.c.launch_at)).where(
+        table.c.state == BotState.SCHEDULED, table.c.launch_at > after
+    )
+    found: datetime | None = (await session.execute(query)).scalar_one()
+    return found
 
 
 async def any_due(session: Session, *, due_by: datetime) -> bool:
@@ -75,10 +86,13 @@ async def claim_due(
     now: datetime,
     launch_by: datetime,
     limit: int,
+    taken: list[Message] | None = None,
+    hide_s: float = 0.0,
 ) -> list[Bot]:
     """Claim up to `limit` scheduled bots that are to be launched by `due_by`: attempt + 1, a lease until `launch_by`,
     one event and one outbox row each. A bot whose room another one holds waits. Two callers never claim the same bot:
-    PostgreSQL skips rows another one holds, SQLite lets one writer in at a time."""
+    PostgreSQL skips rows another one holds, SQLite lets one writer in at a time. Who gives `taken` finds the messages
+    of the claims there, hidden from relays for `hide_s`, to hand them over at once."""
     table = tables.bots
     due = (
         sa.select(table.c.id)
@@ -94,6 +108,9 @@ async def claim_due(
     claimed = [bots.from_row(row) for row in await session.execute(statement.returning(table))]
     if claimed:
         await _record_claims(session, claimed, owner=owner, data=data, now=now, launch_by=launch_by)
+        told = await outbox.add(session, [bots.announcement(bot, data, now) for bot in claimed], hide_s=hide_s)
+        if taken is not None:
+            taken += told
     return sorted(claimed, key=lambda bot: bot.join_at)
 
 
@@ -112,7 +129,6 @@ async def _record_claims(
     leased = {"owner": owner, "pid": None, "expires_at": launch_by}
     await session.execute(sa.insert(tables.leases), [{**one, **leased} for one in common])
     await session.execute(sa.insert(tables.heartbeats), [{**one, "at": now} for one in common])
-    await session.execute(sa.insert(tables.outbox), [bots.announcement(bot, data, now) for bot in claimed])
 
 
 async def renew(

@@ -26,6 +26,16 @@ class Message:
     tries: int  # this one included
 
 
+async def add(session: Session, rows: Sequence[Mapping[str, Any]], *, hide_s: float = 0.0) -> list[Message]:
+    """Messages hidden from takers for `hide_s`, for who hands them over itself; nobody need, they come back."""
+    table = tables.outbox
+    tries = 1 if hide_s else 0
+    hidden = [{**row, "available_at": row["available_at"] + timedelta(seconds=hide_s), "tries": tries} for row in rows]
+    columns = (table.c.id, table.c.bot_id, table.c.topic, table.c.payload, table.c.tries)
+    added = await session.execute(sa.insert(table).returning(*columns), hidden)
+    return sorted((Message(**row._mapping) for row in added), key=lambda message: message.id)
+
+
 async def any_waiting(session: Session, *, now: datetime) -> bool:
     """Would a taker find anything? For a look that holds up no writer."""
     waiting = sa.and_(tables.outbox.c.sent_at.is_(None), tables.outbox.c.available_at <= now)

@@ -1,8 +1,8 @@
 """How long the API takes to list and show, over 100,000 bots and a million lines of transcript on PostgreSQL: whole
 requests to a server in a process of its own, one after the other, of a workspace that has most of it.
 
-`./understudy bench api [BOTS [SEGMENTS]]`; figures in milliseconds for each kind of request. Exit code 1 when the p95 of
-one is over 50 ms.
+`./understudy bench api [BOTS [SEGMENTS]]`; figures in milliseconds for each kind of request. Exit code 1 when
+the p95 of one is over 50 ms.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ LIMIT_MS = 50.0
 STATES = ("ended", "ended", "ended", "failed", "cancelled", "lost", "scheduled", "in_call")
 
 FILL_BOTS = """
-INSERT INTO bots (id, workspace_id, character_id, meeting_url, meeting_key, bot_name, join_at, launch_at, metadata, state,
-                  attempt, detail, created_at, updated_at, ended_at, tries, deduplication_key)
+INSERT INTO bots (id, workspace_id, character_id, meeting_url, meeting_key, bot_name, join_at, launch_at, metadata,
+                  state, attempt, detail, created_at, updated_at, ended_at, tries, deduplication_key)
 SELECT gen_random_uuid(), :workspace, :character, 'https://meet.google.com/m-' || n, 'meet:m-' || n, 'Iris (AI)', t, t,
        jsonb_build_object('crm', n), (CAST(:states AS text[]))[1 + n % :kinds], 1, '', t, t, t, 0, 'deal-' || n
 FROM (SELECT n, now() - n * interval '37 seconds' AS t FROM generate_series(1, :count) AS n) AS made
 """
 FILL_SEGMENTS = """
-INSERT INTO transcript_segments (bot_id, sequence, workspace_id, attempt, speaker_id, speaker_name, text, start_ms, end_ms,
-                                 source, confidence, own, cut)
+INSERT INTO transcript_segments (bot_id, sequence, workspace_id, attempt, speaker_id, speaker_name, text, start_ms,
+                                 end_ms, source, confidence, own, cut)
 SELECT talked.id, n, :workspace, 1, 'p' || n % 4, 'Person ' || n % 4,
        'What was said as number ' || n || ' of this meeting, about as long as people talk.', n * 4000, n * 4000 + 3500,
        'platform', 0.9, false, false

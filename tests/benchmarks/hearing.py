@@ -178,7 +178,7 @@ def main() -> None:
     parser.add_argument("--voices", default="slt,rms,awb,kal16,en-us")
     parser.add_argument("--pace", type=float, default=1.0, help="1: real time; 0: as fast as it is taken")
     parser.add_argument("--only", choices=("words", "cost"), help="words: recognition; cost: hearing_cost.py")
-    parser.add_argument("--seconds", type=float, default=120.0, help="of our own voice, for the costs")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of our own voice, for the costs")
     parser.add_argument("--options", default="{}", help="JSON: of the decoder")
     parser.add_argument("--show", action="store_true")
     chosen = parser.parse_args()

@@ -32,7 +32,7 @@ def test_a_whole_multiple_gives_each_piece_at_once(rate_hz: int) -> None:
 
 
 def test_how_it_is_cut_into_pieces_changes_nothing() -> None:
-    sound = tone(700, 48_000)
+    sound = tone(700, 48_000)[:9_600]
     whole = resampler(48_000, RATE_HZ).resample_chunk(sound)
     for size in (1, 7, 441, 960):
         np.testing.assert_array_equal(np.concatenate(in_pieces(resampler(48_000, RATE_HZ), sound, size)), whole)

@@ -16,6 +16,8 @@ from bot.config import Settings
 from bot.supervision.installation import AddressInUse
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 @pytest.mark.parametrize("platform", ["zoom"])
 async def test_the_command_prints_links_that_work(platform: str) -> None:
     command = [sys.executable, "-m", "bot", "simulator", "--port", "0", "--code", "abc-defg-hij", "--no-lobby"]
@@ -37,6 +39,8 @@ async def test_the_command_prints_links_that_work(platform: str) -> None:
         await server.wait()
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 async def test_a_refusal_that_cannot_be_staged_is_named() -> None:
     command = [sys.executable, "-m", "bot", "simulator", "--port", "0", "--refuse", "bad_weather"]
     server = await asyncio.create_subprocess_exec(*command, stderr=subprocess.PIPE)

@@ -87,7 +87,7 @@ def _sleeps(function: ast.AST) -> bool:
 
 def test_tests_and_fixtures_wait_for_something_not_for_some_time() -> None:
     sleeping = []
-    for name in python_files("tests"):
+    for name in _naming("sleep", among=python_files("tests")):
         for function in functions(name):
             fixture = any("fixture" in ast.dump(decorator) for decorator in function.decorator_list)
             if (function.name.startswith("test_") or fixture) and _sleeps(function):

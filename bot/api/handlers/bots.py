@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -37,9 +38,11 @@ from bot.domain.lifecycle import Command
 from bot.domain.meeting_key import BadMeetingUrl
 from bot.domain.naming import BadBotName
 from bot.log import get_log
-from bot.store import bots, characters, leases, lines, spawning, transcripts, turns
+from bot.scheduling.retention import erase_files
+from bot.store import bots, characters, erasure, leases, lines, spawning, transcripts, turns
 from bot.store.bots import MeetingTaken, UnknownBot
 from bot.store.characters import UnknownCharacter
+from bot.store.erasure import NotOver
 from bot.store.lines import NotInCall, TooManyLines
 from bot.store.session import Database
 from bot.store.spawning import AlreadyJoining, OccurrenceClosed, Wanted
@@ -170,6 +173,15 @@ async def evidence(_request: web.Request, call: Call[EvidencePath, NoQuery, NoBo
     async with call.services.database.read() as session:
         bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
     return await pictures.answer(call.services.home / "evidence" / bot.id / call.path.name)
+
+
+async def erase(call: Call[BotPath, NoQuery, NoBody]) -> BotView:
+    services = call.services
+    async with services.database.write() as session:
+        bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
+        erased = await erasure.erase(session, bot.id, by=call.asked_by, at=call.now)
+        await asyncio.to_thread(erase_files, services.home, bot.id)  # a failure undoes the rest
+    return BotView.of(erased)
 
 
 ROUTES = (
@@ -326,6 +338,18 @@ ROUTES = (
         answer=BotView,
         status=202,
         errors=(UnknownBot,),
+    ),
+    Route(
+        method="POST",
+        path="/bots/{bot_id}/erase",
+        name="erase_bot_data",
+        summary="Erase what was said and seen in a bot's meeting, once it is over; the proof stays. Safe to repeat",
+        tag="bots",
+        scope="data:erase",
+        handler=erase,
+        path_model=BotPath,
+        answer=BotView,
+        errors=(UnknownBot, NotOver),
     ),
     Route(
         method="POST",

@@ -38,6 +38,8 @@ const EVENTS = {
   "process.launched": "Process launched",
   "process.started": "Process started",
   "media.settings": "Picture and sound set up",
+  "media.picture_missing": "Its picture does not reach the others",
+  "media.picture_back": "Its picture reaches the others again",
   "media.summary": "Picture and sound summed up",
 };
 

@@ -85,7 +85,10 @@ def refusal(source: str, status: int) -> DiarizerMissing:
 
 class PyannoteVoices(VoiceModel):
     def __init__(self, segmentation: Any, embedding: Any) -> None:
+        from bot.hearing.diarization.quick import quickened
+
         self._segmentation, self._embedding = segmentation, embedding
+        self._scores = quickened(segmentation)
         specifications = segmentation.specifications
         self.local_speakers = len(specifications.classes)
         most_at_once = specifications.powerset_max_classes if specifications.powerset else 0
@@ -98,7 +101,7 @@ class PyannoteVoices(VoiceModel):
         import torch
 
         with torch.inference_mode():
-            scores = self._segmentation(_waveform(window))[0].numpy()
+            scores = self._scores(_waveform(window))[0].numpy()
         if not len(self._sets):
             return np.asarray(scores >= 0.5)
         return self._sets[scores.argmax(axis=1)]

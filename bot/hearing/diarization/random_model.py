@@ -47,6 +47,16 @@ def make_random_model(folder: Path, *, seed: int = 0) -> None:
     _save_plda(folder / "plda", seed)
 
 
+def random_segmentation(*, seed: int = 0) -> Any:
+    """Raises DiarizerPackagesMissing."""
+    import_pyannote()
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _segmentation()
+
+
 def _segmentation() -> Any:
     import torch
     from pyannote.audio.core.task import Problem, Resolution, Specifications

@@ -195,3 +195,22 @@ async def test_a_transcript_shows_what_holds_and_on_request_what_was_corrected(a
     assert [(one["sequence"], one["speaker_name"], one["source"]) for one in now["data"]] == [(2, "Ada", "platform")]
     assert (now["data"][0]["supersedes"], now["data"][0]["speaker_confidence"]) == (1, 0.9)
     assert [one["sequence"] for one in history["data"]] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("deduplication_key=deal-1", [1]),
+        ("join_at_gte=2026-11-21T11:00:00Z", [2, 1]),
+        ("join_at_gte=2026-11-21T11:00:00Z&join_at_lt=2026-11-21T12:00:00Z", [1]),
+        ("updated_after=2026-11-21T10:00:00Z", []),
+        ("character_id=5f6f1a52-0000-4000-8000-000000000000", []),
+    ],
+)
+async def test_a_list_is_narrowed_by_what_the_client_asks_for(api, query, found):
+    for number in range(3):
+        url, at = f"https://meet.google.com/{number}", (NOW + timedelta(hours=number)).isoformat()
+        body = api.new_bot(meeting_url=url, join_at=at, deduplication_key=f"deal-{number}", metadata={"n": number})
+        await api.ask("POST", "/bots", json=body)
+    _, listed = await api.ask("GET", f"/bots?{query}")
+    assert sorted(bot["metadata"]["n"] for bot in listed["data"]) == sorted(found)

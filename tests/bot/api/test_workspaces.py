@@ -60,7 +60,7 @@ OWN = {"list_bots": 200, "list_characters": 200, "create_character": 201, "kill_
 OWN |= {"read_audit_trail": 200, "list_webhooks": 200, "create_webhook": 201}
 OWN |= {"list_calendars": 200, "list_calendar_events": 200}
 # What the owner is told where the bot in its call cannot do it.
-TOLD = {"retime_bot": 409}
+TOLD = {"retime_bot": 409, "erase_bot_data": 409}
 
 
 async def furnished(store: Seeded, home: Path) -> dict[str, str]:

@@ -32,7 +32,8 @@ from bot.conversation.turn_events import (
     Think,
     Tick,
 )
-from bot.conversation.turns import State, step
+from bot.conversation.turn_state import State
+from bot.conversation.turns import step
 
 TICK_S = 0.05
 WORD_S = 0.35

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.conversation.addressing import (
-    Because,
-    Remark,
-    names_us,
-    says_goodbye,
-    why,
-)
+from bot.conversation.addressing import Because, Remark, names_us, why
+from bot.conversation.dismissal import says_goodbye
 from tests.bot.conversation.sentences import parted
 
 NAMES = ("Iris", "Miss Iris")

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.conversation.addressing import asks_to_leave, is_backchannel, says_goodbye, says_stop, wants_the_floor
+from bot.conversation.addressing import wants_the_floor
+from bot.conversation.dismissal import asks_to_leave, is_backchannel, says_goodbye, says_stop
 from tests.bot.conversation.sentences import parted, without_marks
 
 NAMES = ("Iris", "Miss Iris")

@@ -27,7 +27,8 @@ from bot.conversation.turn_events import (
     Tick,
     Unduck,
 )
-from bot.conversation.turns import RESUME_S, WORDS_LIMIT_S, Phase, State, step
+from bot.conversation.turn_state import Phase, State
+from bot.conversation.turns import RESUME_S, WORDS_LIMIT_S, step
 
 PAUSE_S = 0.5  # of silence, until the ears say that a stretch is over
 WORDS_S = 0.2

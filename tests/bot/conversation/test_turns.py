@@ -28,7 +28,8 @@ from bot.conversation.turn_events import (
     Think,
     Tick,
 )
-from bot.conversation.turns import GOODBYE_LIMIT_S, THINK_LIMIT_S, Phase, State, step
+from bot.conversation.turn_state import Phase, State
+from bot.conversation.turns import GOODBYE_LIMIT_S, THINK_LIMIT_S, step
 
 QUESTION = "how often should i water tomatoes"
 

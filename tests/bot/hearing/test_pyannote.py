@@ -18,7 +18,7 @@ from bot.hearing.base import RATE_HZ, HearingError, Pcm
 from bot.hearing.diarization.base import DiarizationEvent, Frontier, SpeakerSpan
 from bot.hearing.diarization.pyannote_diarizer import MOST_WAITING_S, PyannoteDiarizer
 from bot.hearing.diarization.window import CELL, CELLS, WINDOW, Window
-from tests.bot.hearing.pyannote_parts import needs_pyannote
+from tests.bot.hearing.pyannote_parts import babble, needs_pyannote
 from tests.bot.hearing.spans import standing
 from tests.polling import eventually
 
@@ -46,13 +46,6 @@ def voices(folder: Path) -> Iterator[Any]:
     threads = torch.get_num_threads()
     yield load_voices(str(folder))
     torch.set_num_threads(threads)
-
-
-def babble(samples: int, seed: int = 0) -> Pcm:
-    """Noise that comes and goes."""
-    loudness = np.maximum(0.0, np.sin(np.arange(samples) / 4000) + 0.5 * np.sin(np.arange(samples) / 900))
-    noise = np.random.default_rng(seed).normal(size=samples) * 6000 * loudness
-    return noise.clip(-32768, 32767).astype(np.int16)
 
 
 def as_tensor(pcm: Pcm) -> Any:

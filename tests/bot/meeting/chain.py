@@ -33,7 +33,8 @@ from bot.conversation.turn_events import (
     Tick,
     Unduck,
 )
-from bot.conversation.turns import Phase, State, step
+from bot.conversation.turn_state import Phase, State
+from bot.conversation.turns import step
 from bot.meeting.devices import Devices
 from connectors.kit.microphone import RAMP, VirtualMicrophone
 from engine.output import PublishedBlock

@@ -1,6 +1,12 @@
+import pytest
+
 from bot.domain.lifecycle import TERMINAL, BotState
-from bot.meeting.outcome import FAILURES, FENCED_EXIT_CODE, REASONS, REFUSALS
-from connectors.base import Refusal
+from bot.hearing.diarization.errors import ModelGated, ModelNotFetched
+from bot.hearing.whisper_recogniser import WeightsMissing
+from bot.meeting.outcome import FAILURES, FENCED_EXIT_CODE, REASONS, REFUSALS, failure_of
+from connectors.base import NotSupported, Refusal
+from engine.diffusion.errors import BadCheckpoint
+from engine.portrait.importing.errors import FaceCutOff
 
 
 def test_every_refusal_has_an_outcome() -> None:
@@ -22,3 +28,27 @@ def test_a_no_is_never_tried_again() -> None:
 
 def test_every_reason_to_leave_is_an_orderly_end() -> None:
     assert all(outcome.state in TERMINAL and outcome.exit_code == 0 for outcome in REASONS.values())
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (WeightsMissing("/models/small lacks model.bin"), "hearing_error"),
+        (ModelGated("gated"), "hearing_error"),
+        (BadCheckpoint("cut off"), "engine_error"),
+        (FaceCutOff(), "bad_character"),
+        (NotSupported(), "connector_error"),
+    ],
+)
+def test_what_broke_is_told_by_its_nearest_row_with_what_to_do(error, code) -> None:
+    outcome = failure_of(error)
+    assert (outcome.code, outcome.exit_code) == (code, FAILURES[code].exit_code)
+    assert outcome.sentence.startswith(FAILURES[code].sentence)
+    assert " ".join(type(error).__doc__.split()) in outcome.sentence
+    assert str(error) not in outcome.sentence or str(error) in type(error).__doc__, "a message may name people's files"
+    assert not outcome.retryable
+
+
+def test_what_can_heal_stays_retryable_and_what_has_no_row_is_ours() -> None:
+    assert failure_of(ModelNotFetched("no answer")).retryable
+    assert failure_of(ZeroDivisionError()) == FAILURES["internal_error"]

@@ -10,7 +10,7 @@ from celery.exceptions import Retry
 from bot.config import Settings
 from bot.scheduling.celery_app import LAUNCH_QUEUE, TIME_LIMIT_S, broker_url, launch_routes, make_celery
 from bot.scheduling.relay import BrokerUnavailable
-from bot.scheduling.tasks import LAUNCH_BOT, RETRIES, RETRY_S
+from bot.scheduling.tasks import LAUNCH_BOT, LAUNCH_BOTS, RETRIES, RETRY_S
 from tests.bot.scheduling.brokers import DATABASE, PASSWORD, redis
 
 CLAIM = {"bot_id": "b", "attempt": 1}
@@ -38,9 +38,16 @@ def test_a_launch_without_a_host_is_tried_again(app):
         app.tasks[LAUNCH_BOT].apply(args=["bot", 1], throw=True)
 
 
+def test_of_launches_asked_for_together_those_refused_for_now_are_tried_again(app):
+    with pytest.raises(Retry) as again:
+        app.tasks[LAUNCH_BOTS].apply(args=[[("one", 1), ("two", 1)]], throw=True)
+    (launches,) = again.value.sig.args
+    assert [tuple(launch) for launch in launches] == [("one", 1), ("two", 1)]
+
+
 def test_without_a_broker_publishing_is_a_typed_error(app):
     with pytest.raises(BrokerUnavailable):
-        launch_routes(app)["bot.claimed"](CLAIM)
+        launch_routes(app)["bot.claimed"]([CLAIM])
 
 
 @pytest.mark.slow
@@ -49,7 +56,7 @@ def test_without_a_broker_publishing_is_a_typed_error(app):
 def test_a_launch_waits_in_the_broker_that_was_set_and_in_its_database(tmp_path, by_url):
     with redis(tmp_path, by_url=by_url) as broker:
         app = make_celery(Settings(home=tmp_path, broker_url=broker.url))
-        launch_routes(app)["bot.claimed"](CLAIM)
+        launch_routes(app)["bot.claimed"]([CLAIM])
         app.close()
         assert [key for key in broker.client.scan_iter() if b"_kombu" not in key] == [LAUNCH_QUEUE.encode()]
         assert broker.client.llen(LAUNCH_QUEUE) == 1
@@ -62,5 +69,5 @@ def test_a_broker_that_refuses_the_password_is_told_of_without_the_password(tmp_
     with redis(tmp_path, by_url=True) as broker:
         app = make_celery(Settings(home=tmp_path, broker_url=broker.url.replace("w%40rd", "wrong")))
         with pytest.raises(BrokerUnavailable) as refused:
-            launch_routes(app)["bot.claimed"](CLAIM)
+            launch_routes(app)["bot.claimed"]([CLAIM])
     assert PASSWORD[:4] not in str(refused.value) and "wrong" not in str(refused.value)

@@ -10,6 +10,7 @@ import pytest
 
 from bot.domain.lifecycle import BotState
 from bot.scheduling.dispatcher import Dispatcher
+from bot.scheduling.policy import Policy
 from bot.scheduling.relay import BrokerUnavailable
 from bot.store import bots, leases
 from bot.store.session import Database
@@ -23,10 +24,10 @@ class Broker:
     def __init__(self) -> None:
         self.up, self.taken = True, []
 
-    def publish(self, payload):
+    def publish(self, payloads):
         if not self.up:
             raise BrokerUnavailable
-        self.taken.append((payload["bot_id"], payload["attempt"]))
+        self.taken += [(payload["bot_id"], payload["attempt"]) for payload in payloads]
 
 
 @pytest.fixture
@@ -100,8 +101,8 @@ async def test_a_message_the_broker_did_not_take_is_delivered_later(store, dispa
 
 
 async def test_a_relay_that_dies_after_delivery_causes_a_repetition_not_a_loss(store, dispatcher, broker, clock):
-    def deliver_and_die(payload):
-        broker.publish(payload)
+    def deliver_and_die(payloads):
+        broker.publish(payloads)
         raise SystemError("killed")
 
     bot = await store.bot()
@@ -171,7 +172,56 @@ async def test_two_reapers_at_once_bury_a_bot_once(store, dispatcher, clock):
 async def test_what_was_sent_long_ago_is_pruned_and_what_waits_is_kept(store, dispatcher, broker, clock):
     await store.bot("old")
     await dispatcher.dispatch()
+    await dispatcher.relay()
     clock.advance(8 * 24 * 3600)
     await store.bot("new")
     assert await dispatcher.prune() == 2
     assert await dispatcher.relay() == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parallel
+async def test_a_bot_of_four_hours_is_handed_to_the_broker_once(sqlite_store, broker, clock):
+    """No message waits while it stays, whatever a broker's visibility timeout is."""
+    dispatcher = Dispatcher(sqlite_store.database, {"bot.claimed": broker.publish}, clock=clock)
+    made = await sqlite_store.bot()
+    await dispatcher.dispatch()
+    bot = await state_of(sqlite_store, made)
+    await move(sqlite_store, bot, BotState.STARTING, BotState.JOINING, BotState.IN_CALL)
+    for _ in range(4 * 60 + 1):
+        async with sqlite_store.database.write() as session:
+            await leases.renew(session, bot.id, attempt=1, pid=7, now=clock.now(), ttl_s=90)
+        clock.advance(60)
+        assert (await dispatcher.claim(), await dispatcher.reap()) == ([], 0)
+        await dispatcher.relay()
+    assert broker.taken == [(bot.id, 1)]
+
+
+async def test_a_launch_that_its_dispatcher_did_not_hand_over_is_handed_over_by_another(
+    store, dispatcher, broker, clock
+):
+    """It was killed between the claim and the broker."""
+    bot = await store.bot()
+    dying = Dispatcher(store.database, {"bot.claimed": broker.publish}, clock=clock)
+    assert [one.id for one in await dying.claim([])] == [bot.id]
+    await dispatcher.relay()
+    assert broker.taken == []
+    clock.advance(11)
+    await dispatcher.relay()
+    assert broker.taken == [(bot.id, 1)]
+
+
+async def test_more_than_one_claim_of_bots_is_handed_over_whole(store, broker, clock):
+    made = [(await store.bot(f"m-{number}")).id for number in range(7)]
+    dispatcher = Dispatcher(store.database, {"bot.claimed": broker.publish}, clock=clock, policy=Policy(claim_limit=3))
+    await dispatcher.dispatch()
+    assert sorted(bot_id for bot_id, _ in broker.taken) == sorted(made)
+
+
+async def test_a_bot_whose_time_went_by_is_not_sent_late(store, dispatcher, clock):
+    bot = await store.bot()
+    clock.advance(16 * 60)
+    assert await dispatcher.claim() == []
+    assert await dispatcher.reap() == 1
+    seen = await state_of(store, bot)
+    assert (seen.state, seen.code) == (BotState.FAILED, "join_window_missed")
