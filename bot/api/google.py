@@ -70,7 +70,7 @@ class GoogleDoor:
                 rules=rules_of(wanted["rules"]),
                 now=self._clock.now(),
             )
-        raise web.HTTPSeeOther(PAGE)
+        return web.Response(status=303, headers={"Location": PAGE})
 
     def _state(self, sealed: str) -> dict[str, Any] | None:
         try:

@@ -34,5 +34,5 @@ def pause_s(policy: Policy, chance: float) -> float:
 
 def retry_s(policy: Policy, failures: int, asked_s: float | None) -> float:
     """Until the next try after so many failures in a row; a server may ask for more."""
-    own_s = min(policy.longest_retry_s, policy.first_retry_s * 2 ** min(failures, 16))
+    own_s = min(policy.longest_retry_s, policy.first_retry_s * float(1 << min(failures, 16)))
     return max(own_s, min(asked_s or 0.0, policy.longest_retry_s))

@@ -19,7 +19,7 @@ from bot.api.calendar_schemas import (
     Override,
     Sync,
 )
-from bot.api.routes import Call, NoBody, NoPath, NoQuery, Route
+from bot.api.routes import Call, NoBody, NoPath, NoQuery, Route, Services
 from bot.calendars import shape
 from bot.calendars.connect import connect
 from bot.calendars.reconcile import reconcile
@@ -121,11 +121,7 @@ async def events(call: Call[NoPath, EventsQuery, NoBody]) -> EventList:
 
 
 async def why(call: Call[EventPath, NoQuery, NoBody]) -> EventView:
-    workspace_id = call.workspace_id
-    async with call.services.database.read() as session:
-        found = await calendar_events.get(session, call.path.event_id, workspace_id=workspace_id)
-        meetings = {one.id: one for one in await calendar_events.meetings(session, workspace_id=workspace_id)}
-    return EventView.of(found, meetings.get(found.meeting_id or ""))
+    return await _view(call.services, call.path.event_id, call.workspace_id)
 
 
 async def override(call: Call[EventPath, NoQuery, Override]) -> EventView:
@@ -133,7 +129,14 @@ async def override(call: Call[EventPath, NoQuery, Override]) -> EventView:
     async with call.services.database.write() as session:
         await calendar_events.set_override(session, event_id, workspace_id=workspace_id, join=join, now=call.now)
         await reconcile(session, workspace_id, now=call.now, insist_on=event_id if join else None)
-    return await why(call)  # type: ignore[arg-type]  # of the body it needs nothing
+    return await _view(call.services, event_id, workspace_id)
+
+
+async def _view(services: Services, event_id: str, workspace_id: str) -> EventView:
+    async with services.database.read() as session:
+        found = await calendar_events.get(session, event_id, workspace_id=workspace_id)
+        meetings = {one.id: one for one in await calendar_events.meetings(session, workspace_id=workspace_id)}
+    return EventView.of(found, meetings.get(found.meeting_id or ""))
 
 
 _TAG, _READ, _WRITE = "calendars", "calendars:read", "calendars:write"

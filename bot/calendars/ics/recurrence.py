@@ -64,7 +64,10 @@ def _of_rule(start: Moment, text: str, window: Window, budget: Budget) -> list[d
     last = min(_local(window.end, start), _until(parts.pop("UNTIL", ""), start))
     first = _local(window.begin, start)
     try:
-        step_days = (_STEP_DAYS | _SLOW_STEP_DAYS)[frequency] * max(1, int(parts.get("INTERVAL", "1")))
+        interval = int(parts.get("INTERVAL", "1"))
+        if interval < 1:  # it would never end
+            return []
+        step_days = (_STEP_DAYS | _SLOW_STEP_DAYS)[frequency] * interval
         if "COUNT" not in parts and frequency in _STEP_DAYS:
             begin += timedelta(days=max(0, (first - begin).days // step_days - 1) * step_days)
         budget.steps -= max(0, (last - begin).days) // step_days

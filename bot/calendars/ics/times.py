@@ -62,7 +62,8 @@ class Zones:
         try:
             defined = icalendar.Timezone.from_ical(text)
             assert isinstance(defined, icalendar.Timezone)
-            return defined.to_tz(lookup_tzid=False)
+            made: tzinfo = defined.to_tz(lookup_tzid=False)
+            return made
         except (ValueError, KeyError, IndexError, TypeError, AttributeError, AssertionError):  # nonsense in a feed
             return None
 

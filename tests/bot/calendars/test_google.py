@@ -207,7 +207,8 @@ async def test_a_grant_that_ends_takes_the_bots_back_and_a_new_one_brings_them(s
 async def test_a_channel_is_replaced_before_it_ends(scene: Scene) -> None:
     await scene.connect()
     (first,) = list(scene.google.channels)
-    await scene.office.pass_time(minutes=6 * 24 * 60)
+    scene.office.clock.advance(6 * 24 * 3600.0)
+    await scene.office.keeper.sync_due()
     (second,) = list(scene.google.channels)
     assert first != second and "POST stop" in scene.google.asked
     scene.at(6 * 24 * 60 + 60)

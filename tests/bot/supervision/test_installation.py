@@ -83,7 +83,7 @@ def test_port_zero_becomes_a_free_one_that_every_child_is_told(tmp_path: Path) -
     settings, specs = house.installation(Settings(home=tmp_path, api_port=0))
     assert settings.api_port > 0
     told = [spec.environment["UNDERSTUDY_API_PORT"] for spec in specs if spec.environment]
-    assert told == [str(settings.api_port)] * 5
+    assert told == [str(settings.api_port)] * 6
 
 
 async def test_the_local_key_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
