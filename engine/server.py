@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from aiohttp import WSMsgType, web
 
@@ -330,7 +330,8 @@ class _Served:
         """Until the client leaves, or the session cannot go on; then the client is told."""
         tasks = [asyncio.create_task(work()) for work in (self._read, self._make, self._tell)]
         try:
-            await asyncio.wait([*tasks, self._ended], return_when=asyncio.FIRST_COMPLETED)
+            waited: list[asyncio.Future[Any]] = [*tasks, self._ended]
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()

@@ -32,15 +32,17 @@ class EventPath(Strict):
 class RulesBody(Strict):
     """Which events a bot joins. Every rule that is set must be met; a choice for one event stands above them."""
 
-    join: Join = Field(Join.CHOSEN, description="chosen: only events chosen one by one; accepted; all but declined")
-    external_only: bool = Field(False, description="only with someone from outside `domains`")
+    join: Join = Field(
+        default=Join.CHOSEN, description="chosen: only events chosen one by one; accepted; all but declined"
+    )
+    external_only: bool = Field(default=False, description="only with someone from outside `domains`")
     domains: list[Word] = Field(default_factory=list, max_length=MOST_WORDS)
     keywords: list[Word] = Field(default_factory=list, max_length=MOST_WORDS, description="one of them in the title")
     never_keywords: list[Word] = Field(default_factory=list, max_length=MOST_WORDS, description="none in the title")
     series: dict[Annotated[str, StringConstraints(max_length=1000)], bool] = Field(
         default_factory=dict, max_length=MOST_SERIES, description="by `series_id`: all of it, or none"
     )
-    bot_mailbox: Mail = Field("", description="who invites this address wants the bot")
+    bot_mailbox: Mail = Field(default="", description="who invites this address wants the bot")
 
     def rules(self) -> Rules:
         return shape.rules_of(self.model_dump())
@@ -56,7 +58,9 @@ class NewCalendar(Strict):
     )
     character_id: Annotated[str, StringConstraints(max_length=64)] = Field(description="who goes")
     name: Name = ""
-    owner: Mail = Field("", description="the e-mail address of whose calendar it is, to tell what they answered")
+    owner: Mail = Field(
+        default="", description="the e-mail address of whose calendar it is, to tell what they answered"
+    )
     rules: RulesBody = Field(default_factory=lambda: RulesBody())
 
 

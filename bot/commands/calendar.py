@@ -81,7 +81,7 @@ async def _run(args: argparse.Namespace, settings: Settings) -> None:
     async with Database.open(settings) as database:
         async with database.write() as session:
             workspace = await workspaces.ensure(session)
-            given = {"args": args, "settings": settings, "database": database, "session": session}
+            given: dict[str, Any] = {"args": args, "settings": settings, "database": database, "session": session}
             work = _Work(**given, workspace_id=workspace.id, now=datetime.now(UTC))
             lines = await _ACTIONS[args.action](work)
         if args.action == "sync":

@@ -23,7 +23,18 @@ def tiny_engine_server(settings: Settings, ways: int) -> tuple[Settings, ChildSp
     """The settings with which bots use it, and the child."""
     port, token = free_port(), settings.engine_token or local_token(settings)
     settings = replace(settings, engine_urls=f"http://{HOST}:{port}", engine_token=token)
-    words = ("--preset", "tiny", "--tp", str(ways), "--device", "cpu", "--decode-device", "cpu", "--sessions", "2")
+    words: tuple[str, ...] = (
+        "--preset",
+        "tiny",
+        "--tp",
+        str(ways),
+        "--device",
+        "cpu",
+        "--decode-device",
+        "cpu",
+        "--sessions",
+        "2",
+    )
     words += ("--host", HOST, "--port", str(port), "--drain-s", str(DRAIN_S))
     child = ChildSpec(
         name="engine-server",

@@ -71,8 +71,8 @@ async def create(
 ) -> tuple[ApiKey, str]:
     """A new key and the text to hand to its user, which cannot be had again."""
     key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(_SECRET_BYTES)
-    row = {"id": key_id, "workspace_id": workspace_id, "name": name, "scopes": list(scopes)}
-    row |= {"expires_at": expires_at}
+    row: dict[str, Any] = {"id": key_id, "workspace_id": workspace_id, "name": name, "scopes": list(scopes)}
+    row["expires_at"] = expires_at
     statement = sa.insert(tables.api_keys).values(**row, secret_sha256=_digest(secret)).returning(tables.api_keys)
     return _key((await session.execute(statement)).one()), f"uk_{key_id}_{secret}"
 

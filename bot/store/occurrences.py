@@ -112,7 +112,7 @@ async def live_bot(
 ) -> str | None:
     """The bot that is under way to this occurrence; with `in_room` also one that is in the room now, whatever for."""
     table = tables.bots
-    reasons = [table.c.join_at.between(start - NEAR, start + NEAR)]
+    reasons: list[sa.ColumnElement[bool]] = [table.c.join_at.between(start - NEAR, start + NEAR)]
     reasons += [table.c.occurrence_id == occurrence_id] if occurrence_id else []
     reasons += [table.c.state.in_(IN_ROOM)] if in_room else []
     mine = sa.and_(table.c.workspace_id == workspace_id, table.c.meeting_key == meeting_key, table.c.state.in_(LIVE))

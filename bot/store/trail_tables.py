@@ -3,12 +3,14 @@ the metadata of `tables.py`."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from bot.store.tables import Id, Json, UtcDateTime, metadata, new_id
 
 
-def _workspace(**options: bool) -> sa.Column[str]:
+def _workspace(**options: Any) -> sa.Column[str]:
     return sa.Column("workspace_id", Id, sa.ForeignKey("workspaces.id", ondelete="CASCADE"), nullable=False, **options)
 
 

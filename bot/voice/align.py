@@ -88,15 +88,12 @@ def aligned(pcm: Pcm, spoken: Sequence[SpokenClause]) -> tuple[tuple[Mark, ...],
         found = np.interp((sample - theirs.start) / HOP, at, there)
         return int(min(max(round(ours.start + found * HOP), 0), len(pcm)))
 
-    phonemes, words = (
-        tuple(
-            mark
-            for clause, begin in zip(spoken, begins[:-1], strict=True)
-            for mark in _moved(marks(clause), int(begin), place)
-        )
-        for marks in (lambda clause: clause.phonemes or (), lambda clause: clause.words or ())
-    )
-    return phonemes, words
+    phonemes: list[Mark] = []
+    words: list[Mark] = []
+    for clause, begin in zip(spoken, begins[:-1], strict=True):
+        phonemes += _moved(clause.phonemes or (), int(begin), place)
+        words += _moved(clause.words or (), int(begin), place)
+    return tuple(phonemes), tuple(words)
 
 
 def _monotone(path: list[tuple[int, int]]) -> tuple[Numbers, Numbers]:

@@ -221,4 +221,4 @@ def _exchange_around(block: Block, share: Share) -> None:
         return after(x_BFNW, torch.cat(taken_R.unbind(0), dim=3).flatten(1, 2), *rest)
 
     block.before = tokens_for_heads  # type: ignore[method-assign]
-    block.after = heads_for_tokens  # type: ignore[method-assign]
+    block.after = heads_for_tokens  # type: ignore[method-assign,assignment]

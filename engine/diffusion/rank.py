@@ -193,7 +193,9 @@ class Rank:
         if layout.ranks == 1:
             return ""
         backend = "nccl" if self.device.type == "cuda" else "gloo"
-        store = dist.FileStore(self.setup.store, layout.ranks)
+        store = dist.FileStore(  # type: ignore[attr-defined]  # made in C++
+            self.setup.store, layout.ranks
+        )
         dist.init_process_group(
             backend, store=store, rank=self.setup.rank, world_size=layout.ranks, timeout=JOIN_TIMEOUT
         )

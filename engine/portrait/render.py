@@ -212,7 +212,8 @@ def _blocks(matte: Picture) -> Picture:
 
 
 def _cut(array: NDArray[Any], at: tuple[slice, ...]) -> NDArray[Any]:
-    return np.ascontiguousarray(array[(..., *at)])
+    where: tuple[Any, ...] = (..., *at)
+    return np.ascontiguousarray(array[where])
 
 
 def _spans(kind: Picture) -> NDArray[np.int32]:
