@@ -18,6 +18,6 @@ FILES = {
 CONNECTORS: dict[str, type[WebConnector]] = {
     row.module.split(".")[1]: getattr(importlib.import_module(row.module), row.connector) for row in PLATFORMS
 }
-SIMULATED = {row.module.split(".")[1] for row in PLATFORMS if row.name == "simulator"}
+SIMULATED = sorted({row.module.split(".")[1] for row in PLATFORMS if row.name == "simulator"})
 
 NO_PAGE = {Refusal.UNREACHABLE: "there is no page", Refusal.PAGE_NOT_UNDERSTOOD: "no rule is for this"}

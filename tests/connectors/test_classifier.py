@@ -30,6 +30,7 @@ SCREENS = Screens(
     controls={},
     rules=tuple(sorted(RULES, key=lambda one: one.proof)),
     missing={},
+    never={},
     advice={},
 )
 
