@@ -33,7 +33,7 @@ def thumbnail(frame: Frame) -> bytes:
     size = (WIDTH, max(1, round(height * WIDTH / width)))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     _, encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    return encoded.tobytes()
+    return bytes(encoded)
 
 
 async def keep_thumbnail(shown: Callable[[], Frame | None], path: Path, clock: Clock) -> None:
