@@ -60,6 +60,6 @@ def _meeting(reading: str, own_hosts: Collection[str]) -> MeetingLink | None:
             return None
         inside = unwrapped(address)
         if inside is None:
-            return meeting_at(replace(address, own=address.place in own_hosts))
+            return meeting_at(replace(address, own=True) if address.place in own_hosts else address)
         reading = spelled(inside)
     return None

@@ -238,7 +238,7 @@ async def measure(parts: list[str], *, settle_s: float, seconds: float) -> dict[
     if "pair" in parts:
         figures["pair"] = await pair(settle_s=settle_s, seconds=seconds)
     if "alone" in parts:
-        figures["alone"] = await alone(settle_s=60.0, seconds=30.0)
+        figures["alone"] = await alone(settle_s=120.0, seconds=30.0)
     if "joins" in parts:
         figures["joins"] = await joins(10)
     return {**figures, "misses": misses_of(figures)}

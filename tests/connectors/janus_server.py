@@ -110,14 +110,17 @@ class JanusServer:
 
     def _answers(self) -> bool:
         assert self._child.running, self._child.said
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+        for port in (self._port, *((self._http_port,) if self._http else ())):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) != 0:
+                    return False
+        return True
 
     def _configuration(self) -> dict[str, str]:
         secret = f'api_secret = "{self._api_secret}"' if self._api_secret else ""
         without = (*PLUGINS, "videocall", "voicemail", *(() if self._rooms else ("videoroom",)))
         plugins = ",".join(f"libjanus_{name}.so" for name in without)
-        ways = ",".join(f"libjanus_{name}.so" for name in OTHER_WAYS)
+        ways = ",".join(f"libjanus_{name}.so" for name in (*OTHER_WAYS, *(() if self._http else ("http",))))
         return {
             "janus.jcfg": f"""general: {{ configs_folder = "{self._folder}"
   admin_secret = "{self._admin_secret}"
@@ -137,7 +140,7 @@ admin: {{ admin_ws = true
 }}
 """,
             "janus.transport.http.jcfg": f"""general: {{ base_path = "/janus"
-  http = {"true" if self._http else "false"}
+  http = true
   ip = "127.0.0.1"
   port = {self._http_port}
 }}

@@ -226,7 +226,7 @@ class TestOnTheServer:
 
     @pytest.mark.timeout(240)
     async def test_a_bot_alone_sends_frames_of_full_size(self) -> None:
-        figures = await alone(settle_s=60.0, seconds=30.0)
+        figures = await alone(settle_s=120.0, seconds=30.0)
         assert figures["full_size"] == figures["looks"] > 10, figures
 
     @pytest.mark.timeout(400)
