@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib.util
 from pathlib import Path
 
 from bot.commands.stopping import stop_event
@@ -49,6 +48,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 async def _serve(args: argparse.Namespace, token: str) -> None:
     from bot.supervision.installation import free_port
     from engine.diffusion.config import PRESETS
+    from engine.diffusion.devices import best_device
     from engine.diffusion.group import GroupOptions
     from engine.diffusion.group_engine import GroupEngine
     from engine.server import EngineServer
@@ -58,7 +58,7 @@ async def _serve(args: argparse.Namespace, token: str) -> None:
     if args.tp < 1:
         raise BadInput("--tp is at least 1")
     stop = stop_event()
-    device = args.device or _device()
+    device = args.device or best_device()
     options = GroupOptions(
         tp=args.tp,
         device=device,
@@ -89,11 +89,3 @@ def _sessions(word: str) -> int | None:
     if (number := int(word)) < 1:
         raise argparse.ArgumentTypeError("at least one session, or auto")
     return number
-
-
-def _device() -> str:
-    if importlib.util.find_spec("torch") is None:
-        return "cpu"
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import psutil
 
@@ -53,6 +56,15 @@ class Served:
 
     def engine(self, **options) -> RemoteEngine:
         return RemoteEngine((self.server,), **options)
+
+    def sessions(self) -> int:
+        """How many are open; one that was left ends when its last block is made."""
+        asked = Request(f"{self.server.url}/ready", headers={"Authorization": f"Bearer {self.server.token}"})
+        try:
+            with urlopen(asked, timeout=5) as answer:
+                return int(json.load(answer)["sessions"])
+        except HTTPError as error:  # 503: not ready
+            return int(json.load(error)["sessions"])
 
     def ranks(self) -> list[psutil.Process]:
         if self.process.poll() is not None:

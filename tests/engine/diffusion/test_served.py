@@ -19,7 +19,7 @@ from tests.engine.contract import EngineContract, take, tone
 from tests.engine.diffusion.served import serving
 from tests.engine.diffusion.support import torch  # first: it skips without torch
 from tests.engine.painted import PaintedEngine
-from tests.polling import eventually
+from tests.polling import eventually, until_true
 
 # isort: split
 from engine.diffusion.bundle import random_bundle
@@ -34,9 +34,16 @@ STANDBY = 150  # no darker are the frames of what takes over
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
+def server(tmp_path_factory):
     with serving(tmp_path_factory.mktemp("served") / "home", *GROUP) as one:
         yield one
+
+
+@pytest.fixture
+def served(server):
+    """With all its room."""
+    until_true(lambda: server.sessions() == 0, 30)
+    return server
 
 
 @pytest.fixture
