@@ -57,7 +57,7 @@ class NewCalendar(Strict):
     character_id: Annotated[str, StringConstraints(max_length=64)] = Field(description="who goes")
     name: Name = ""
     owner: Mail = Field("", description="the e-mail address of whose calendar it is, to tell what they answered")
-    rules: RulesBody = Field(default_factory=lambda: RulesBody())
+    rules: RulesBody = Field(default_factory=lambda: RulesBody.model_validate({}))
 
 
 class NewGoogleCalendar(Strict):
@@ -66,7 +66,7 @@ class NewGoogleCalendar(Strict):
     )
     calendar: Annotated[str, StringConstraints(min_length=1, max_length=254)] = "primary"
     character_id: Annotated[str, StringConstraints(max_length=64)] = Field(description="who goes")
-    rules: RulesBody = Field(default_factory=lambda: RulesBody())
+    rules: RulesBody = Field(default_factory=lambda: RulesBody.model_validate({}))
 
 
 class Consent(BaseModel):

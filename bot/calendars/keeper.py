@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from typing import Any
 
 from bot.calendars import shape
 from bot.calendars.google.client import GrantRevoked
@@ -88,11 +89,11 @@ class Keeper:
         next_at = now + timedelta(seconds=pause_s(self._policy, self._chance()))
         place = calendars.place(calendar.id)
         sealed = None if read.secret is None else self._vault.seal(read.secret, place=place)
-        mine = {"workspace_id": calendar.workspace_id, "now": now}
+        mine: dict[str, Any] = {"workspace_id": calendar.workspace_id, "now": now}
         async with self._database.write() as session:
             if fresh is not None:
                 await calendar_events.replace_all(session, calendar_id=calendar.id, events=fresh, **mine)
-            told = {"cursor": read.cursor, "next_sync_at": next_at, "sealed_secret": sealed}
+            told: dict[str, Any] = {"cursor": read.cursor, "next_sync_at": next_at, "sealed_secret": sealed}
             await calendars.synced(session, calendar, now=now, **told)
             done = await reconcile(session, calendar.workspace_id, now=now)
             if done.decisions:
@@ -118,7 +119,7 @@ class Keeper:
             if hopeless:
                 await self._tell(session, calendar, webhook_events.CALENDAR_NEEDS_ACTION, {"code": error.code})
             if isinstance(error, GrantRevoked):  # nobody would tell us that a meeting is off
-                mine = {"workspace_id": calendar.workspace_id, "now": self._clock.now()}
+                mine: dict[str, Any] = {"workspace_id": calendar.workspace_id, "now": self._clock.now()}
                 await calendar_events.replace_all(session, calendar_id=calendar.id, events=(), **mine)
                 await reconcile(session, calendar.workspace_id, now=self._clock.now())
 

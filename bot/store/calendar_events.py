@@ -82,7 +82,12 @@ async def replace_all(
     fresh, changed = [], 0
     for event in {one.event_id: one for one in events}.values():
         was = known.pop(event.event_id, None)
-        values = {"body": dict(event.body), "digest": event.digest, "start_at": event.start_at, "end_at": event.end_at}
+        values: dict[str, Any] = {
+            "body": dict(event.body),
+            "digest": event.digest,
+            "start_at": event.start_at,
+            "end_at": event.end_at,
+        }
         values |= {"removed": False, "updated_at": now}
         if was is None:
             mine = {"id": tables.new_id(), "workspace_id": workspace_id, "calendar_id": calendar_id}

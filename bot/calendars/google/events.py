@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from bot.calendars import links
-from bot.calendars.model import Event, Kind, Response
+from bot.calendars.model import Event, Kind, Link, Response
 
 _KINDS = {  # eventType
     "focusTime": Kind.FOCUS,
@@ -57,7 +57,7 @@ def event_of(item: Mapping[str, Any], *, calendar_id: str) -> Event | None:
     )
 
 
-def _links(item: Mapping[str, Any]) -> tuple[links.Link, ...]:
+def _links(item: Mapping[str, Any]) -> tuple[Link, ...]:
     conference = _object(item.get("conferenceData"))
     entries = [_object(one) for one in _list(conference.get("entryPoints"))]
     videos = [_text(one.get("uri")) for one in entries if one.get("entryPointType") == "video"]

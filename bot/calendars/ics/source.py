@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from typing import Any
 
 from bot.calendars.ics import feed
 from bot.calendars.ics.events import read_feed
@@ -22,7 +23,7 @@ class IcsSource:
         fetched = await feed.fetch(self._sender, secret, known)
         if fetched.text is None:
             return Read(events=None, cursor={**fetched.cursor, "read_at": known.get("read_at")})
-        window = {"begin": now - policy.behind, "end": now + policy.ahead}
-        given = {"calendar_id": calendar.id, "owner": calendar.owner}
+        window: dict[str, Any] = {"begin": now - policy.behind, "end": now + policy.ahead}
+        given: dict[str, Any] = {"calendar_id": calendar.id, "owner": calendar.owner}
         events = await asyncio.to_thread(lambda: read_feed(fetched.text or "", **given, **window))
         return Read(events=events, cursor={**fetched.cursor, "read_at": now.isoformat()})
