@@ -18,7 +18,8 @@ def bot_for(url: str) -> Bot:
     return Bot(
         id="b1", workspace_id="w1", character_id="c1", meeting_url=url, meeting_key="k", bot_name="Iris (AI)",
         join_at=NOW, metadata={}, state=BotState.JOINING, attempt=1, code=None, sub_code=None, detail="",
-        created_at=NOW, updated_at=NOW, joined_at=None, ended_at=None,
+        created_at=NOW, updated_at=NOW, joined_at=None, ended_at=None, launch_at=NOW, occurrence_id=None,
+        deduplication_key=None, tries=0,
     )  # fmt: skip
 
 
