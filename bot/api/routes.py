@@ -201,7 +201,7 @@ async def _write_down(request: web.Request, route: Route, call: Call[Any, Any, A
                 at=call.now,
             )
     except BotError as error:
-        log.error("a deed is not in the audit trail", action=route.name, code=error.code, **call.asked_by)
+        log.error("a deed is not in the audit trail", action=route.name, code=error.code)
 
 
 async def _call(request: web.Request, route: Route) -> tuple[Call[Any, Any, Any], Sent]:

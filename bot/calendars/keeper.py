@@ -98,8 +98,15 @@ class Keeper:
             done = await reconcile(session, calendar.workspace_id, now=now)
             if done.decisions:
                 await self._tell(session, calendar, webhook_events.CALENDAR_CHANGED, {"decisions": done.decisions})
-        bots = {"made": done.made, "moved": done.moved, "withdrawn": done.withdrawn, "decisions": done.decisions}
-        log.info("calendar read", calendar_id=calendar.id, events=None if fresh is None else len(fresh), **bots)
+        log.info(
+            "calendar read",
+            calendar_id=calendar.id,
+            events=None if fresh is None else len(fresh),
+            made=done.made,
+            moved=done.moved,
+            withdrawn=done.withdrawn,
+            decisions=done.decisions,
+        )
 
     async def _note(self, calendar: Calendar, error: BotError) -> None:
         policy, failures = self._policy, calendar.failures + 1

@@ -14,7 +14,8 @@ from pydantic import BaseModel
 
 from bot.api.handlers.bots import EXPORT_PAGE
 from bot.api.problems import REQUEST_ID, problems
-from bot.api.routes import LINES_AT_ONCE, SERVICES, Call, Route, Services, endpoint
+from bot.api.rates import Rates
+from bot.api.routes import LINES_AT_ONCE, RATES, SERVICES, Call, Route, Services, endpoint
 from bot.clock import RealClock
 from bot.store import tables, turns
 from bot.store.session import DatabaseUnavailable
@@ -88,6 +89,7 @@ async def test_an_export_that_breaks_is_not_taken_for_a_whole_one(api):
     database = api.store.database
     services = {"home": Path(), "split": lambda name, text: [], "vault": Vault(Path("nowhere"))}
     app[SERVICES] = Services(database=database, clock=RealClock(), **services)
+    app[RATES] = Rates(RealClock().monotonic_s, reads=0, writes=0)
     app.router.add_get("/", endpoint(route))
     async with TestClient(TestServer(app)) as client:
         with pytest.raises(ClientError):

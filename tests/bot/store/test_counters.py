@@ -8,16 +8,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 
 from bot.domain.figures import Observation
 from bot.domain.lifecycle import BotState
 from bot.store import bots, counters, schema, turns
 from bot.store.session import Database
+from tests.bot.store.old_data import fill, reflected
 from tests.bot.store.test_bots import claimed, walk
-from tests.bot.stores import Seeded, seeded
+from tests.bot.stores import Seeded
 
 LATENCY = Observation(figure="turn_latency", value=1.3)
-COLUMNS = "(bot_id, attempt, epoch, workspace_id, record)"
 
 
 async def counted(store: Seeded) -> counters.Counted:
@@ -85,14 +86,16 @@ async def test_records_of_the_first_schema_are_kept_in_order(tmp_path: Path) -> 
     url = f"sqlite:///{tmp_path / 'old.sqlite3'}"
     async with Database.open(url) as database:
         await schema.upgrade(database, to="0001")
-        async with seeded(url) as store:
-            bot = await store.bot()
-        ids = {"bot": UUID(bot.id).hex, "workspace": UUID(bot.workspace_id).hex}
+        old = await reflected(database)
+        await fill(database, old)
+        table = old.tables["turn_records"]
         async with database.write() as session:
+            given = dict((await session.execute(sa.select(table))).one()._mapping)
+            await session.execute(sa.delete(table))
             for epoch in (2, 1):
-                row = f"'{ids['bot']}', 1, {epoch}, '{ids['workspace']}', '{{\"epoch\": {epoch}}}'"
-                await session.exec_driver_sql(f"INSERT INTO turn_records {COLUMNS} VALUES ({row})")
+                row = {**given, "epoch": epoch, "record": {"epoch": epoch}}
+                await session.execute(sa.insert(table).values(**row))
         await schema.upgrade(database)
         async with database.read() as session:
-            kept = await turns.page(session, bot.id)
+            kept = await turns.page(session, str(UUID(given["bot_id"])))
     assert [(turn.epoch, turn.record["epoch"]) for turn in kept] == [(1, 1), (2, 2)]
