@@ -8,7 +8,7 @@ they change. Where the two nowhere resemble each other they are not the same wor
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Self
 
@@ -88,15 +88,12 @@ def aligned(pcm: Pcm, spoken: Sequence[SpokenClause]) -> tuple[tuple[Mark, ...],
         found = np.interp((sample - theirs.start) / HOP, at, there)
         return int(min(max(round(ours.start + found * HOP), 0), len(pcm)))
 
-    phonemes, words = (
-        tuple(
-            mark
-            for clause, begin in zip(spoken, begins[:-1], strict=True)
-            for mark in _moved(marks(clause), int(begin), place)
-        )
-        for marks in (lambda clause: clause.phonemes or (), lambda clause: clause.words or ())
-    )
-    return phonemes, words
+    phonemes: list[Mark] = []
+    words: list[Mark] = []
+    for clause, begin in zip(spoken, begins[:-1], strict=True):
+        phonemes += _moved(clause.phonemes or (), int(begin), place)
+        words += _moved(clause.words or (), int(begin), place)
+    return tuple(phonemes), tuple(words)
 
 
 def _monotone(path: list[tuple[int, int]]) -> tuple[Numbers, Numbers]:
@@ -107,8 +104,7 @@ def _monotone(path: list[tuple[int, int]]) -> tuple[Numbers, Numbers]:
     return steps.astype(np.float64), (there[first] + there[last]) / 2
 
 
-def _moved(marks: Sequence[Mark], begin: int, place: object) -> list[Mark]:
-    assert callable(place)
+def _moved(marks: Sequence[Mark], begin: int, place: Callable[[int], int]) -> list[Mark]:
     moved = (Mark(start=place(begin + m.start), end=place(begin + m.end), text=m.text) for m in marks)
     return [mark for mark in moved if mark.end > mark.start]
 

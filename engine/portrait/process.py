@@ -85,4 +85,3 @@ def _exactly(channel: socket.socket, count: int) -> bytes:
             raise EOFError
         received += part
     return bytes(received)
-
