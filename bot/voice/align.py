@@ -8,7 +8,7 @@ they change. Where the two nowhere resemble each other they are not the same wor
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Self
 
@@ -104,8 +104,7 @@ def _monotone(path: list[tuple[int, int]]) -> tuple[Numbers, Numbers]:
     return steps.astype(np.float64), (there[first] + there[last]) / 2
 
 
-def _moved(marks: Sequence[Mark], begin: int, place: object) -> list[Mark]:
-    assert callable(place)
+def _moved(marks: Sequence[Mark], begin: int, place: Callable[[int], int]) -> list[Mark]:
     moved = (Mark(start=place(begin + m.start), end=place(begin + m.end), text=m.text) for m in marks)
     return [mark for mark in moved if mark.end > mark.start]
 

@@ -129,7 +129,7 @@ class Renderer:
     def _figure_of(self, record: Record, surface: Surface, kind: Picture) -> _Figure:
         rows, columns = box = _box_of(kind)
         half = (slice(rows.start // 2, rows.stop // 2), slice(columns.start // 2, columns.stop // 2))
-        fine = tuple(slice(side.start * TEXELS_PER_PX, side.stop * TEXELS_PER_PX) for side in box)
+        fine = (_stretched(rows, TEXELS_PER_PX), _stretched(columns, TEXELS_PER_PX))
         kinds = kind[box], _quads(kind)[half]
         weight, depth, breath = (np.ascontiguousarray(field[box]) for field in self._fields(record))
         mouth, yuva = record.mouth, self._lips.teeth.yuva
@@ -211,9 +211,12 @@ def _blocks(matte: Picture) -> Picture:
     return np.where(least == 255, 1, np.where(most == 0, 0, 2)).astype(np.uint8)
 
 
-def _cut(array: NDArray[Any], at: tuple[slice, ...]) -> NDArray[Any]:
-    where: tuple[Any, ...] = (..., *at)
-    return np.ascontiguousarray(array[where])
+def _stretched(side: slice, factor: int) -> slice:
+    return slice(side.start * factor, side.stop * factor)
+
+
+def _cut(array: NDArray[Any], at: tuple[slice, slice]) -> NDArray[Any]:
+    return np.ascontiguousarray(array[..., at[0], at[1]])
 
 
 def _spans(kind: Picture) -> NDArray[np.int32]:
