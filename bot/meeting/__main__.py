@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 
-from bot import log
-from bot.config import load_settings
-from bot.errors import BotError
-from bot.meeting.outcome import FAILURES
-from bot.meeting.run import Launch, attend
+from bot.meeting.signals import ENDING
 
 
 def main() -> int:
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # before the imports, which take seconds on a busy machine
+    from bot import log
+    from bot.config import load_settings
+    from bot.errors import BotError
+    from bot.meeting.outcome import FAILURES
+    from bot.meeting.run import Launch, attend
+
     parser = argparse.ArgumentParser(prog="python -m bot.meeting")
     parser.add_argument("bot_id")
     parser.add_argument("--attempt", type=int)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import signal
 from collections import Counter
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +31,7 @@ from bot.meeting.parts import Parts, open_parts
 from bot.meeting.punctual import until_time
 from bot.meeting.record import Recorder
 from bot.meeting.request import request_for
+from bot.meeting.signals import listen
 from bot.meeting.speakers import Speakers
 from bot.meeting.stay import Roster, Stay
 from bot.meeting.talk import Talk
@@ -95,7 +96,7 @@ class Visit:
         self._workdir = make_folder("bot")
 
     async def run(self) -> int:
-        self._listen_to_signals()
+        listen(partial(self._stay.end, "host_shutdown"))
         try:
             outcome = await self._with_lease()
         except FencedOut:
@@ -103,11 +104,6 @@ class Visit:
             return FENCED_EXIT_CODE
         log.info("the stay is over", code=outcome.code, state=str(outcome.state))
         return outcome.exit_code
-
-    def _listen_to_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stay.end, "host_shutdown")
 
     async def _with_lease(self) -> Outcome:
         """The stay beside its lease and its pen; without either it ends. Raises FencedOut."""
