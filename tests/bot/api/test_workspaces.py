@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bot.api.app import ROUTES
 from bot.api.handlers.live import StreamLimits
 from bot.api.routes import Route
@@ -96,6 +98,8 @@ def test_every_route_with_a_body_is_asked_with_one() -> None:
     assert {route.name for route in ROUTES if route.takes_body} == BODIES.keys()
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 async def test_a_stranger_who_knows_every_id_finds_and_changes_nothing(sqlite_store: Seeded, tmp_path: Path) -> None:
     ids = await furnished(sqlite_store, tmp_path)
     stranger = {"Authorization": f"Bearer {await key_of(sqlite_store, workspace='other')}"}

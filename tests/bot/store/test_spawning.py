@@ -61,6 +61,8 @@ def test_how_a_bot_ends_takes_back_no_persons_no(code):
         assert settled(no, state=BotState.ENDED, code=code) is no
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 async def test_of_a_hundred_who_want_a_bot_at_once_one_makes_it_and_all_are_told_its_id(store):
     async with Database.open(store.url) as other:
 

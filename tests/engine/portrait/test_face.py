@@ -71,10 +71,14 @@ def test_cutting_the_speech_changes_no_pixel(renderer: Renderer, piece: int) -> 
     np.testing.assert_array_equal(blocks_of(renderer, cut, 3), blocks_of(renderer, [pcm], 3))
 
 
+@pytest.mark.slow  # compiles what paints, where nobody has yet
+@pytest.mark.parallel
 def test_another_seed_moves_differently(renderer: Renderer) -> None:
     assert (blocks_of(renderer, [], 3, seed=1) != blocks_of(renderer, [], 3, seed=2)).any()
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 def test_the_background_is_the_still_itself_bit_by_bit(renderer: Renderer, record: Record) -> None:
     import cv2
 
@@ -94,6 +98,8 @@ def test_the_background_is_the_still_itself_bit_by_bit(renderer: Renderer, recor
     np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 def test_at_rest_the_figure_is_the_drawing(renderer: Renderer, record: Record) -> None:
     import cv2
 
@@ -102,11 +108,15 @@ def test_at_rest_the_figure_is_the_drawing(renderer: Renderer, record: Record) -
     assert difference.mean() < 0.01 and difference.max() <= 2
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 def test_an_open_mouth_is_much_darker_inside_than_lips(renderer: Renderer) -> None:
     shut, wide = (mouth_of(painted(renderer, look)) for look in (Look(), WIDE_OPEN))
     assert (wide < 70).mean() > 0.08 > 0.01 > (shut < 70).mean()
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 def test_closed_lids_leave_no_white(renderer: Renderer, record: Record) -> None:
     shut = painted(renderer, Look(blink=1.0))
     for eye in record.eyes:
@@ -185,6 +195,8 @@ def test_after_the_others_stopped_it_looks_aside_in_thought_until_it_speaks() ->
     assert aside[130:].max() < 0.02
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 @pytest.mark.parametrize("cut", [30, 47, 61])
 def test_four_frames_after_an_interruption_it_looks_like_one_who_never_spoke(renderer: Renderer, cut: int) -> None:
     rng = np.random.default_rng(cut)
@@ -208,12 +220,16 @@ def test_four_frames_after_an_interruption_the_lips_are_closed() -> None:
     assert opened[-1].open > 0.2 and closed[-1] == REST
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 def test_what_has_no_eyes_and_no_brows_still_speaks(record: Record) -> None:
     blind = Renderer(replace(record, eyes=(), brows=()), SMALL)
     shut, wide = (mouth_of(painted(blind, look)) for look in (Look(blink=1.0, brow=0.3, gaze_xy=(0.5, 0)), WIDE_OPEN))
     assert (wide < 70).mean() > 0.08 > 0.01 > (shut < 70).mean()
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 def test_the_face_follows_the_one_who_speaks(renderer: Renderer) -> None:
     face, still = Face(renderer, 0), Face(renderer, 0)
     ring, other = (np.stack([renderer.background] * 4) for _ in range(2))
