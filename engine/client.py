@@ -33,6 +33,7 @@ from engine.api import (
     VideoFormat,
     require_consent,
 )
+from engine.blocks import Blocks
 from engine.messages import MOST_SOUND_S, BadMessage
 
 BLOCK_TIMEOUT_S = 10.0
@@ -227,7 +228,7 @@ class RemoteSession:
         self._send(messages.Interrupt(epoch=epoch))
 
     def blocks(self) -> AsyncIterator[AvBlock]:
-        return _Blocks(self)
+        return Blocks(self.next_block)
 
     async def next_block(self) -> AvBlock:
         """One block; a call that was cancelled loses none. Raises EngineDied, StopAsyncIteration."""
@@ -339,16 +340,3 @@ class RemoteSession:
             raise SessionClosed(SessionClosed.__doc__)
         if self._dead is not None:
             raise self._dead
-
-
-class _Blocks:
-    """The endless stream; unlike a generator it survives a cancelled wait for a block."""
-
-    def __init__(self, session: RemoteSession) -> None:
-        self._session = session
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> AvBlock:
-        return await self._session.next_block()

@@ -37,6 +37,7 @@ from engine.api import (
     Word,
     require_consent,
 )
+from engine.blocks import Blocks
 from engine.client import RemoteEngine, Server
 from engine.refit import Refit
 
@@ -172,7 +173,7 @@ class StandbySession:
         self._face.interrupt(epoch)
 
     def blocks(self) -> AsyncIterator[AvBlock]:
-        return _Blocks(self)
+        return Blocks(self.next_block)
 
     async def next_block(self) -> AvBlock:
         """One block, whoever makes it. Raises EngineDied only where both engines are lost, StopAsyncIteration."""
@@ -282,19 +283,6 @@ class StandbySession:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-class _Blocks:
-    """The endless stream; unlike a generator it survives a cancelled wait for a block."""
-
-    def __init__(self, session: StandbySession) -> None:
-        self._session = session
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> AvBlock:
-        return await self._session.next_block()
 
 
 async def _end(session: Session) -> None:

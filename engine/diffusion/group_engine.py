@@ -32,6 +32,7 @@ from engine.api import (
     VideoFormat,
     require_consent,
 )
+from engine.blocks import Blocks
 from engine.diffusion import orders
 from engine.diffusion.config import Checkpoint
 from engine.diffusion.group import Group, GroupOptions
@@ -102,7 +103,7 @@ class GroupSession:
         self._room.set()
 
     def blocks(self) -> AsyncIterator[AvBlock]:
-        return _Blocks(self)
+        return Blocks(self.next_block)
 
     async def next_block(self) -> AvBlock:
         """One block; a call that was cancelled is answered by the next one. Raises EngineDied, StopAsyncIteration."""
@@ -190,19 +191,6 @@ class GroupSession:
     def _check_alive(self) -> None:
         if self._group.died is not None:
             raise self._group.died
-
-
-class _Blocks:
-    """The endless stream; unlike a generator it survives a cancelled wait for a block."""
-
-    def __init__(self, session: GroupSession) -> None:
-        self._session = session
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> AvBlock:
-        return await self._session.next_block()
 
 
 class GroupEngine:

@@ -38,6 +38,7 @@ from engine.api import (
     VideoFormat,
     require_consent,
 )
+from engine.blocks import Blocks
 from engine.portrait import wire
 
 FORMATS = (VideoFormat(width=1280, height=720, fps=24), VideoFormat(width=640, height=360, fps=24))
@@ -232,7 +233,7 @@ class PortraitSession:
         self._send({"do": "interrupt", "epoch": epoch})
 
     def blocks(self) -> AsyncIterator[AvBlock]:
-        return _Blocks(self)
+        return Blocks(self.next_block)
 
     async def next_block(self) -> AvBlock:
         """One block; a call that was cancelled is answered by the next one. Raises EngineDied, StopAsyncIteration."""
@@ -319,19 +320,6 @@ class PortraitSession:
             raise SessionClosed(SessionClosed.__doc__)
         if self._dead:
             raise EngineDied("the portrait process ended")
-
-
-class _Blocks:
-    """The endless stream; unlike a generator it survives a cancelled wait for a block."""
-
-    def __init__(self, session: PortraitSession) -> None:
-        self._session = session
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> AvBlock:
-        return await self._session.next_block()
 
 
 async def _exited(pidfd: int) -> None:
