@@ -9,11 +9,13 @@ from __future__ import annotations
 import ctypes
 import functools
 import threading
+import time
 
 import numpy as np
 from numpy.typing import NDArray
 
 from connectors.base import DeviceFailed
+from connectors.kit.fill import Fill
 
 SAMPLE_S16LE = 3
 PLAYBACK, RECORD = 1, 2
@@ -73,10 +75,6 @@ class _Stream:
         if not self._handle:
             raise DeviceFailed(f"the sound server does not open {device} (PulseAudio error {self._error.value})")
 
-    def delay_s(self) -> float:
-        """Playback: until a sample written now leaves the device. Record: the age of the next sample read."""
-        return int(self._call("get_latency")) / 1e6
-
     def close(self) -> None:
         """Safe twice; nobody may be inside another call."""
         with self._closing:
@@ -104,16 +102,24 @@ class Playback(_Stream):
         target = _whole(second * target_s, channels)
         start = _whole(min(second * 0.01, target), channels)
         buffer = _Buffer(target, target, start, _whole(second * 0.01, channels), SERVER_CHOOSES)
+        self._fill, self._samples_per_s = Fill(target_s), rate_hz * channels
         super().__init__(server, sink, PLAYBACK, rate_hz, channels, buffer)
 
     def write(self, pcm: Pcm) -> None:
         """Blocks until the server has room. Raises DeviceFailed."""
         sound = np.ascontiguousarray(pcm, np.int16)
+        began_s = time.monotonic()
         self._call("write", sound.ctypes.data, sound.nbytes)
+        self._fill.wrote(len(sound) / self._samples_per_s, began_s=began_s, now_s=time.monotonic())
+
+    def delay_s(self) -> float:
+        """Until a sample written now leaves the device."""
+        return self._fill.held_s(time.monotonic())
 
     def flush(self) -> None:
         """Forget what the server holds and has not rendered yet."""
         self._call("flush")
+        self._fill.emptied()
 
     def drain(self) -> None:
         """Wait until all that was written has left the device."""
@@ -135,6 +141,10 @@ class Record(_Stream):
         sound = np.empty(frames * self.channels, np.int16)
         self._call("read", sound.ctypes.data, sound.nbytes)
         return sound
+
+    def delay_s(self) -> float:
+        """The age of the next sample read."""
+        return int(self._call("get_latency")) / 1e6
 
 
 def _whole(size: float, channels: int) -> int:
