@@ -21,6 +21,7 @@ SAMPLE_S16LE = 3
 PLAYBACK, RECORD = 1, 2
 SERVER_CHOOSES = 0xFFFFFFFF
 BYTES = 2
+REQUEST_S = 0.01  # of sound the server asks for at a time
 
 Pcm = NDArray[np.int16]
 
@@ -93,16 +94,17 @@ class _Stream:
 
 
 class Playback(_Stream):
-    """Sound into a sink. The server holds at most `target_s`; after a pause it starts again with `start_s` of sound."""
+    """Sound into a sink. Of `target_s` the server leaves a part to the sink (`held_of`), and a sink without a device
+    gives what it has at once; after a pause it starts again with 10 ms of sound."""
 
     def __init__(
         self, server: str, sink: str, *, rate_hz: int = 48_000, channels: int = 1, target_s: float = 0.04
     ) -> None:
         second = rate_hz * channels * BYTES
         target = _whole(second * target_s, channels)
-        start = _whole(min(second * 0.01, target), channels)
-        buffer = _Buffer(target, target, start, _whole(second * 0.01, channels), SERVER_CHOOSES)
-        self._fill, self._samples_per_s = Fill(target_s), rate_hz * channels
+        start = _whole(min(second * REQUEST_S, target), channels)
+        buffer = _Buffer(target, target, start, _whole(second * REQUEST_S, channels), SERVER_CHOOSES)
+        self._fill, self._samples_per_s = Fill(held_of(target_s)), rate_hz * channels
         super().__init__(server, sink, PLAYBACK, rate_hz, channels, buffer)
 
     def write(self, pcm: Pcm) -> None:
@@ -145,6 +147,12 @@ class Record(_Stream):
     def delay_s(self) -> float:
         """The age of the next sample read."""
         return int(self._call("get_latency")) / 1e6
+
+
+def held_of(target_s: float) -> float:
+    """What the server itself keeps of a stream's target: the sink is asked for half of what is over two requests
+    (PulseAudio 16, protocol-native.c, fix_playback_buffer_attr, with ADJUST_LATENCY, which the simple API sets)."""
+    return target_s - max(0.0, target_s - 2 * REQUEST_S) / 2
 
 
 def _whole(size: float, channels: int) -> int:

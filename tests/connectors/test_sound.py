@@ -103,7 +103,7 @@ async def test_the_delay_that_is_told_is_the_one_that_is_heard() -> None:
         await asyncio.gather(asyncio.to_thread(listen), asyncio.to_thread(speak))
         for stream in (play, record):
             stream.close()
-    assert abs(statistics.median(np.subtract(heard_s, told_s[:10]))) < 0.015
+    assert abs(statistics.median(np.subtract(heard_s, told_s[:10]))) < 0.008
 
 
 @pytest.mark.parametrize("names", [(), ("Ada",), ("a b",), ("x\nload-module module-x",)])
