@@ -68,6 +68,8 @@ def _called(remark: Remark) -> bool:
     if called_together(text, remark.names, _firsts(remark)):
         return True
     said = named(_without_others(text, remark), remark.names, written=remark.written)
+    if said is Named.MENTIONED and any(map(is_common, remark.names)) and asks_to_leave(text, remark.names):
+        return True  # a name that is a word may be overheard, but not where it is sent away
     readings = remark.readings[:READINGS] if said is Named.NOT and text == remark.text else ()
     return said is Named.CALLED or any(named(one, remark.names, written=True) is Named.CALLED for one in readings)
 

@@ -190,12 +190,14 @@ def _opens(before: tuple[str, ...]) -> bool:
 
 def _calls_by_a_word(place: _Place) -> bool:
     """Of a name that is an everyday word: parted by a pause, after a hail, or with a question to someone around it."""
-    before, after = place.before, place.after
-    opens = len(before) <= _TOKENS and all(word in _OPENERS for word in before)
+    before, after, opens = place.before, place.after, _opens(place.before)
     hailed = bool(before) and opens and (before[-1] in _HAILS or before[-2:] == ("thank", "you"))
     if not after:
         asks = _asks_you(before) and before[-1] in _ENDS_A_QUESTION
-        return hailed or asks or (place.asked and not before) or (place.pause_before and _is_to_you(place))
+        hailed = hailed or before[-1:] in {("hey",), ("hi",), ("hello",)}
+        return hailed or asks or not before or (place.pause_before and _is_to_you(place))
+    if _is_quoted(before):
+        return False
     if place.pause_after and (opens or place.pause_before):
         return not (opens and _to_someone(before))
     if hailed:
@@ -215,9 +217,12 @@ def _is_to_you(place: _Place) -> bool:
 def _asks_someone(after: tuple[str, ...]) -> bool:
     """A whole question or order without doubt: "what is ...", "can you ...", "tell us ..."."""
     first, second = (*after, "", "")[:2]
+    if first == "and":
+        return second in _QUESTION_WORDS and _asks_someone(after[1:])
     if first in _QUESTION_WORDS:
-        return "'" in first or first == "how" or second in _AUXILIARIES | _INVERTED
-    asks = first in _AUXILIARIES | _INVERTED and second == "you"
+        asks = second not in _PRONOUNS and not (_AUXILIARIES | _INVERTED).isdisjoint(after[1:5])
+        return asks or "'" in first or first == "how" or second == "about"
+    asks = first in {"please", "thanks"} or (first in _AUXILIARIES | _INVERTED and second in _PRONOUNS)
     return asks or (first in _ORDERS and second in {"me", "us", "the", "that", "a"})
 
 

@@ -170,6 +170,13 @@ def test_marks_make_a_call_of_what_might_be_talk(text: str):
     assert why(remark(text, other_names=("Tom Hill",))) is Because.NAME
 
 
+@pytest.mark.parametrize(
+    "text", ["we want to be alone please leave rose", "rose you can go now", "rose please leave us"]
+)
+def test_a_name_that_is_a_word_is_heard_where_the_bot_is_sent_away(text: str):
+    assert why(remark(text, names=("Rose",))) is Because.NAME
+
+
 def test_alone_with_one_what_they_call_to_someone_beside_them_is_not_for_the_bot():
     assert why(remark("Mum, I'm in a call, one moment.", others=1)) is Because.NOT_ADDRESSED
     assert why(remark("My mum grows roses, how do I prune them?", others=1)) is Because.ALONE
