@@ -72,8 +72,9 @@ def sources_of(settings: Settings, database: Database) -> dict[str, Source]:
     from bot.egress.requests import Egress
 
     sender = Egress(allow=parse_networks(settings.egress_allow), limits=LIMITS)
-    sources: dict[str, Source] = {"ics": IcsSource(sender)}
+    own_hosts = settings.own_meeting_hosts
+    sources: dict[str, Source] = {"ics": IcsSource(sender, own_hosts=own_hosts)}
     google = google_of(settings)
     if google is not None:
-        sources["google"] = GoogleSource(google, database, public_url=settings.public_url)
+        sources["google"] = GoogleSource(google, database, public_url=settings.public_url, own_hosts=own_hosts)
     return sources

@@ -6,7 +6,7 @@ recurringEventId and originalStartTime are promised, of other cancelled events t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -28,8 +28,8 @@ _RESPONSES = {  # attendees[].responseStatus
 _MADE_BY_GOOGLE = "hangoutsMeet"  # conferenceSolution.key.type; an add-on's is addOn
 
 
-def event_of(item: Mapping[str, Any], *, calendar_id: str) -> Event | None:
-    """None for what has no id."""
+def event_of(item: Mapping[str, Any], *, calendar_id: str, own_hosts: Collection[str] = ()) -> Event | None:
+    """None for what has no id. `own_hosts`: of the operator's own meeting servers."""
     if not isinstance(item.get("id"), str):
         return None
     start, end = _moment(item.get("start")), _moment(item.get("end"))
@@ -51,13 +51,13 @@ def event_of(item: Mapping[str, Any], *, calendar_id: str) -> Event | None:
         title=_text(item.get("summary")),
         organiser=_text(_object(item.get("organizer")).get("email")).casefold(),
         attendees=tuple(_text(one.get("email")).casefold() for one in attendees),
-        links=_links(item),
+        links=_links(item, own_hosts),
         sequence=item["sequence"] if isinstance(item.get("sequence"), int) else 0,
         updated=_parsed(updated),
     )
 
 
-def _links(item: Mapping[str, Any]) -> tuple[Link, ...]:
+def _links(item: Mapping[str, Any], own_hosts: Collection[str]) -> tuple[Link, ...]:
     conference = _object(item.get("conferenceData"))
     entries = [_object(one) for one in _list(conference.get("entryPoints"))]
     videos = [_text(one.get("uri")) for one in entries if one.get("entryPointType") == "video"]
@@ -66,7 +66,7 @@ def _links(item: Mapping[str, Any]) -> tuple[Link, ...]:
     fields += [(links.LOCATION, _text(item.get("location"))), (links.DESCRIPTION, _text(item.get("description")))]
     fields.append((links.TITLE, _text(item.get("summary"))))
     by_google = not videos or solution.get("type") == _MADE_BY_GOOGLE
-    return links.candidates(fields, added_by_calendar=by_google)
+    return links.candidates(fields, added_by_calendar=by_google, own_hosts=own_hosts)
 
 
 def _response(attendees: list[Mapping[str, Any]]) -> Response:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,9 +36,13 @@ SYNC = "sync"  # X-Goog-Resource-State of the first message, which says that the
 
 
 class GoogleSource:
-    def __init__(self, google: Google, database: Database, *, public_url: str = "") -> None:
-        """`public_url`: where the API is reached from outside; empty: Google cannot tell us, and we ask."""
+    def __init__(
+        self, google: Google, database: Database, *, public_url: str = "", own_hosts: Collection[str] = ()
+    ) -> None:
+        """`public_url`: where the API is reached from outside; empty: Google cannot tell us, and we ask. `own_hosts`:
+        of the operator's own meeting servers."""
         self._google, self._database, self._public_url = google, database, public_url.rstrip("/")
+        self._own_hosts = own_hosts
 
     async def read(self, calendar: Calendar, secret: str, *, now: datetime, policy: Policy) -> Read:
         grant = await self._google.access(secret)
@@ -57,7 +61,8 @@ class GoogleSource:
         if not changed and read_lately(calendar.cursor, now=now, within_s=WHOLE_S):
             return _read(None, token, read_at, grant)
         items = await self._google.window(grant, name, now - policy.behind, now + policy.ahead)
-        found = [event for item in items if (event := event_of(item, calendar_id=calendar.id)) is not None]
+        made = (event_of(item, calendar_id=calendar.id, own_hosts=self._own_hosts) for item in items)
+        found = [event for event in made if event is not None]
         return _read(found, token, now.isoformat(), grant)
 
     async def _keep_channel(self, calendar: Calendar, grant: Grant, now: datetime) -> None:

@@ -7,7 +7,7 @@ cancelled cancels itself alone, and one that was moved is no longer where the se
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -41,9 +41,11 @@ _RESPONSES = {
 _KINDS = {"OOF": Kind.AWAY, "WORKINGELSEWHERE": Kind.PLACE}
 
 
-def read_feed(text: str, *, calendar_id: str, owner: str, begin: datetime, end: datetime) -> list[Event]:
+def read_feed(
+    text: str, *, calendar_id: str, owner: str, begin: datetime, end: datetime, own_hosts: Collection[str] = ()
+) -> list[Event]:
     """The events of a feed that touch the time from `begin` to `end`; `owner` is the e-mail address of whose it is,
-    or empty."""
+    or empty. `own_hosts`: of the operator's own meeting servers."""
     calendar = lines.parse(text)
     named = first(calendar.properties, "X-WR-TIMEZONE") or first(calendar.properties, "TIMEZONE-ID")
     zones = Zones(calendar.zones, otherwise=named.text if named else "")
@@ -55,7 +57,7 @@ def read_feed(text: str, *, calendar_id: str, owner: str, begin: datetime, end: 
     for component in calendar.events:
         if _is_elsewhen(component, days):
             continue
-        entry = _Entry(component=component, zones=zones, cancelled_feed=all_cancelled)
+        entry = _Entry(component=component, zones=zones, cancelled_feed=all_cancelled, own_hosts=own_hosts)
         if entry.uid and entry.start is not None:
             by_uid[entry.uid].append(entry)
     return [
@@ -80,6 +82,7 @@ class _Entry:
     component: Component
     zones: Zones
     cancelled_feed: bool
+    own_hosts: Collection[str]
 
     def _text(self, name: str) -> str:
         found = first(self.component, name)
@@ -130,7 +133,7 @@ class _Entry:
     @cached_property
     def found_links(self) -> tuple[Link, ...]:
         texts = [(kind, one.text) for name, kind in _LINK_FIELDS for one in self.component.get(name, ())]
-        return links.candidates(texts, added_by_calendar=True)
+        return links.candidates(texts, added_by_calendar=True, own_hosts=self.own_hosts)
 
     @cached_property
     def attendees(self) -> dict[str, str]:

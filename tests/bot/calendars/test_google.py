@@ -32,6 +32,7 @@ from tests.bot.stores import NOW, Seeded
 
 pytestmark = [pytest.mark.slow, pytest.mark.parallel]
 ANN = "ann@own.org"
+OWN_HOSTS = ("meet.own.org",)
 
 
 @dataclass(kw_only=True)
@@ -96,7 +97,7 @@ async def scene_of(store: Seeded, folder: Path) -> AsyncIterator[Scene]:
             google=google,
             public_url=public_url,
         )
-        source = GoogleSource(google, store.database, public_url=public_url)
+        source = GoogleSource(google, store.database, public_url=public_url, own_hosts=OWN_HOSTS)
         keeper = Keeper(store.database, vault, {"google": source}, clock=clock, chance=lambda: 1.0)
         async with TestClient(TestServer(api, port=port)) as client:
             async with store.database.write() as session:
@@ -121,6 +122,13 @@ async def test_a_change_is_pushed_and_the_bot_follows_at_once(scene: Scene) -> N
     scene.google.delete(ANN, "a")
     assert await scene.heard() == []
     assert set(scene.google.answered) == {200}
+
+
+async def test_a_room_of_ones_own_server_gets_a_bot_and_another_server_does_not(scene: Scene) -> None:
+    for minutes, event_id, host in ((60, "a", "meet.own.org"), (90, "b", "meet.other.org")):
+        scene.at(minutes, event_id, location=f"https://{host}/videoroomtest.html?room=5")
+    await scene.connect()
+    assert await scene.office.joins() == ["11-21 11:00"]
 
 
 async def test_with_every_push_lost_the_bot_follows_within_ten_minutes(scene: Scene) -> None:
