@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import asyncpg
+import kombu
 import redis
 
 from bot.config import Settings
@@ -122,6 +123,8 @@ def broker(settings: Settings) -> str:
 def _given_broker(url: str) -> str:
     where = urllib.parse.urlsplit(url)
     shown = f"{where.scheme}://{where.hostname or where.path}"
+    if where.scheme in ("amqp", "amqps"):
+        return _given_rabbitmq(url, shown)
     client = redis.Redis.from_url(url.replace("redis+socket://", "unix://"), socket_connect_timeout=NETWORK_TIMEOUT_S)
     try:
         client.ping()
@@ -129,6 +132,17 @@ def _given_broker(url: str) -> str:
         raise Missing(f"{shown} does not answer: {type(error).__name__}") from error
     finally:
         client.close()
+    return f"{shown} answers"
+
+
+def _given_rabbitmq(url: str, shown: str) -> str:
+    connection = kombu.Connection(url, connect_timeout=NETWORK_TIMEOUT_S)
+    try:
+        connection.connect()
+    except (*connection.connection_errors, *connection.channel_errors) as error:
+        raise Missing(f"{shown} does not answer: {type(error).__name__}") from error
+    finally:
+        connection.release()
     return f"{shown} answers"
 
 

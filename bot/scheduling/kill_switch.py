@@ -4,7 +4,8 @@ Four times a second the bot host asks the database, in one query by primary key,
 be killed has its parent told at once (SIGUSR1: a byte on the device thread's own pipe, so silence and the neutral
 picture do not wait for anything of the bot). What has not left in time after that is ended by force. The same becomes
 of a process whose bot is over in the database: it should have ended by itself, so it hangs. One that was given up for
-lost, or overtaken by another attempt, is still in its meeting: it has little time to find that out by itself.
+lost, or overtaken by another attempt, is still in its meeting: it has little time to find that out by itself. So has
+one whose lease has run out, whether or not a dispatcher lives to say so.
 """
 
 from __future__ import annotations
@@ -70,14 +71,22 @@ class KillSwitch:
         """Until cancelled. Nothing is written down before everyone is told, and nobody waits for it."""
         async with asyncio.TaskGroup() as notes:
             while True:
-                targets = self._targets()
-                found = await self._ask({bot_id for bot_id, _ in targets}) if targets else []
-                standings = {standing.bot_id: standing for standing in found}
-                for key, target in targets.items():
-                    if key[0] in standings and self._told_to_die(key, target, standings[key[0]]):
-                        notes.create_task(self._note(key, target))
-                self._force_the_late()
+                for key, target in await self.look():
+                    notes.create_task(self._note(key, target))
                 await self._clock.sleep(POLL_S)
+
+    async def look(self) -> list[tuple[Key, Target]]:
+        """Once: tells who is to end, ends who is late; returns whom someone has asked to be killed just now."""
+        targets = self._targets()
+        found = await self._ask({bot_id for bot_id, _ in targets}) if targets else []
+        standings = {standing.bot_id: standing for standing in found}
+        killed = [
+            (key, target)
+            for key, target in targets.items()
+            if key[0] in standings and self._told_to_die(key, target, standings[key[0]])
+        ]
+        self._force_the_late()
+        return killed
 
     async def _ask(self, bot_ids: set[str]) -> list[Standing]:
         try:
@@ -95,8 +104,10 @@ class KillSwitch:
         """Tells a process to fall silent and end where that is its lot; True when someone asked for it just now."""
         if key in self._force_at_s:
             return False
-        stale = standing.attempt != key[1] or standing.state is BotState.LOST
+        silent = standing.lease_until is not None and standing.lease_until < self._clock.now()
+        stale = silent or standing.attempt != key[1] or standing.state is BotState.LOST
         if not stale and standing.state not in TERMINAL:
+            self._over_since_s.pop(key, None)  # it was silent and has been heard of again
             if standing.command is not Command.KILL:
                 return False
             target.killed = True

@@ -25,12 +25,14 @@ from bot.store.session import Session
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
-    """How a bot stands, for the host that runs it. `command` None: nothing is asked of it."""
+    """How a bot stands, for the host that runs it. `command` None: nothing is asked of it. `lease_until` None: it has
+    no lease, for it is over or to be sent again."""
 
     bot_id: str
     attempt: int
     state: BotState
     command: Command | None
+    lease_until: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -188,9 +190,11 @@ async def hold_expired(session: Session, lease: Lease, *, now: datetime) -> bool
 
 async def standing(session: Session, bot_ids: Collection[str]) -> list[Standing]:
     """How these bots stand; one query by primary key, cheap enough to be asked several times a second."""
-    beats, table = tables.heartbeats, tables.bots
+    beats, held, table = tables.heartbeats, tables.leases, tables.bots
     joined = table.outerjoin(beats, sa.and_(beats.c.bot_id == table.c.id, beats.c.attempt == table.c.attempt))
-    query = sa.select(table.c.id, table.c.attempt, table.c.state, beats.c.command).select_from(joined)
+    joined = joined.outerjoin(held, sa.and_(held.c.bot_id == table.c.id, held.c.attempt == table.c.attempt))
+    columns = (table.c.id, table.c.attempt, table.c.state, beats.c.command, held.c.expires_at)
+    query = sa.select(*columns).select_from(joined)
     rows = await session.execute(query.where(table.c.id.in_(list(bot_ids))))
     return [
         Standing(
@@ -198,6 +202,7 @@ async def standing(session: Session, bot_ids: Collection[str]) -> list[Standing]
             attempt=row.attempt,
             state=BotState(row.state),
             command=Command(row.command) if row.command else None,
+            lease_until=row.expires_at,
         )
         for row in rows
     ]

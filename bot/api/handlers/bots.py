@@ -10,7 +10,7 @@ from aiohttp import web
 
 from bot.api import cursors, pictures
 from bot.api.pictures import NoPicture
-from bot.api.routes import Call, NoBody, NoPath, NoQuery, Route
+from bot.api.routes import Call, Made, NoBody, NoPath, NoQuery, Route
 from bot.api.schemas import (
     After,
     BotList,
@@ -26,7 +26,6 @@ from bot.api.schemas import (
     PictureQuery,
     Retime,
     Say,
-    SegmentView,
     Transcript,
     TranscriptQuery,
     TurnList,
@@ -113,12 +112,14 @@ async def events(call: Call[BotPath, After, NoBody]) -> EventList:
     return EventList(data=[EventView.of(event) for event in found])
 
 
-async def transcript(call: Call[BotPath, TranscriptQuery, NoBody]) -> Transcript:
+async def transcript(call: Call[BotPath, TranscriptQuery, NoBody]) -> Made:
     wanted = call.query
     async with call.services.database.read() as session:
         bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
-        found = await transcripts.list(session, bot.id, after=wanted.after, limit=wanted.limit, history=wanted.history)
-    return Transcript(data=[SegmentView.of(sequence, segment) for sequence, segment in found])
+        found = await transcripts.records(
+            session, bot.id, after=wanted.after, limit=wanted.limit + 1, history=wanted.history
+        )
+    return Made({"data": found[: wanted.limit], "has_more": len(found) > wanted.limit})
 
 
 async def turn_records(call: Call[BotPath, TurnsQuery, NoBody]) -> TurnList:

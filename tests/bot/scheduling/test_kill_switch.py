@@ -10,13 +10,15 @@ import pytest
 
 from bot.clock import RealClock
 from bot.domain.lifecycle import BotState, Command
-from bot.scheduling.kill_switch import KillSwitch
+from bot.meeting.lease import TTL_S
+from bot.scheduling.kill_switch import STALE_GRACE_S, STALE_KILL_GRACE_S, KillSwitch
 from bot.store import bots, leases
-from tests.bot.clocks import until
+from tests.bot.clocks import HandClock, until
 from tests.bot.scheduling.test_host import claimed, hosting, last_event
 from tests.bot.stores import NOW
 
 pytestmark = [pytest.mark.slow, pytest.mark.parallel]
+NOBODY = 2**30  # no process has this id
 FALLS_SILENT = (
     sys.executable,
     "-c",
@@ -103,10 +105,29 @@ async def test_a_process_that_outlives_its_bot_is_ended(sqlite_store, tmp_path, 
     assert not target.killed and (await last_event(sqlite_store, bot)).state is over
 
 
+@pytest.mark.parametrize("heard_again", [False, True])
+async def test_a_silent_process_is_ended_though_nobody_reaps_its_bot(sqlite_store, heard_again):
+    bot, clock, target = await claimed(sqlite_store), HandClock(), Process(NOBODY)
+    switch = KillSwitch(sqlite_store.database, clock, lambda: {(bot.id, 1): target})
+
+    async def hear():
+        async with sqlite_store.database.write() as session:
+            await leases.renew(session, bot.id, attempt=1, pid=NOBODY, now=clock.now(), ttl_s=TTL_S)
+
+    await hear()
+    for passes_s in (TTL_S + 1, STALE_GRACE_S, STALE_KILL_GRACE_S):
+        clock.advance(passes_s)
+        await switch.look()
+        if heard_again and clock.monotonic_s() < TTL_S + 2:
+            await hear()
+    assert target.forced != heard_again
+
+
 class Process:
     def __init__(self, pid: int) -> None:
-        self.pid, self.killed = pid, False
+        self.pid, self.killed, self.forced = pid, False, False
 
     def force(self) -> None:
+        self.forced = True
         if psutil.pid_exists(self.pid):
             psutil.Process(self.pid).kill()
