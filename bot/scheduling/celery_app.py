@@ -91,7 +91,7 @@ def launch_routes(app: Celery) -> dict[str, Publish]:
 
 
 def _troubles(app: Celery) -> tuple[type[Exception], ...]:
-    """Whatever a broker that is away, full, or refuses us shows itself as: a library's words for it, or the driver's."""
+    """What a broker that is away, full, or refuses us shows itself as: the library's word for it, or the driver's."""
     with app.connection_for_write() as connection:  # opens nothing
         drivers = (*connection.connection_errors, *connection.channel_errors)
     return (kombu.exceptions.OperationalError, OSError, *drivers)

@@ -23,6 +23,7 @@ from bot.domain.lifecycle import TERMINAL, BotState, Command
 from bot.errors import BotError
 from bot.log import get_log
 from bot.store import bots, leases
+from bot.store.bots import Bot
 from bot.store.leases import Standing
 from bot.store.session import Database, Session
 
@@ -147,6 +148,28 @@ class KillSwitch:
 
     def _now_s(self) -> float:
         return self._clock.monotonic_s()
+
+
+async def kill_all(
+    database: Database, workspace_id: str, *, scheduled: bool, at: datetime, by: Mapping[str, Any]
+) -> list[Bot]:
+    """Kill every bot of a workspace that is in a meeting or on its way; with `scheduled`, those whose time has not
+    come as well. Each keeps the event with `by` in it. One transaction each: what holds one up, or fails there, keeps
+    no other from being killed. Raises what the first failed with, once all the others are."""
+    async with database.read() as session:
+        ids = await leases.to_kill(session, workspace_id, scheduled=scheduled, at=at)
+    killed: list[Bot] = []
+    failed: list[BotError] = []
+    for bot_id in ids:
+        try:
+            async with database.write() as session:
+                killed.append(await leases.ask(session, bot_id, command=Command.KILL, at=at, by={**by, "all": True}))
+        except BotError as error:
+            log.error("a bot could not be told to die", bot_id=bot_id, code=error.code)
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    return killed
 
 
 BY_FORCE = "The kill switch was used; the bot fell silent, did not leave in time and was ended by force."

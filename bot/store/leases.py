@@ -243,17 +243,14 @@ async def ask(
     return bots.from_row(row)
 
 
-async def kill_all(
-    session: Session, workspace_id: str, *, scheduled: bool, at: datetime, by: Mapping[str, Any]
-) -> list[Bot]:
-    """Kill every bot of a workspace that is in a meeting or on its way; with `scheduled`, those whose time has not
-    come as well. Each keeps the event with `by` in it."""
+async def to_kill(session: Session, workspace_id: str, *, scheduled: bool, at: datetime) -> list[str]:
+    """The bots that a kill of all is for, those that have a process first: whatever of a workspace is in a meeting or
+    on its way; with `scheduled`, also what has its time still to come."""
     table = tables.bots
     due = sa.or_(table.c.state != BotState.SCHEDULED, table.c.join_at <= at)
     mine = sa.and_(table.c.workspace_id == workspace_id, table.c.state.in_(LIVE | RUNNING))
-    query = sa.select(table.c.id).where(mine if scheduled else sa.and_(mine, due)).order_by(table.c.id)
-    ids = (await session.execute(query)).scalars().all()
-    return [await ask(session, bot_id, command=Command.KILL, at=at, by={**by, "all": True}) for bot_id in ids]
+    query = sa.select(table.c.id).where(mine if scheduled else sa.and_(mine, due))
+    return list((await session.execute(query.order_by(table.c.state.in_(RUNNING).desc(), table.c.id))).scalars())
 
 
 def _lease(row: sa.Row[Any]) -> Lease:

@@ -39,6 +39,7 @@ from bot.domain.lifecycle import Command
 from bot.domain.meeting_key import BadMeetingUrl
 from bot.domain.naming import BadBotName
 from bot.log import get_log
+from bot.scheduling import kill_switch
 from bot.scheduling.retention import erase_files
 from bot.store import bots, characters, erasure, leases, lines, spawning, transcripts, turns
 from bot.store.bots import MeetingTaken, UnknownBot
@@ -159,9 +160,8 @@ async def _ask(database: Database, call: Call[BotPath, NoQuery, Any], command: C
 
 
 async def kill_all(call: Call[NoPath, NoQuery, KillAll]) -> BotList:
-    scheduled = call.body.scheduled
-    async with call.services.database.write() as session:
-        killed = await leases.kill_all(session, call.workspace_id, scheduled=scheduled, at=call.now, by=call.asked_by)
+    database, scheduled = call.services.database, call.body.scheduled
+    killed = await kill_switch.kill_all(database, call.workspace_id, scheduled=scheduled, at=call.now, by=call.asked_by)
     log.warning("every bot was killed", workspace_id=call.workspace_id, bots=len(killed), by=call.asked_by["by"])
     return BotList(data=[BotView.of(bot) for bot in killed], next_cursor=None, has_more=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from uuid import UUID
 
 import psutil
 import pytest
@@ -11,11 +12,11 @@ import pytest
 from bot.clock import RealClock
 from bot.domain.lifecycle import BotState, Command
 from bot.meeting.lease import TTL_S
-from bot.scheduling.kill_switch import STALE_GRACE_S, STALE_KILL_GRACE_S, KillSwitch
-from bot.store import bots, leases
+from bot.scheduling.kill_switch import STALE_GRACE_S, STALE_KILL_GRACE_S, KillSwitch, kill_all
+from bot.store import bots, fence, leases
 from tests.bot.clocks import HandClock, until
 from tests.bot.scheduling.test_host import claimed, hosting, last_event
-from tests.bot.stores import NOW
+from tests.bot.stores import NOW, seeded
 
 pytestmark = [pytest.mark.slow, pytest.mark.parallel]
 NOBODY = 2**30  # no process has this id
@@ -67,8 +68,7 @@ async def test_every_bot_of_a_workspace_is_killed_by_one_order(sqlite_store, tmp
         for bot in killed:
             await launch(bot)
         await until(lambda: all(log.read_bytes() for log in (tmp_path / "logs").iterdir()))
-        async with sqlite_store.database.write() as session:
-            await leases.kill_all(session, sqlite_store.workspace.id, scheduled=False, at=NOW, by={"by": "test"})
+        await kill_all(sqlite_store.database, sqlite_store.workspace.id, scheduled=False, at=NOW, by={"by": "test"})
         ends = [await ended(sqlite_store, bot) for bot in killed]
     assert [event.code for event in ends] == ["killed"] * 3
 
@@ -103,6 +103,25 @@ async def test_a_process_that_outlives_its_bot_is_ended(sqlite_store, tmp_path, 
             await until(lambda: not psutil.pid_exists(launched.pid))
             running.cancel()
     assert not target.killed and (await last_event(sqlite_store, bot)).state is over
+
+
+@pytest.mark.postgres
+async def test_killing_all_waits_for_a_bot_that_moves_and_neither_is_undone(postgres_template, tmp_path):
+    async with seeded(await postgres_template.fresh(tmp_path)) as store:
+        ids = sorted([(await store.bot(name)).id for name in ("one", "two")], key=lambda one: UUID(one).bytes)
+        async with asyncio.TaskGroup() as group:
+            async with store.database.write() as session:  # the second bot is just being cancelled
+                await fence.lock(session, ids[1])
+                order = {"scheduled": True, "at": NOW, "by": {"by": "test"}}
+                killing = group.create_task(kill_all(store.database, store.workspace.id, **order))
+                await until(lambda: is_killed(store, ids[0]))
+                await bots.move(session, ids[1], attempt=0, to=BotState.CANCELLED, code="asked_to_leave", at=NOW)
+        assert [bot.id for bot in killing.result()] == ids
+
+
+async def is_killed(store, bot_id):
+    async with store.database.read() as session:
+        return (await bots.get(session, bot_id)).code == "killed"
 
 
 @pytest.mark.parametrize("heard_again", [False, True])

@@ -58,13 +58,15 @@ class Report:
     doubled: list[str] = field(default_factory=list)
     start_s: float = 0.0  # of a bot's process on this machine as it was
     over_s: float = 0.0  # over so long the bots' times were spread
+    ended_s: float = 0.0  # from the first request until the last bot was over
+    told_s: float = 0.0  # until its last event had been told
 
     def __str__(self) -> str:
         ends = Counter(f"{bot.state} {bot.code}" for bot in self.bots)
         tries = Counter(bot.attempt for bot in self.bots)
         return (
-            f"{len(self.bots)} bots over {self.over_s:.0f} s, a start takes {self.start_s:.1f} s; killed {self.killed};"
-            f" ends {ends}; attempts {tries}; the frozen gone after {[round(took, 1) for took in self.fenced_s]} s"
+            f"{len(self.bots)} bots over {self.over_s:.0f} s, ended after {self.ended_s:.0f} s, told after {self.told_s:.0f}"
+            f" s, a start takes {self.start_s:.1f} s; killed {self.killed}; ends {ends}; attempts {tries}; the frozen gone after {[round(took, 1) for took in self.fenced_s]} s"
         )
 
 
@@ -211,8 +213,9 @@ class Chaos:
             found = await self._all()
             return len(found) >= count and all(bot.state in TERMINAL for bot in found)
 
+        report, began_s = self.report, time.monotonic()
         await now_and_then(over)
-        report = self.report
+        report.ended_s = time.monotonic() - began_s
         report.bots = await self._all()
         async with self._store.database.read() as session:
             report.events = {bot.id: await bots.events(session, bot.id) for bot in report.bots}
@@ -222,6 +225,7 @@ class Chaos:
             return len(set(receiver.ids)) >= expected and not report.frozen
 
         await now_and_then(told)
+        report.told_s = time.monotonic() - began_s
         seen: set[str] = set()
         for event_id, body in zip(receiver.ids, receiver.bodies, strict=True):
             if event_id not in seen:
