@@ -64,9 +64,11 @@ class Report:
     def __str__(self) -> str:
         ends = Counter(f"{bot.state} {bot.code}" for bot in self.bots)
         tries = Counter(bot.attempt for bot in self.bots)
+        gone_s = [round(took_s, 1) for took_s in self.fenced_s]
         return (
-            f"{len(self.bots)} bots over {self.over_s:.0f} s, ended after {self.ended_s:.0f} s, told after {self.told_s:.0f}"
-            f" s, a start takes {self.start_s:.1f} s; killed {self.killed}; ends {ends}; attempts {tries}; the frozen gone after {[round(took, 1) for took in self.fenced_s]} s"
+            f"{len(self.bots)} bots over {self.over_s:.0f} s, ended after {self.ended_s:.0f} s, told after"
+            f" {self.told_s:.0f} s; a start takes {self.start_s:.1f} s; killed {self.killed}; ends {ends};"
+            f" attempts {tries}; the frozen gone after {gone_s} s"
         )
 
 
