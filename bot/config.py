@@ -72,6 +72,7 @@ class Settings:
     engine_urls: str = ""  # engine servers, "http://gpu-1:8460, http://gpu-2:8460"; empty: bots make generated faces
     engine_token: str = ""  # what opens them
     max_bots: int = 4  # live bots on this host
+    kubernetes_template: str = ""  # name of the CronJob that bots' Jobs are made of; empty: the bot host starts bots
     video: str = "640x360"  # size of the bot's picture: 640x360 or 1280x720
     retention_days: int = 0  # what was said is kept so long after a bot's end; 0: for ever
     lobby_timeout_s: float = 600.0

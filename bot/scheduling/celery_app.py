@@ -15,6 +15,8 @@ import kombu.exceptions
 from celery import Celery
 
 from bot.config import Settings
+from bot.scheduling.launchers import Launcher
+from bot.scheduling.launchers.kubernetes import KubernetesLauncher
 from bot.scheduling.launchers.subprocess import SubprocessLauncher, host_socket
 from bot.scheduling.relay import BrokerUnavailable, Publish
 from bot.scheduling.tasks import LAUNCH_BOT, LAUNCH_BOTS, add_tasks
@@ -52,8 +54,15 @@ def make_celery(settings: Settings) -> Celery:
         broker_connection_timeout=CONNECT_TIMEOUT_S,
         broker_transport_options=_transport_options(broker_url(settings)),
     )
-    add_tasks(app, SubprocessLauncher(host_socket(settings.home)))
+    add_tasks(app, launcher(settings))
     return app
+
+
+def launcher(settings: Settings) -> Launcher:
+    """How bots come to be in this installation."""
+    if settings.kubernetes_template:
+        return KubernetesLauncher(settings.kubernetes_template)
+    return SubprocessLauncher(host_socket(settings.home))
 
 
 def worker_name() -> str:
