@@ -8,7 +8,7 @@ sent one after the other, in that order.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -175,10 +175,16 @@ async def any_due(session: Session, *, now: datetime) -> bool:
 
 
 async def take(
-    session: Session, *, now: datetime, hide_s: float, limit: int, per_endpoint: int, besides: Collection[str] = ()
+    session: Session,
+    *,
+    now: datetime,
+    hide_s: float,
+    limit: int,
+    per_endpoint: int,
+    flying: Mapping[str, int] | None = None,
 ) -> list[tuple[Delivery, Endpoint]]:
-    """Up to `limit` deliveries whose time has come, `per_endpoint` to each but those `besides`, hidden from other
-    takers for `hide_s`. Of a lane only the first that waits."""
+    """Up to `limit` deliveries whose time has come, to each endpoint `per_endpoint` less those that are `flying` there,
+    hidden from other takers for `hide_s`. Of a lane only the first that waits."""
     table, earlier = deliveries, deliveries.alias("earlier")
     same_lane = sa.and_(earlier.c.endpoint_id == table.c.endpoint_id, earlier.c.lane == table.c.lane)
     blocked = sa.exists().where(
@@ -186,10 +192,9 @@ async def take(
     )
     due = sa.and_(table.c.state == DeliveryState.WAITING, table.c.next_at <= now)
     place = sa.func.row_number().over(partition_by=table.c.endpoint_id, order_by=(table.c.next_at, table.c.sequence))
-    first = sa.select(table.c.id, place.label("place")).where(due, ~blocked)
-    if besides:
-        first = first.where(table.c.endpoint_id.not_in(besides))
-    placed = first.subquery("placed")
+    there = [(table.c.endpoint_id == endpoint_id, count) for endpoint_id, count in (flying or {}).items()]
+    behind = place + sa.case(*there, else_=0) if there else place
+    placed = sa.select(table.c.id, behind.label("place")).where(due, ~blocked).subquery("placed")
     chosen = sa.select(placed.c.id).where(placed.c.place <= per_endpoint)
     free = sa.select(table.c.id).where(table.c.id.in_(chosen), due).order_by(table.c.next_at, table.c.sequence)
     taken = free.limit(limit).with_for_update(skip_locked=True).cte("free")

@@ -52,12 +52,15 @@ class Courier:
         self._database, self._vault, self._sender = database, vault, sender
         self._clock, self._policy, self._chance, self._agent = clock, policy, chance, agent
         self._flying: Counter[str] = Counter()  # requests under way, by endpoint
+        self._ended = asyncio.Event()  # one of them is over: there is room, and its lane may have another
 
     async def run(self) -> None:
         """Until cancelled. A database that is away is waited for."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._repeat(self.tell, self._policy.poll_s), name="tell")
-            group.create_task(self._repeat(lambda: self._start(group), self._policy.poll_s), name="deliver")
+            group.create_task(
+                self._repeat(lambda: self._start(group), self._policy.poll_s, self._ended), name="deliver"
+            )
             group.create_task(self._repeat(self.prune, self._policy.prune_s), name="prune")
 
     async def tell(self) -> int:
@@ -94,7 +97,6 @@ class Courier:
         async with self._database.read() as session:
             if not await webhook_deliveries.any_due(session, now=now):
                 return 0
-        busy = [endpoint_id for endpoint_id, flying in self._flying.items() if flying >= policy.per_endpoint]
         async with self._database.write() as session:
             taken = await webhook_deliveries.take(
                 session,
@@ -102,7 +104,7 @@ class Courier:
                 hide_s=policy.hide_s,
                 limit=free,
                 per_endpoint=policy.per_endpoint,
-                besides=busy,
+                flying=self._flying,
             )
         for delivery, endpoint in taken:
             self._flying[endpoint.id] += 1
@@ -116,6 +118,7 @@ class Courier:
         except Unavailable as error:  # it comes back by itself
             log.warning("an attempt could not be written down", delivery_id=delivery.id, code=error.code)
         finally:
+            self._ended.set()
             self._flying[endpoint.id] -= 1
             if not self._flying[endpoint.id]:
                 del self._flying[endpoint.id]
@@ -167,13 +170,24 @@ class Courier:
         if disabled:
             log.warning("a webhook endpoint was disabled", endpoint_id=delivery.endpoint_id, reason=ruled.disable)
 
-    async def _repeat(self, step: Callable[[], Awaitable[object]], pause_s: float) -> None:
+    async def _repeat(
+        self, step: Callable[[], Awaitable[object]], pause_s: float, sooner: asyncio.Event | None = None
+    ) -> None:
+        """Each `pause_s`, or as soon as `sooner` is set: a backlog is not worked off at the pace of looking for one."""
         while True:
+            if sooner is not None:
+                sooner.clear()
             try:
                 await step()
             except Unavailable as error:
                 log.warning("the courier has to wait", code=error.code)
-            await self._clock.sleep(pause_s)
+            waiting = {asyncio.create_task(self._clock.sleep(pause_s))}
+            waiting |= {asyncio.create_task(sooner.wait())} if sooner is not None else set()
+            try:
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for one in waiting:
+                    one.cancel()
 
 
 def _asked_s(answer: Answer) -> float | None:

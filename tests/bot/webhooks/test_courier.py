@@ -13,9 +13,9 @@ from bot.domain.lifecycle import BotState
 from bot.store import webhook_deliveries, webhook_endpoints
 from bot.store.webhook_deliveries import DeliveryState
 from bot.webhooks.policy import DEFAULT
-from tests.bot.clocks import HandClock
+from tests.bot.clocks import HandClock, until
 from tests.bot.stores import Seeded
-from tests.bot.webhooks.receivers import Post, Receiver, post_of, receiving
+from tests.bot.webhooks.receivers import SETTLED, Post, Receiver, post_of, receiving
 
 
 @pytest.fixture
@@ -260,6 +260,26 @@ async def test_a_slow_receiver_keeps_no_more_than_its_share_busy(alone: Post, tm
             let_go.set()
         await slow.courier.deliver()
     assert len(receiver.taken) == 9
+
+
+class Stands(HandClock):
+    """Whoever sleeps does not wake."""
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_a_backlog_is_worked_off_without_waiting_for_the_next_look(sqlite_store: Seeded, tmp_path: Path) -> None:
+    post, receiver = post_of(sqlite_store, tmp_path, Stands()), Receiver()
+    async with receiving(receiver) as url:
+        await post.endpoint(url)
+        for number in range(DEFAULT.per_endpoint + 2):
+            await post.bot(str(number), BotState.CANCELLED)
+        post.clock.advance(SETTLED.total_seconds())
+        await post.courier.tell()
+        running = asyncio.create_task(post.courier.run())
+        await until(lambda: len(receiver.taken) == 2 * (DEFAULT.per_endpoint + 2))
+        running.cancel()
 
 
 async def test_deliveries_of_long_ago_are_dropped_and_what_waits_is_kept(alone: Post) -> None:
