@@ -33,7 +33,7 @@ from bot.api.problems import (
     UnsupportedMediaType,
 )
 from bot.api.rates import UNLIMITED, Rates, Standing, TooManyRequests
-from bot.api.repeats import Sent, once
+from bot.api.repeats import Repeat, Sent, once
 from bot.calendars.model import Rules
 from bot.clock import Clock
 from bot.egress.addresses import Network
@@ -122,6 +122,7 @@ class Call(Generic[P, Q, B]):
     path: P
     query: Q
     body: B
+    repeat: Repeat  # to keep the answer in the transaction of the deed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -189,8 +190,7 @@ def endpoint(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespon
                 await _write_down(request, route, call)
             return web.Response(body=_json(shown), status=route.status, content_type=JSON, charset="utf-8")
 
-        services = call.services
-        return await once(request, sent, services.database, services.vault, do) if route.changes else await do()
+        return await once(request, sent, call.services.database, call.repeat, do) if route.changes else await do()
 
     return serve
 
@@ -237,6 +237,7 @@ async def _call(request: web.Request, route: Route) -> tuple[Call[Any, Any, Any]
         path=path,
         query=query,
         body=_body(request, route, raw),
+        repeat=Repeat(services.vault, status=route.status),
     )
     return call, Sent(workspace_id=key.workspace_id, raw=raw, now=now)
 

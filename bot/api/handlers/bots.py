@@ -72,9 +72,11 @@ async def create(call: Call[NoPath, NoQuery, NewBot]) -> BotView:
             metadata=wanted.metadata,
         )
         spawned = await spawning.spawn(session, new, override=wanted.override, at=call.now)
-    if spawned.bot is None:
-        raise spawned.refusal()
-    return BotView.of(spawned.bot)
+        if spawned.bot is None:
+            raise spawned.refusal()
+        made = BotView.of(spawned.bot)
+        await call.repeat.keep(session, made.model_dump_json())  # else a repetition could make another one
+    return made
 
 
 async def retime(call: Call[BotPath, NoQuery, Retime]) -> BotView:
