@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -51,7 +50,7 @@ class Courier:
     ) -> None:
         self._database, self._vault, self._sender = database, vault, sender
         self._clock, self._policy, self._chance, self._agent = clock, policy, chance, agent
-        self._flying: Counter[str] = Counter()  # requests under way, by endpoint
+        self._flying: dict[str, tuple[str, str]] = {}  # requests under way by delivery: workspace, endpoint
         self._ended = asyncio.Event()  # one of them is over: there is room, and its lane may have another
 
     async def run(self) -> None:
@@ -91,7 +90,7 @@ class Courier:
     async def _start(self, group: asyncio.TaskGroup) -> int:
         """Begin to send what is due, as far as there is room."""
         now, policy = self._clock.now(), self._policy
-        free = policy.concurrency - self._flying.total()
+        free = policy.concurrency - len(self._flying)
         if free <= 0:
             return 0
         async with self._database.read() as session:
@@ -104,10 +103,11 @@ class Courier:
                 hide_s=policy.hide_s,
                 limit=free,
                 per_endpoint=policy.per_endpoint,
-                flying=self._flying,
+                per_workspace=policy.per_workspace,
+                flying=self._flying.values(),
             )
         for delivery, endpoint in taken:
-            self._flying[endpoint.id] += 1
+            self._flying[delivery.id] = endpoint.workspace_id, endpoint.id
             group.create_task(self._deliver(delivery, endpoint), name=f"deliver {delivery.id}")
         return len(taken)
 
@@ -118,10 +118,8 @@ class Courier:
         except Unavailable as error:  # it comes back by itself
             log.warning("an attempt could not be written down", delivery_id=delivery.id, code=error.code)
         finally:
+            self._flying.pop(delivery.id, None)
             self._ended.set()
-            self._flying[endpoint.id] -= 1
-            if not self._flying[endpoint.id]:
-                del self._flying[endpoint.id]
 
     async def _attempt(self, delivery: Delivery, endpoint: Endpoint) -> tuple[Attempt, float | None]:
         """One request; and how long the receiver asks us to wait."""
