@@ -18,9 +18,10 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import asyncpg
-import kombu
+import kombu.connection
 import redis
 
 from bot.config import Settings
@@ -136,7 +137,8 @@ def _given_broker(url: str) -> str:
 
 
 def _given_rabbitmq(url: str, shown: str) -> str:
-    connection = kombu.Connection(url, connect_timeout=NETWORK_TIMEOUT_S)
+    connecting: Any = kombu.connection.Connection  # its types are not told
+    connection = connecting(url, connect_timeout=NETWORK_TIMEOUT_S)
     try:
         connection.connect()
     except (*connection.connection_errors, *connection.channel_errors) as error:

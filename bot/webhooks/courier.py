@@ -179,8 +179,9 @@ class Courier:
                 await step()
             except Unavailable as error:
                 log.warning("the courier has to wait", code=error.code)
-            waiting = {asyncio.create_task(self._clock.sleep(pause_s))}
-            waiting |= {asyncio.create_task(sooner.wait())} if sooner is not None else set()
+            waiting: set[asyncio.Task[object]] = {asyncio.create_task(self._clock.sleep(pause_s))}
+            if sooner is not None:
+                waiting.add(asyncio.create_task(sooner.wait()))
             try:
                 await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             finally:
