@@ -29,7 +29,7 @@ SECRETS = frozenset(
         "teams_identification",
     }
 )
-BROKERS = ("redis://", "rediss://", "redis+socket://")
+BROKERS = ("redis://", "rediss://", "redis+socket://", "amqp://", "amqps://")
 VIDEO_SIZES = {"640x360": (640, 360), "1280x720": (1280, 720)}
 CAMERA_PATHS = ("auto", "v4l2loopback", "file", "page")
 HEARING_STREAMS = ("auto", "mix")
@@ -42,7 +42,7 @@ class Settings:
     home: Path = Path.home() / ".understudy"  # all state of this installation
     cache: str = ""  # folder of what is made once from a knowledge base; empty: `cache` in `home`
     database_url: str = ""  # empty: SQLite in `home`; else postgresql://...
-    broker_url: str = ""  # empty: a private Redis; else redis://...
+    broker_url: str = ""  # empty: a private Redis; else redis://..., or amqp://... for RabbitMQ
     api_host: str = "127.0.0.1"
     api_port: int = 8420
     api_reads_per_minute: int = 1200  # of one key; 0: as many as it likes
@@ -72,6 +72,7 @@ class Settings:
     engine_urls: str = ""  # engine servers, "http://gpu-1:8460, http://gpu-2:8460"; empty: bots make generated faces
     engine_token: str = ""  # what opens them
     max_bots: int = 4  # live bots on this host
+    kubernetes_template: str = ""  # name of the CronJob that bots' Jobs are made of; empty: the bot host starts bots
     video: str = "640x360"  # size of the bot's picture: 640x360 or 1280x720
     retention_days: int = 0  # what was said is kept so long after a bot's end; 0: for ever
     lobby_timeout_s: float = 600.0
