@@ -22,9 +22,9 @@ from bot.domain import webhook_events
 from bot.egress.addresses import AddressRefused
 from bot.errors import BotError, Unavailable
 from bot.log import get_log
-from bot.store import calendar_events, calendars, webhook_deliveries
-from bot.store.calendars import Calendar
-from bot.store.session import Database, Session
+from bot.store import calendar_events, calendars, occurrences, webhook_deliveries
+from bot.store.calendars import Calendar, UnknownCalendar
+from bot.store.session import Database, DatabaseUnavailable, Session
 from bot.vault import BadKeyFile, SecretUnreadable, Vault
 
 log = get_log(__name__)
@@ -34,6 +34,12 @@ class NoSource(Unavailable):
     """This installation does not read calendars of this provider: its settings for it are missing."""
 
     code, retryable = "no_source", False
+
+
+class CalendarBroken(Unavailable):
+    """What this calendar holds could not be understood; our log says where. It is tried again."""
+
+    code = "calendar_broken"
 
 
 class Keeper:
@@ -73,15 +79,28 @@ class Keeper:
         return len(due)
 
     async def sync(self, calendar: Calendar) -> None:
-        """Read one calendar and do what follows; what goes wrong is written down with it."""
+        """Read one calendar and do what follows; what goes wrong is written down with it, and is no other's matter."""
+        try:
+            await self._sync(calendar)
+        except Unavailable as error:  # our own database: the calendar is due again when it has been hidden long enough
+            log.warning("a calendar was not kept", calendar_id=calendar.id, code=error.code)
+        except UnknownCalendar:
+            log.info("a calendar was disconnected while it was read", calendar_id=calendar.id)
+
+    async def _sync(self, calendar: Calendar) -> None:
         try:
             secret = self._vault.open(calendar.sealed_secret, place=calendars.place(calendar.id))
             source = self._sources.get(calendar.provider)
             if source is None:
                 raise NoSource
             await self._keep(calendar, await source.read(calendar, secret, now=self._clock.now(), policy=self._policy))
+        except (DatabaseUnavailable, UnknownCalendar):
+            raise
         except (Unavailable, AddressRefused, SecretUnreadable, BadKeyFile) as error:
             await self._note(calendar, error)
+        except Exception:  # what strangers publish may break what nobody thought of
+            log.exception("a calendar could not be understood", calendar_id=calendar.id)
+            await self._note(calendar, CalendarBroken())
 
     async def _keep(self, calendar: Calendar, read: Read) -> None:
         now = self._clock.now()
@@ -91,6 +110,8 @@ class Keeper:
         sealed = None if read.secret is None else self._vault.seal(read.secret, place=place)
         mine: dict[str, Any] = {"workspace_id": calendar.workspace_id, "now": now}
         async with self._database.write() as session:
+            await occurrences.lock_workspace(session, calendar.workspace_id)
+            await calendars.get(session, calendar.id, workspace_id=calendar.workspace_id)
             if fresh is not None:
                 await calendar_events.replace_all(session, calendar_id=calendar.id, events=fresh, **mine)
             told: dict[str, Any] = {"cursor": read.cursor, "next_sync_at": next_at, "sealed_secret": sealed}
@@ -144,8 +165,13 @@ class Keeper:
         async with self._database.read() as session:
             wanting = await calendars.workspaces_with(session)
         for workspace_id in wanting:
-            async with self._database.write() as session:
-                await reconcile(session, workspace_id, now=self._clock.now())
+            try:
+                async with self._database.write() as session:
+                    await reconcile(session, workspace_id, now=self._clock.now())
+            except Unavailable:
+                raise
+            except Exception:  # one workspace's events are no other's matter
+                log.exception("a workspace's calendars could not be settled", workspace_id=workspace_id)
 
     async def prune(self) -> int:
         """Forget what is long over."""

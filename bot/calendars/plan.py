@@ -14,6 +14,7 @@ from enum import StrEnum
 from bot.calendars.model import SAME_START, Verdict, Want
 from bot.domain.join_time import JOIN_WINDOW
 from bot.domain.lifecycle import TERMINAL, BotState
+from bot.domain.occurrence import BY_CODE, STICKY
 
 
 class Stand(StrEnum):
@@ -24,9 +25,7 @@ class Stand(StrEnum):
     STOPPED = "stopped"  # a person did not want the bot
 
 
-PEOPLES_NO = frozenset(
-    {"asked_to_leave", "asked_by_user", "killed", "removed_by_host", "denied", "bots_blocked", "blocked_by_policy"}
-)
+PEOPLES_NO = frozenset(code for code, disposition in BY_CODE.items() if disposition in STICKY)
 """Codes of ends that a person wanted."""
 
 _ON_ITS_WAY = frozenset({BotState.CLAIMED, BotState.STARTING, BotState.JOINING, BotState.WAITING_ROOM})

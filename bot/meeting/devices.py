@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -31,6 +32,7 @@ STEP = DEVICE_RATE_HZ // 100  # 10 ms
 LEAD = DEVICE_RATE_HZ * 12 // 100  # ask for the next block when less than 120 ms are left to write
 _MOST_BLOCKS = 6
 _FADE_STEPS = 3
+_NICE = -11  # as the sound server has itself
 _MOST_SOUNDED = 512  # pieces nobody takes while nothing is heard: 5 s
 
 
@@ -188,6 +190,9 @@ class Devices:
             return self._playback.filled / DEVICE_RATE_HZ * 1000.0
 
     def _run(self) -> None:
+        # Ten milliseconds in time, whatever else computes; an ordinary user may not ask for it, and does without.
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
         try:
             while not self._stop.is_set():
                 if self._kill_asked():

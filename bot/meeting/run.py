@@ -28,6 +28,7 @@ from bot.meeting.lines import say_what_is_asked
 from bot.meeting.minds import mind_for, passage_of
 from bot.meeting.outcome import FENCED_EXIT_CODE, REASONS, REFUSALS, STOOD_DOWN, Outcome, failure_of
 from bot.meeting.parts import Parts, open_parts
+from bot.meeting.pauses import keep_pauses_short
 from bot.meeting.punctual import until_time
 from bot.meeting.record import Recorder
 from bot.meeting.request import request_for
@@ -167,6 +168,7 @@ class Visit:
             mind = await stack.enter_async_context(mind_for(self._settings, self._database, character, passages))
             known = {passage.passage_id: passage for passage in map(passage_of, passages)}
             talk = Talk(bridge, parts, mind, known, character, self._recorder, self._roster, self._stay, speakers)
+            keep_pauses_short()
             bridge.start()
             return await self._with_background(parts, bridge, talk, character)
 

@@ -105,6 +105,7 @@ async def change(
 
 async def remove(session: Session, calendar_id: str, *, workspace_id: str) -> Calendar:
     """It, and its events, are gone; returns what it was. Raises UnknownCalendar."""
+    await occurrences.lock_workspace(session, workspace_id)
     found = await get(session, calendar_id, workspace_id=workspace_id)
     await session.execute(sa.delete(calendars).where(calendars.c.id == calendar_id))
     return found

@@ -1,6 +1,6 @@
 """The virtual microphone: one persistent stream into the bot's own sound server, silence included.
 
-Sound goes out in slices of 10 ms and the server holds 40 ms, so a flush need not take anything back: from the next
+Sound goes out in slices of 10 ms and the server holds 30 ms, so a flush need not take anything back: from the next
 slice on the old sound fades to silence, which is heard about 60 ms later, positions keep counting and nothing clicks.
 (Taking back what the server holds saves 30 ms and cuts the wave at a place the server does not tell.)
 """

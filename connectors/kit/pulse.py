@@ -9,16 +9,19 @@ from __future__ import annotations
 import ctypes
 import functools
 import threading
+import time
 
 import numpy as np
 from numpy.typing import NDArray
 
 from connectors.base import DeviceFailed
+from connectors.kit.fill import Fill
 
 SAMPLE_S16LE = 3
 PLAYBACK, RECORD = 1, 2
 SERVER_CHOOSES = 0xFFFFFFFF
 BYTES = 2
+REQUEST_S = 0.01  # of sound the server asks for at a time
 
 Pcm = NDArray[np.int16]
 
@@ -73,10 +76,6 @@ class _Stream:
         if not self._handle:
             raise DeviceFailed(f"the sound server does not open {device} (PulseAudio error {self._error.value})")
 
-    def delay_s(self) -> float:
-        """Playback: until a sample written now leaves the device. Record: the age of the next sample read."""
-        return int(self._call("get_latency")) / 1e6
-
     def close(self) -> None:
         """Safe twice; nobody may be inside another call."""
         with self._closing:
@@ -95,25 +94,34 @@ class _Stream:
 
 
 class Playback(_Stream):
-    """Sound into a sink. The server holds at most `target_s`; after a pause it starts again with `start_s` of sound."""
+    """Sound into a sink. Of `target_s` the server leaves a part to the sink (`held_of`), and a sink without a device
+    gives what it has at once; after a pause it starts again with 10 ms of sound."""
 
     def __init__(
         self, server: str, sink: str, *, rate_hz: int = 48_000, channels: int = 1, target_s: float = 0.04
     ) -> None:
         second = rate_hz * channels * BYTES
         target = _whole(second * target_s, channels)
-        start = _whole(min(second * 0.01, target), channels)
-        buffer = _Buffer(target, target, start, _whole(second * 0.01, channels), SERVER_CHOOSES)
+        start = _whole(min(second * REQUEST_S, target), channels)
+        buffer = _Buffer(target, target, start, _whole(second * REQUEST_S, channels), SERVER_CHOOSES)
+        self._fill, self._samples_per_s = Fill(held_of(target_s)), rate_hz * channels
         super().__init__(server, sink, PLAYBACK, rate_hz, channels, buffer)
 
     def write(self, pcm: Pcm) -> None:
         """Blocks until the server has room. Raises DeviceFailed."""
         sound = np.ascontiguousarray(pcm, np.int16)
+        began_s = time.monotonic()
         self._call("write", sound.ctypes.data, sound.nbytes)
+        self._fill.wrote(len(sound) / self._samples_per_s, began_s=began_s, now_s=time.monotonic())
+
+    def delay_s(self) -> float:
+        """Until a sample written now leaves the device."""
+        return self._fill.held_s(time.monotonic())
 
     def flush(self) -> None:
         """Forget what the server holds and has not rendered yet."""
         self._call("flush")
+        self._fill.emptied()
 
     def drain(self) -> None:
         """Wait until all that was written has left the device."""
@@ -135,6 +143,16 @@ class Record(_Stream):
         sound = np.empty(frames * self.channels, np.int16)
         self._call("read", sound.ctypes.data, sound.nbytes)
         return sound
+
+    def delay_s(self) -> float:
+        """The age of the next sample read."""
+        return int(self._call("get_latency")) / 1e6
+
+
+def held_of(target_s: float) -> float:
+    """What the server itself keeps of a stream's target: the sink is asked for half of what is over two requests
+    (PulseAudio 16, protocol-native.c, fix_playback_buffer_attr, with ADJUST_LATENCY, which the simple API sets)."""
+    return target_s - max(0.0, target_s - 2 * REQUEST_S) / 2
 
 
 def _whole(size: float, channels: int) -> int:

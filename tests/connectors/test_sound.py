@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import statistics
 import subprocess
 import sys
+import time
 import wave
 from pathlib import Path
 
@@ -15,7 +17,16 @@ import pytest
 
 from connectors.base import MICROPHONE_RATE_HZ, DeviceFailed
 from connectors.kit.pulse import Playback, Record
-from connectors.kit.sound import EARS_SINK, EARS_SOURCE, MICROPHONE_SOURCE, SoundServer, read_wav, sink_of, source_of
+from connectors.kit.sound import (
+    EARS_SINK,
+    EARS_SOURCE,
+    MICROPHONE_SINK,
+    MICROPHONE_SOURCE,
+    SoundServer,
+    read_wav,
+    sink_of,
+    source_of,
+)
 from tests.connectors.contract import until
 
 pytestmark = [
@@ -68,6 +79,31 @@ async def test_microphones_of_one_server_do_not_hear_each_other() -> None:
             stream.close()
     assert abs(loudest_hz(heard[9_600:28_800]) - 700) < 10
     assert loudest_hz(elsewhere) == 0.0
+
+
+async def test_the_delay_that_is_told_is_the_one_that_is_heard() -> None:
+    silence, click = np.zeros(480, np.int16), np.full(480, 20_000, np.int16)
+    async with SoundServer() as sound:
+        play, record = Playback(sound.address, MICROPHONE_SINK), Record(sound.address, MICROPHONE_SOURCE, piece_s=0.01)
+        heard_s: list[float] = []
+        told_s: list[float] = []
+
+        def listen() -> None:
+            while len(heard_s) < 10:
+                if (loud := np.flatnonzero(record.read(480) > 5000)).size:
+                    heard_s.append(time.monotonic() - (480 - int(loud[0])) / MICROPHONE_RATE_HZ)
+
+        def speak() -> None:
+            for number in range(600):
+                clicks = number % 50 == 49 and number > 60
+                if clicks:
+                    told_s.append(time.monotonic() + play.delay_s())
+                play.write(click if clicks else silence)
+
+        await asyncio.gather(asyncio.to_thread(listen), asyncio.to_thread(speak))
+        for stream in (play, record):
+            stream.close()
+    assert abs(statistics.median(np.subtract(heard_s, told_s[:10]))) < 0.008
 
 
 @pytest.mark.parametrize("names", [(), ("Ada",), ("a b",), ("x\nload-module module-x",)])

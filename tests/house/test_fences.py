@@ -12,6 +12,7 @@ READS_ENVIRONMENT = {
     "bot/config.py": "the one reader",
 }
 CATCHES_EVERYTHING = {  # path: why nothing narrower will do
+    "bot/calendars/keeper.py": "a calendar that breaks its reader keeps no other from being read",
     "bot/api/problems.py": "a client gets an answer whatever broke",
     "connectors/kit/browser.py": "Playwright raises Exception itself when its driver does not start",
     "bot/meeting/run.py": "a bot ends with an outcome and a cause whatever broke",

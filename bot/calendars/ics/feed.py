@@ -91,7 +91,10 @@ async def fetch(sender: Sender, url: str, cursor: Mapping[str, Any]) -> Fetched:
         said = {name.lower(): value for name, value in answer.headers.items()}
         if answer.status not in _REDIRECTS or "location" not in said:
             return _read(answer, said, cursor)
-        url = urljoin(url, said["location"])
+        try:
+            url = urljoin(url, said["location"])
+        except ValueError as error:
+            raise FeedUnavailable("The calendar's server sends us to what is no address.") from error
     raise FeedUnavailable("The calendar's server sends us from one address to the next.")
 
 

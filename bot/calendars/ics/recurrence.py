@@ -61,9 +61,9 @@ def _of_rule(start: Moment, text: str, window: Window, budget: Budget) -> list[d
     frequency, begin = parts.get("FREQ", ""), start.local
     if frequency not in _STEP_DAYS | _SLOW_STEP_DAYS or begin.year < _EARLIEST_YEAR:
         return []
-    last = min(_local(window.end, start), _until(parts.pop("UNTIL", ""), start))
     first = _local(window.begin, start)
     try:
+        last = min(_local(window.end, start), _until(parts.pop("UNTIL", ""), start))
         interval = int(parts.get("INTERVAL", "1"))
         if interval < 1:  # it would never end
             return []

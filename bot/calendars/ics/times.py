@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.calendars.ics.lines import Property
@@ -102,6 +102,8 @@ def moments(text: Property, zones: Zones) -> Iterator[Moment]:
             clock = (int(hour), int(minute), min(59, int(second))) if hour else (0, 0, 0)
             local = datetime(on.year, on.month, on.day, *clock)
         except ValueError:
+            continue
+        if not MINYEAR < on.year < MAXYEAR:  # some zone would put it where no time is
             continue
         zone = UTC if is_utc else named or zones.floating
         yield Moment(local=local, zone=zone, is_date=not hour)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from bot.calendars.links import candidates
 from bot.calendars.model import Kind, Response
 from bot.domain.lifecycle import BotState
+from connectors.base import Refusal
 from tests.bot.calendars.desk import Calendars, Desk, event
 
 S = BotState
@@ -25,7 +26,7 @@ MEANWHILE: dict[str, Callable[[Desk], Awaitable[None]]] = {
     "it is in the call": lambda desk: desk.walk(*IN_CALL),
     "it has left in order": lambda desk: desk.walk(*IN_CALL, S.POST_PROCESSING, S.ENDED, code="everyone_left"),
     "the host removed it": lambda desk: desk.walk(*IN_CALL, S.POST_PROCESSING, S.ENDED, code="removed_by_host"),
-    "it was denied": lambda desk: desk.walk(S.STARTING, S.JOINING, S.FAILED, code="denied"),
+    "it was denied": lambda desk: desk.walk(S.STARTING, S.JOINING, S.FAILED, code=Refusal.DENIED.value),
     "it failed": lambda desk: desk.walk(S.STARTING, S.FAILED, code="browser_died"),
     "it was lost": lambda desk: desk.walk(*IN_CALL, S.LOST, code="lease_expired"),
     "the user chooses it": lambda desk: desk.choose(True),
@@ -207,6 +208,8 @@ CHANGES: tuple[Change, ...] = (
     ("left in order, then moved to tomorrow", ann(AT_10), "it has left in order", ann(event(at=1440)), [(1, 1440)]),
     ("removed by the host", ann(AT_10), "the host removed it", ann(event(at=0, lasts=31)), []),
     ("denied", ann(AT_10), "it was denied", ann(event(at=0, lasts=31)), []),
+    ("denied, then moved", ann(AT_10), "it was denied", ann(event(at=120)), []),
+    ("removed by the host, then moved", ann(AT_10), "the host removed it", ann(event(at=120)), []),
     ("failed to join", ann(AT_10), "it failed", ann(event(at=0, lasts=31)), []),
     ("lost in the meeting", ann(AT_10), "it was lost", ann(event(at=0, lasts=31)), []),
     ("nobody claimed it for an hour", ann(AT_10), "an hour passes", ann(AT_10), []),

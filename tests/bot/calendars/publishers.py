@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,6 +20,7 @@ from bot.calendars.ics.source import IcsSource
 from bot.calendars.keeper import Keeper
 from bot.calendars.model import Join, Rules
 from bot.calendars.policy import DEFAULT, Policy
+from bot.calendars.sources import Source
 from bot.domain.lifecycle import LIVE
 from bot.egress.addresses import parse_networks
 from bot.egress.requests import Egress
@@ -40,8 +41,11 @@ class Publisher:
     headers: dict[str, str] = field(default_factory=dict)
     answers: list[int] = field(default_factory=list)
     url: str = ""
+    meanwhile: Callable[[], Awaitable[object]] | None = None  # what happens while it is asked
 
     async def answer(self, request: web.Request) -> web.Response:
+        if self.meanwhile is not None:
+            await self.meanwhile()
         made = self._answer(request)
         self.answers.append(made.status)
         return made
@@ -113,8 +117,12 @@ class Office:
             return (await calendars.list_all(session, workspace_id=self.store.workspace.id))[0]
 
 
-def office_of(store: Seeded, folder: Path, policy: Policy = DEFAULT) -> Office:
+def office_of(
+    store: Seeded, folder: Path, policy: Policy = DEFAULT, sources: Mapping[str, Source] | None = None
+) -> Office:
     vault, clock = Vault(folder / "secret-keys"), HandClock()
     sender = Egress(allow=parse_networks("127.0.0.1"), limits=LIMITS)
-    keeper = Keeper(store.database, vault, {"ics": IcsSource(sender)}, clock=clock, policy=policy, chance=lambda: 1.0)
+    keeper = Keeper(
+        store.database, vault, sources or {"ics": IcsSource(sender)}, clock=clock, policy=policy, chance=lambda: 1.0
+    )
     return Office(store=store, keeper=keeper, vault=vault, clock=clock)

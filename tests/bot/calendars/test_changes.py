@@ -31,6 +31,7 @@ COMPLAINTS = (
     "it is un-cancelled",
     "claimed, then cancelled",
     "stopped by a user",
+    "denied, then moved",
     "failed to join",
     "two users have it",
 )

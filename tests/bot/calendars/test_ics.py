@@ -56,6 +56,22 @@ def test_an_exception_counts_wherever_it_stands(order: tuple[int, int]) -> None:
     assert starts(both[order[0]], both[order[1]]) == expected
 
 
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        vevent("n", "RRULE:FREQ=DAILY;UNTIL=20261301T000000Z"),
+        vevent("n", "RRULE:FREQ=DAILY;UNTIL=99999999"),
+        vevent("n", "RRULE:FREQ=YEARLY", start=";TZID=Europe/Berlin:00010101T000000"),
+        vevent("n", "RRULE:FREQ=YEARLY", start=";TZID=America/New_York:99991231T235959"),
+        vevent("n", "EXDATE;TZID=Asia/Tokyo:00010101T000000", "RRULE:FREQ=DAILY"),
+        vevent("n", "RDATE;TZID=America/New_York:99991231T235959"),
+        vevent("n", "RECURRENCE-ID;TZID=Asia/Tokyo:00010101T000000"),
+    ],
+)
+def test_an_event_at_no_time_takes_no_other_with_it(nonsense: str) -> None:
+    assert "11-24 09:00" in starts(nonsense, vevent("a", start=":20261124T090000Z", end=":20261124T093000Z"))
+
+
 def test_a_cancelled_exception_cancels_itself_alone() -> None:
     gone = vevent("d", "RECURRENCE-ID:20261124T100000Z", "STATUS:CANCELLED", start=":20261124T100000Z")
     found = read(gone, DAILY)

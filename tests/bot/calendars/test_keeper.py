@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ import pytest
 
 from bot.calendars.ics import feed
 from bot.calendars.policy import Policy
+from bot.calendars.sources import Read
 from bot.domain import webhook_events
 from bot.egress.addresses import AddressRefused
 from bot.store import tables, webhook_deliveries, webhook_endpoints
-from bot.store.calendars import CalendarConnected
+from bot.store.calendars import Calendar, CalendarConnected, list_all, remove
 from tests.bot.calendars.feeds import ZOOM, vevent
 from tests.bot.calendars.feeds import feed as ics
 from tests.bot.calendars.publishers import Publisher, office_of, publishing
@@ -128,6 +130,53 @@ async def test_what_is_no_calendar_is_refused_and_bots_stay(sqlite_store: Seeded
         publisher.text = "<html>Sign in</html>"
         await office.pass_time(minutes=10)
         assert (await office.calendar()).code == "no_calendar" and await office.joins() == ["11-21 15:00"]
+
+
+async def test_a_redirect_to_what_is_no_address_is_the_feeds_failure(sqlite_store: Seeded, tmp_path: Path) -> None:
+    office = office_of(sqlite_store, tmp_path)
+    async with publishing(Publisher(status=302, headers={"Location": "http://["})) as publisher:
+        await office.connect(publisher.url)
+        await office.keeper.sync_due()
+        assert (await office.calendar()).code == "feed_unavailable"
+
+
+class _Mines:
+    """A source for which some calendars are more than it can bear; the others hold nothing."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    async def read(self, calendar: Calendar, secret: str, *, now: datetime, policy: Policy) -> Read:
+        if calendar.name in self._names:
+            raise ValueError("nobody thought of this")
+        return Read(events=[])
+
+
+async def test_a_calendar_that_breaks_its_reader_keeps_no_other_from_being_read(
+    sqlite_store: Seeded, tmp_path: Path
+) -> None:
+    office = office_of(sqlite_store, tmp_path, sources={"ics": _Mines("bad")})
+    for name in ("bad", "good"):
+        await office.connect(f"https://calendar.example.com/{name}.ics", name=name)
+    assert await office.keeper.sync_due() == 2
+    async with sqlite_store.database.read() as session:
+        found = {one.name: one for one in await list_all(session, workspace_id=sqlite_store.workspace.id)}
+    assert (found["bad"].code, found["bad"].state) == ("calendar_broken", "active")
+    assert found["good"].code is None and found["good"].synced_at is not None
+
+
+async def test_a_calendar_may_be_disconnected_while_it_is_read(sqlite_store: Seeded, tmp_path: Path) -> None:
+    office = office_of(sqlite_store, tmp_path)
+    async with publishing(Publisher(meeting("1500"))) as publisher:
+        made = await office.connect(publisher.url)
+
+        async def disconnect() -> None:
+            async with sqlite_store.database.write() as session:
+                await remove(session, made.id, workspace_id=made.workspace_id)
+
+        publisher.meanwhile = disconnect
+        assert await office.keeper.sync_due() == 1 and publisher.answers == [200]
+        assert await office.joins() == []
 
 
 async def test_a_redirect_to_a_private_network_is_refused(sqlite_store: Seeded, tmp_path: Path) -> None:

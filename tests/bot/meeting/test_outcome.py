@@ -1,9 +1,11 @@
 import pytest
 
 from bot.domain.lifecycle import TERMINAL, BotState
+from bot.domain.occurrence import BY_CODE
 from bot.hearing.diarization.errors import ModelGated, ModelNotFetched
 from bot.hearing.whisper_recogniser import WeightsMissing
 from bot.meeting.outcome import FAILURES, FENCED_EXIT_CODE, REASONS, REFUSALS, failure_of
+from bot.store.occurrences import WITHDRAWN
 from connectors.base import NotSupported, Refusal
 from engine.diffusion.errors import BadCheckpoint
 from engine.portrait.importing.errors import FaceCutOff
@@ -28,6 +30,11 @@ def test_a_no_is_never_tried_again() -> None:
 
 def test_every_reason_to_leave_is_an_orderly_end() -> None:
     assert all(outcome.state in TERMINAL and outcome.exit_code == 0 for outcome in REASONS.values())
+
+
+def test_what_becomes_of_an_occurrence_is_told_by_codes_that_bots_end_with() -> None:
+    before_it_ran = {WITHDRAWN, "asked_to_leave", "already_there"}
+    assert set(BY_CODE) - before_it_ran <= {outcome.code for outcome in (*REFUSALS.values(), *REASONS.values())}
 
 
 @pytest.mark.parametrize(
