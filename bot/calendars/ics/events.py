@@ -173,6 +173,7 @@ class _Entry:
             cancelled=self.cancelled_feed or self._text("STATUS").strip().upper() == "CANCELLED",
             kind=_KINDS.get(busy.strip(), Kind.MEETING),
             response=self.response(owner),
+            private=self._text("CLASS").strip().upper() in ("PRIVATE", "CONFIDENTIAL"),
             title=self._text("SUMMARY"),
             organiser=_address(self._organiser),
             attendees=tuple(self.attendees),
