@@ -65,7 +65,7 @@ class NewCalendar(Strict):
     rules: RulesBody = Field(default_factory=lambda: RulesBody())
 
 
-class NewGoogleCalendar(Strict):
+class NewGrantedCalendar(Strict):
     owner: Annotated[str, StringConstraints(min_length=3, max_length=254, strip_whitespace=True)] = Field(
         description="the account's e-mail address"
     )
@@ -74,8 +74,16 @@ class NewGoogleCalendar(Strict):
     rules: RulesBody = Field(default_factory=lambda: RulesBody())
 
 
+class NewGoogleCalendar(NewGrantedCalendar):
+    """Of an account with Google."""
+
+
+class NewMicrosoftCalendar(NewGrantedCalendar):
+    """Of an account with Microsoft 365 or Outlook.com."""
+
+
 class Consent(BaseModel):
-    consent_url: str = Field(description="open it in the owner's browser within ten minutes")
+    consent_url: str = Field(description="open it in the owner's browser within ten minutes; good for that one alone")
 
 
 class CalendarChange(Strict):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.commands import calendar
-from bot.commands.calendar import NoCharacter
+from bot.commands.calendar import NoCharacter, NotRegistered
 from bot.config import Settings
 from bot.store.calendar_events import UnknownEvent
 from tests.bot.calendars.feeds import ZOOM, feed, vevent
@@ -51,6 +52,18 @@ async def test_a_calendar_is_connected_read_explained_and_disconnected(settings:
         assert "stays away" in skipped[0]
         (gone,) = await typed(settings, capsys, "disconnect", calendar_id)
         assert gone == f"disconnected {calendar_id}; 0 bots taken back"
+
+
+async def test_an_accounts_calendar_begins_in_its_owners_browser(settings: Settings, capsys: Any) -> None:
+    with pytest.raises(NotRegistered):
+        await typed(settings, capsys, "connect", "microsoft", "--owner", "ann@example.com")
+    mine: dict[str, Any] = {
+        "microsoft_client_id": "id",
+        "microsoft_client_secret": "secret",
+        "public_url": "https://bots.example.com/",
+    }
+    (url,) = await typed(replace(settings, **mine), capsys, "connect", "microsoft", "--owner", "ann@example.com")
+    assert url.startswith("https://bots.example.com/calendars/microsoft/begin?asked=") and "ann" not in url
 
 
 async def test_unknown_words_are_told(settings: Settings, capsys: Any) -> None:
