@@ -1,8 +1,8 @@
 """Where an event's meeting is: every link in its fields, and which of them counts. Pure; asks no network.
 
-Several fields may lead to several meetings: Google adds a Meet link to what is created although the organiser pasted
-another, and descriptions keep links of last month. So all candidates are kept, with the field they stand in, and the
-choice is a table that can be shown.
+Several fields may lead to several meetings: Google adds a Meet link, and Outlook one of Teams, to what is created
+although the organiser pasted another, and descriptions keep links of last month. So all candidates are kept, with the
+field they stand in, and the choice is a table that can be shown.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from connectors.urls import MeetingLink, find_meeting
 
 CONFERENCE, LOCATION, DESCRIPTION, TITLE = "conference", "location", "description", "title"
 MOST_CHARACTERS = 50_000  # of one field; an invitation is a few thousand
+ADDED = frozenset({"meet", "teams"})  # by Google and by Outlook, to whatever is created
 JOINABLE = frozenset(platform.name for platform in PLATFORMS)
 
 
@@ -27,7 +28,7 @@ def candidates(
     for source, text in fields:
         link = _meeting(text[:MOST_CHARACTERS], own_hosts)
         if link is not None and link.meeting not in found:
-            automatic = added_by_calendar and source == CONFERENCE and link.platform == "meet"
+            automatic = added_by_calendar and source == CONFERENCE and link.platform in ADDED
             found[link.meeting] = Link(
                 source=source,
                 platform=link.platform,

@@ -30,3 +30,6 @@ class IcsSource:
         window |= {"calendar_id": calendar.id, "owner": calendar.owner, "own_hosts": self._own_hosts}
         events = await asyncio.to_thread(partial(read_feed, fetched.text, **window))
         return Read(events=events, cursor={**fetched.cursor, "read_at": now.isoformat()})
+
+    async def close(self, calendar: Calendar, secret: str) -> None:
+        """Nobody tells us of a feed."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bot.commands import calendar
-from bot.commands.calendar import NoCharacter
+from bot.commands.calendar import NoCharacter, NotRegistered
 from bot.config import Settings
 from bot.store.calendar_events import UnknownEvent
 from tests.bot.calendars.feeds import ZOOM, feed, vevent
@@ -64,6 +64,18 @@ async def test_a_room_of_ones_own_server_is_found_where_its_host_is_set(settings
         _, listed = await typed(own, capsys, "list")
         joined = await typed(own, capsys, "join", listed.split()[0])
     assert "joins" in joined[0] and joined[1] == f"  link location: {room}"
+
+
+async def test_an_accounts_calendar_begins_in_its_owners_browser(settings: Settings, capsys: Any) -> None:
+    with pytest.raises(NotRegistered):
+        await typed(settings, capsys, "connect", "microsoft", "--owner", "ann@example.com")
+    mine: dict[str, Any] = {
+        "microsoft_client_id": "id",
+        "microsoft_client_secret": "secret",
+        "public_url": "https://bots.example.com/",
+    }
+    (url,) = await typed(replace(settings, **mine), capsys, "connect", "microsoft", "--owner", "ann@example.com")
+    assert url.startswith("https://bots.example.com/calendars/microsoft/begin?asked=") and "ann" not in url
 
 
 async def test_unknown_words_are_told(settings: Settings, capsys: Any) -> None:
