@@ -144,7 +144,7 @@ def _shadow_beside(
     near = (off > 0.0) & (off < 0.5 + 0.85 * _BESIDE) & (np.abs(y - eye_y + 0.08 * width) < 0.22 * width)
     around = _around(luma[..., None].astype(np.float32), ~covered, 0.2 * width)[..., 0]
     dark = ((around - luma > _DARK) & near).astype(np.uint8)
-    return cv2.dilate(dark, np.ones((3, 3), np.uint8)) > 0
+    return np.asarray(cv2.dilate(dark, np.ones((3, 3), np.uint8)) > 0)
 
 
 def _carried_over(window: Field, luma: Picture, covered: NDArray[np.bool_]) -> Field:
@@ -170,4 +170,4 @@ def _bulge(y: Numbers, upper: Numbers, lower: Numbers) -> Numbers:
     """Light on the ball beneath a lid: above its middle, and shade where it meets the lower one."""
     down = (y - upper) / np.maximum(lower - upper, 3.0)
     ends = np.clip((lower - upper) / max(float((lower - upper).max()), 1.0), 0, 1)
-    return ends * (np.exp(-(((down - 0.3) / 0.35) ** 2)) - 0.8 * np.exp(-(((down - 1.0) / 0.25) ** 2)))
+    return np.asarray(ends * (np.exp(-(((down - 0.3) / 0.35) ** 2)) - 0.8 * np.exp(-(((down - 1.0) / 0.25) ** 2))))

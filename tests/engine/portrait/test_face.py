@@ -221,8 +221,8 @@ def test_four_frames_after_an_interruption_the_lips_are_closed() -> None:
     assert opened[-1].open > 0.2 and closed[-1] == REST
 
 
-def columns_of(record: Record, mouth: Mouth, **of_mouth: float) -> LipColumns:
-    lips = LipColumns.of(replace(record, mouth=replace(record.mouth, **of_mouth)), 0.25)
+def columns_of(record: Record, mouth: Mouth, upper_gain: float = 1.0) -> LipColumns:
+    lips = LipColumns.of(replace(record, mouth=replace(record.mouth, upper_gain=upper_gain)), 0.25)
     lips.move(mouth)
     return lips
 
