@@ -63,7 +63,7 @@ def steps(goes_on: Callable[[], None]) -> Any:
     """A listener that says so whenever the compiler has finished a step of a function."""
     from numba.core import event
 
-    class Steps(event.Listener):  # type: ignore[misc]
+    class Steps(event.Listener):
         def on_start(self, event: object) -> None:
             pass
 
