@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import ceil
 from pathlib import Path
@@ -73,7 +73,7 @@ class NoBody(Strict):
     pass
 
 
-class GoogleConsent(Protocol):
+class Consents(Protocol):
     def consent_url(self, *, workspace_id: str, owner: str, calendar: str, character_id: str, rules: Rules) -> str:
         """Where a person lets us read their calendar."""
         ...
@@ -89,7 +89,7 @@ class Services:
     split: Splitter
     vault: Vault
     meeting_hosts: Sequence[str] = ()  # of the operator's own meeting servers
-    google: GoogleConsent | None = None  # None: this installation is not registered with Google
+    consents: Mapping[str, Consents] = field(default_factory=dict)  # by provider this installation is registered with
     egress_allow: Sequence[Network] = ()  # of the operator's networks, those that users' addresses may lead to
 
 

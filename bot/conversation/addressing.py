@@ -1,8 +1,8 @@
 """Is it for us? Rules over what was heard and who is there; silent by default. Pure: knows no clock, no platform.
 
-With one other everything is for us. With more, or nobody known, only what calls the bot by name (`vocative.py` tells a
-call from talk about it), and within the reply window what the person just answered asks on (`follow_up.py`), unless it
-is for someone else.
+With one other everything is for us, but what they call to someone beside them. With more, or nobody known, only what
+calls the bot by name (`vocative.py` tells a call from talk about it), and within the reply window what the person just
+answered asks on (`follow_up.py`), unless it is for someone else.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from enum import StrEnum
 from bot.conversation.dismissal import asks_to_leave, begins_with_stop, is_backchannel, says_goodbye, says_stop
 from bot.conversation.follow_up import answers, follows_up
 from bot.conversation.terms import STOP_WORDS, words_of
-from bot.conversation.vocative import Named, is_common, is_misheard, named
+from bot.conversation.vocative import Named, called_together, is_common, is_misheard, named
 
 REPLY_WINDOW_S = 10.0
 READINGS = 3  # but the likeliest, in which a name is looked for
@@ -52,7 +52,7 @@ class Remark:
 
 RULES: tuple[tuple[Because, Callable[[Remark], bool]], ...] = (
     (Because.NAME, lambda remark: _called(remark)),
-    (Because.ALONE, lambda remark: remark.others == 1),
+    (Because.ALONE, lambda remark: remark.others == 1 and not _calls_their_own(remark.text)),
     (Because.REPLY, lambda remark: _within_the_window(remark) and _goes_on(remark) and not _for_others(remark)),
 )
 
@@ -65,7 +65,11 @@ def _called(remark: Remark) -> bool:
     """By the likeliest reading, or by the next ones where that has no name at all. Of talk about the bot some reading
     is always a call ("Iris could be" for "Iris, could we"), so with a name in it the likeliest decides."""
     text = _without_namesakes(remark)
-    said = named(text, remark.names, written=remark.written)
+    if called_together(text, remark.names, _firsts(remark)):
+        return True
+    said = named(_without_others(text, remark), remark.names, written=remark.written)
+    if said is Named.MENTIONED and any(map(is_common, remark.names)) and asks_to_leave(text, remark.names):
+        return True  # a name that is a word may be overheard, but not where it is sent away
     readings = remark.readings[:READINGS] if said is Named.NOT and text == remark.text else ()
     return said is Named.CALLED or any(named(one, remark.names, written=True) is Named.CALLED for one in readings)
 
@@ -80,6 +84,12 @@ def _without_namesakes(remark: Remark) -> str:
             whole = r"\b" + r"[^\w,;:.?!]+".join(map(re.escape, words)) + r"\b"
             text = re.sub(whole, "somebody", text, flags=re.IGNORECASE)
     return text
+
+
+def _without_others(text: str, remark: Remark) -> str:
+    """ "Iris, does Bob know" as "Iris, does somebody know": after a verb only a question has it."""
+    firsts = "|".join(re.escape(one) for one in _firsts(remark) if not is_common(one))
+    return re.sub(rf"\b(?:{firsts})\b(?!['’])", "somebody", text, flags=re.IGNORECASE) if firsts else text
 
 
 def _within_the_window(remark: Remark) -> bool:
@@ -100,15 +110,31 @@ _EVERYONE = frozenset({"all", "everyone", "everybody", "guys", "folks", "team", 
 def _for_others(remark: Remark) -> bool:
     """It names someone else, speaks to all or of the bot, or is a farewell: a reply to us does none of it."""
     words = words_of(remark.text)
-    firsts = {first_name(name) for name in remark.other_names} - {first_name(name) for name in remark.names} - {""}
+    firsts = _firsts(remark)
     if any(word.removesuffix("'s") in {one for one in firsts if not is_common(one)} - STOP_WORDS for word in words):
         return True
     if any(named(remark.text, [one], written=True) is Named.CALLED for one in firsts if is_common(one)):
+        return True
+    if _calls_their_own(remark.text):
         return True
     if says_goodbye(remark.text, remark.names) and not asks_to_leave(remark.text, remark.names):
         return True
     to_all = bool(_EVERYONE.intersection(words[:4])) and words[:1] != ["are"]
     return to_all or named(remark.text, remark.names) is Named.MENTIONED
+
+
+_THEIR_OWN = ("mum", "mom", "mummy", "mommy", "dad", "daddy", "grandma", "grandpa", "darling", "sweetheart", "sweetie")
+
+
+def _calls_their_own(text: str) -> bool:
+    """Somebody beside the one who speaks, who is not in the meeting."""
+    return named(text, _THEIR_OWN, written=True) is Named.CALLED
+
+
+def _firsts(remark: Remark) -> tuple[str, ...]:
+    """What the others are called, where we are not called so, too."""
+    ours = {first_name(name) for name in remark.names}
+    return tuple(sorted({first_name(name) for name in remark.other_names} - ours - {""}))
 
 
 def first_name(name: str) -> str:

@@ -32,7 +32,21 @@ def asks_to_leave(text: str, names: Sequence[str]) -> bool:
 
 
 def says_stop(text: str, names: Sequence[str]) -> bool:
-    return _is_all(without_names(text, names), phrases.STOP, phrases.BESIDE_STOP)
+    said = without_names(text, names)
+    return _is_all(said, phrases.STOP, phrases.BESIDE_STOP) or _calls_off(said)
+
+
+def _calls_off(said: str) -> bool:
+    if len(said.split()) > MAX_WORDS:
+        return False
+    while not (off := phrases.CALLED_OFF.match(said)) and (filler := phrases.FILLER.match(said)):
+        said = said[filler.end() :]
+    return off is not None and phrases.SETTLED.match(said, off.end()) is not None
+
+
+def says_thanks(text: str, names: Sequence[str]) -> bool:
+    """Thanks, and at most a nod beside them."""
+    return _is_all(without_names(text, names), phrases.THANKS, phrases.BESIDE_THANKS)
 
 
 def begins_with_stop(text: str, names: Sequence[str]) -> bool:

@@ -29,7 +29,8 @@ _LEADS = one_of(
     "anything else (?:from|for|on|before) | you (?:go|start) (?:first|ahead|next) | you were saying | over to you",
     "your turn | (?:hear|see) (?:me|us) | for (?:all|you|the record) | go next | on the other hand | in my opinion",
     "not for me | every (?:single )?time | that was that | okay if (?:we|i) | did you do | would you like",
-    "(?:un)?muted?",
+    "no problem | no worries | my pleasure",
+    "(?:un)?muted? | just me | need to (?:talk|discuss|decide|meet)",
 )
 _LEADING = re.compile(rf"\b{_LEADS}\b")
 _I_GO_ON = re.compile(
@@ -47,6 +48,7 @@ _ITS = (
     "(?:it|that|this|they|these|those|there|its|their|i|he|she|the|an?|any|some|such|one|my|both|all|most|many|every"
     "|each)"
 )
+_ITS_OBJECT = "(?:it|that|them|there|this|those|these|ones?|need|use|have to)"
 _TELL = one_of(
     "explain | say | tell | repeat | give | describe | elaborate | summari[sz]e | recommend | suggest | list",
     "name | help",
@@ -60,8 +62,9 @@ _MATTERS = "(?:matter|help|okay|ok|enough|bad|normal|work|too|hurt|mean|good|rig
 FOLLOW_UPS: tuple[str, ...] = (
     # questions of what was said
     rf"(?!\w+ (?:are|were|did|do|about) (?:we|our)\b)(?:(?:in|for|at|to|since|by|with|from|until) )?{_ASKS}\b",
+    r"(?:how|where|when) (?:do|did|are|can|could|should|would) we\b.*\b(?:it|that|them|there|those)\b",
     rf"{_AUXILIARY} {_ITS}\b",
-    rf"{_AUXILIARY} we\b.*\b(?:it|that|them|this|those|these|ones?|need|use|have to)\b",
+    rf"{_AUXILIARY} we\b.*\b{_ITS_OBJECT}\b",
     r"(?:does|is|are|do|can|will|would|should) (?!you\b|we\b|us\b)[\w']+(?: [\w']+){1,6}$",
     rf"(?:i|my|mine|it|they|if)\b.*\b(?:what (?:should|do|can|could) i|(?:does|is|will) (?:that|it) {_MATTERS}"
     rf"|how (?:do|can) i)\b",
@@ -78,7 +81,7 @@ FOLLOW_UPS: tuple[str, ...] = (
     rf"|what|why|in)\b",
     r"(?:go on|say more|more|repeat|continue|elaborate|again|once more|one more time|pardon|come again|another one"
     r"|shorter"
-    r"|slower|louder)(?: (?:please|about it|about that|details?))*$",
+    r"|slower|louder|try again)(?: (?:please|about it|about that|details?))*$",
     r"in (?:short|brief|english|other words|one (?:word|sentence)|a nutshell)\b",
     # it was not understood, or not what was asked
     r"(?:i|we)(?: still)? (?:don't|didn't|do not|did not|couldn't|can't)(?: really| quite)? (?:understand|get|catch"

@@ -22,7 +22,10 @@ _THANKS_FOR = (
     "(?:thanks|thank you)(?: so much| a lot)? for (?:coming|everything|that"
     rf"|(?:your|the|all|being)(?: (?!{_SAYS_MORE})\w+){{1,3}})"
 )
-_ENOUGH = r"that(?: is|'s| will be|'ll be) (?:all|it|enough|everything)(?: (?:for|from) (?:now|me|us|today))?"
+_ENOUGH = (
+    r"that(?: is|'s| was| will be|'ll be) (?:all|it|enough|everything)"
+    r"(?: (?:for|from) (?:now|me|us|today)| (?:that )?(?:i|we) (?:need|needed|wanted|have|had))?"
+)
 _FILLERS = (
     "okay | ok | so | well | and | but | now | then | oh | um | uh | er | hey | hi | hello | yes | no | yeah",
     "right | all right | alright | great | good | cool | perfect | fine | lovely | please | sorry | excuse me",
@@ -123,6 +126,14 @@ BESIDE_STOP = eaten(
     *_FILLERS,
 )
 
+# A stop that says why: "never mind, I found it". What takes its place is a question and no stop.
+CALLED_OFF = eaten("never ?mind(?: it| that)? | (?:forget|skip|cancel)(?: (?:it|that|about it|about that))")
+SETTLED = re.compile(
+    r"(?:i|we|he|she|they|it|that|this|there)(?:'\w+)?\b"
+    r"(?!.*\b(?:mean|meant|want|wanted|need|asking|asked|wondering|question|how|what|when|where|which|who|why|you)\b)"
+)
+THANKS = eaten(_THANKS_FOR, _THANKS)
+
 # Nods.
 _NOD_WORDS = (
     "absolutely | aha | alright | amazing | awesome | brilliant | cool | correct | definitely | exactly",
@@ -138,5 +149,6 @@ _NOD_PHRASES = (
 _LAUGHED = "(?:ha)+h?(?: (?:ha)+h?)* | (?:he){2,} | lol | no way | no kidding"
 _HUMMED = "(?:m+|h+m+|m+h+m*|u+h+|a+h+|o+h+)(?: (?:h*m+|hu+h|m+h+m+))*"
 NOD = eaten(*_NOD_PHRASES, *_NOD_WORDS, _HUMMED, _LAUGHED)
+BESIDE_THANKS = eaten(*_NOD_PHRASES, *_NOD_WORDS, *_FILLERS, _HUMMED, _ENOUGH)
 _FIRST_WORDS = {one.rsplit(" ", 1)[0] for some in _NOD_PHRASES for one in some.split(" | ")} | {"that"}
 BEGUN_NOD = re.compile(one_of(*sorted(_FIRST_WORDS)) + "$")

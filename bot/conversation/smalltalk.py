@@ -111,8 +111,18 @@ _NO_RECORDING: tuple[str, ...] = (
 )
 _ASIDE = re.compile(r"^(so|and|but|wait|hey|hi|hello|ok|okay|um|uh|well|sorry|please|tell me|honestly|seriously|just) ")
 _KEEPS = "I'm {name}, an AI assistant. I keep a transcript of what is said and written here, but no sound."
+_WHOSE = "Those who sent me here keep it and decide who may read it and for how long; please ask them."
+_KEPT = rf"((the|this|that|our|my|your) ({_MEETING} )?(transcripts?|recordings?|data)|(our|my) (words|voices?))"
+_KEEPING: tuple[str, ...] = (
+    rf"\bwhere (does|do|is|are|will) {_KEPT} (be |being )?(go|going|end up|kept|stored|saved|sent|live)\b",
+    rf"\b(what happens|what will happen|what do you do|what are you doing) (to|with) {_KEPT}$",
+    rf"\bwho ((can|will|may|gets to|is able to|is allowed to) (see|read|hear|get|access|listen to)|has access to"
+    rf"|(sees|reads|hears|gets)) {_KEPT}$",
+    rf"\bhow long (do you (keep|store|save) {_KEPT}$|(is|are|will) {_KEPT} (be |being )?(kept|stored|saved)\b)",
+)
 HONEST: tuple[tuple[tuple[str, ...], str], ...] = (
     (_NO_RECORDING, f"{_KEEPS} I can't stop that while I'm here; ask me to leave, and I go."),
+    (_KEEPING, f"{_KEEPS} {_WHOSE}"),
     (_RECORDING, _KEEPS),
     (_BEING, "I'm {name}, an AI assistant, not a human. {about}"),
 )

@@ -9,6 +9,8 @@ from bot.conversation.addressing import Because, Remark
 from bot.conversation.overlap import Before, Talker
 from bot.conversation.turn_events import UNKNOWN, ChatWritten, Heard
 
+LATE_S = 15.0  # longer than a recogniser may take for the words between
+
 
 class Phase(StrEnum):
     LISTEN = "listen"
@@ -21,6 +23,9 @@ class Phase(StrEnum):
     STOPPED = "stopped"
 
 
+BUSY = frozenset({Phase.THINK, Phase.SPEAK, Phase.DUCKED})  # an answer is made or said
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
     speaker: str
@@ -28,6 +33,7 @@ class Question:
     because: Because
     written: bool = False
     number: int = 0  # of the words that were heard
+    at_s: float = 0.0  # when its speaker was last heard on it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +54,7 @@ class State:
     others: int = 0
     other_names: tuple[str, ...] = ()
     since_s: float = 0.0  # when the phase began
+    quiet_since_s: float = 0.0  # when we last made or said nothing any more
     talking: tuple[Talker, ...] = ()  # who speaks now
     asked: Question | None = None  # being answered, or held while its speaker goes on
     waiting: tuple[Question, ...] = ()
@@ -62,7 +69,7 @@ class State:
 
     @property
     def busy(self) -> bool:
-        return self.phase in {Phase.THINK, Phase.SPEAK, Phase.DUCKED}
+        return self.phase in BUSY
 
     @property
     def heard(self) -> bool:
@@ -76,6 +83,17 @@ class State:
     def is_answering(self, speaker: str) -> bool:
         """Whether what is being answered is that person's; of two who are unknown nobody knows it."""
         return self.asked is not None and self.asked.speaker == speaker != UNKNOWN
+
+
+def late(state: State, at_s: float) -> tuple[Question, ...]:
+    """Questions that others have talked over for so long that an answer would break into something else. The only
+    other person's is never late, and nobody's while they go on with it themselves."""
+    if state.busy or state.others == 1:
+        return ()
+    speaking = {one.speaker for one in state.talking} - {UNKNOWN}
+    held = (*(() if state.asked is None else (state.asked,)), *state.waiting)
+    waited = (one for one in held if at_s - max(one.at_s, state.quiet_since_s) >= LATE_S)
+    return tuple(one for one in waited if one.speaker not in speaking)
 
 
 def remark(state: State, event: Heard | ChatWritten) -> Remark:

@@ -17,10 +17,11 @@ from typing import Any
 
 from bot.conversation import overlap
 from bot.conversation.addressing import Because, why
-from bot.conversation.dismissal import asks_to_leave, is_backchannel, is_sign, says_goodbye, says_stop
+from bot.conversation.dismissal import asks_to_leave, is_backchannel, is_sign, says_goodbye, says_stop, says_thanks
 from bot.conversation.notices import FAREWELL, NOT_CAUGHT, TOOK_TOO_LONG
 from bot.conversation.overlap import Before, Meaning, Talker
 from bot.conversation.turn_events import (
+    UNKNOWN,
     ChatWritten,
     Duck,
     Effect,
@@ -44,7 +45,7 @@ from bot.conversation.turn_events import (
     Tick,
     Unduck,
 )
-from bot.conversation.turn_state import Cut, Phase, Question, State, remark
+from bot.conversation.turn_state import BUSY, Cut, Phase, Question, State, late, remark
 
 THINK_LIMIT_S = 20.0
 SPEAK_LIMIT_S = 300.0
@@ -113,6 +114,8 @@ def _speech_stopped(state: State, event: SpeechStopped) -> Step:
     if stopped is not None and state.heard and not is_backchannel(stopped.text):
         before = Before(speaker=event.speaker, at_s=event.at_s, voiced_s=stopped.voiced_s or 0.0)
         state = replace(state, before=before)
+    if state.asked is not None and state.held and state.is_answering(event.speaker):
+        state = replace(state, asked=replace(state.asked, at_s=event.at_s))
     if state.phase is Phase.CANDIDATE and not state.talking:
         return _go(state, Phase.DECIDE, event.at_s), ()
     return state, ()
@@ -129,14 +132,16 @@ def _heard(state: State, event: Heard) -> Step:
         return _not_caught(state, event) if event.missed is not None else _resume(state, event, "no_words")
     if says_stop(said, state.names):
         return _told_to_stop(state, event)
+    if says_thanks(said, state.names) and _over_ours(state, event):
+        return _thanked(state, event)
     because = why(remark(state, event))
     if because is Because.NOT_ADDRESSED:
-        return _resume(state, event, because.value)
+        return _resume(_left_to_others(state, event), event, because.value)
     if says_goodbye(said, state.names):
         return _told_goodbye(state, event)
     if is_backchannel(said) and not _was_asked(state, event):
         return _resume(state, event, "backchannel")
-    question = Question(speaker=event.speaker, text=said, because=because, number=event.number)
+    question = Question(speaker=event.speaker, text=said, because=because, number=event.number, at_s=event.at_s)
     return _ask(state, question, event)
 
 
@@ -160,7 +165,8 @@ def _chat_written(state: State, event: ChatWritten) -> Step:
         return _told_goodbye(state, event)
     if (is_sign(said) or is_backchannel(said)) and not _was_asked(state, event):
         return state, (Ignore(reason="backchannel", speaker=event.speaker),)
-    return _ask(state, Question(speaker=event.speaker, text=said, because=because, written=True), event)
+    question = Question(speaker=event.speaker, text=said, because=because, written=True, at_s=event.at_s)
+    return _ask(state, question, event)
 
 
 def _told_to_stop(state: State, event: Heard | ChatWritten) -> Step:
@@ -191,6 +197,26 @@ def _leaving(state: State, event: Heard | ChatWritten) -> Step:
     state = replace(state, epoch=state.epoch + 1, waiting=(), notices=())
     goodbye = SayGoodbye(epoch=state.epoch, by=event.speaker, written=isinstance(event, ChatWritten))
     return state, (Interrupt(epoch=state.epoch, by=event.speaker), goodbye)
+
+
+def _over_ours(state: State, event: Heard) -> bool:
+    cut_us = state.cut is not None and state.cut.by in (event.speaker, event.voice)
+    return state.heard or (cut_us and not state.busy)
+
+
+def _thanked(state: State, event: Heard) -> Step:
+    """Who asked has heard enough: it ends, without a word about it. Another's thanks are a nod."""
+    asked = state.cut.asked if state.cut else state.asked
+    if asked is None or asked.speaker != event.speaker:
+        return _go_on(state, event) if _false_alarm(state, event) else _resume(state, event, "backchannel")
+    return _told_to_stop(state, event) if state.heard else _resume(replace(state, cut=None), event, "thanks")
+
+
+def _left_to_others(state: State, event: Heard) -> State:
+    """Words of another after our answer: what the one we answered says next is said to them."""
+    answered_other = state.answered is not None and event.speaker not in (state.answered[0], UNKNOWN)
+    talk = answered_other and not state.busy and not is_backchannel(event.text)
+    return replace(state, answered=None) if talk else state
 
 
 def _say_asked(state: State, event: SayAsked) -> Step:
@@ -226,6 +252,10 @@ def _tick(state: State, event: Tick) -> Step:
     for one in state.talking:
         if event.at_s - one.told_s >= (LOST_UNTOLD_S if one.voiced_s is None else LOST_S):
             state, _ = _speech_stopped(state, SpeechStopped(at_s=event.at_s, speaker=one.speaker))
+    if dropped := late(state, event.at_s):
+        asked = None if state.asked in dropped else state.asked
+        state = replace(state, asked=asked, waiting=tuple(one for one in state.waiting if one not in dropped))
+        return state, tuple(Ignore(reason="too_late", speaker=one.speaker) for one in dropped)
     waited_s = event.at_s - state.since_s
     too_long = state.heard and event.at_s - state.audible_s >= SPEAK_LIMIT_S
     thought_too_long = state.phase is Phase.THINK and waited_s >= THINK_LIMIT_S
@@ -381,4 +411,5 @@ def _at_rest(state: State, at_s: float) -> State:
 
 
 def _go(state: State, phase: Phase, at_s: float) -> State:
-    return replace(state, phase=phase, since_s=at_s)
+    fell_quiet = state.busy and phase not in BUSY
+    return replace(state, phase=phase, since_s=at_s, quiet_since_s=at_s if fell_quiet else state.quiet_since_s)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
+from bot.conversation.phrases import FILLER
 from bot.conversation.terms import STOP_WORDS, WORD, edits, folded, lines, sound_key, words_of
 
 
@@ -34,20 +35,28 @@ def _groups() -> dict[str, frozenset[str]]:
 _WORDS = _groups()
 _OPENERS, _GREETINGS, _ORDERS, _BEFORE_AN_OBJECT = (_WORDS[g] for g in ("openers", "greetings", "orders", "before"))
 _QUESTION_WORDS, _INVERTED, _AUXILIARIES = (_WORDS[g] for g in ("question", "inverted", "auxiliaries"))
-_SUBJECTS, _THEIRS = _WORDS["subjects"], _WORDS["theirs"]
+_MODALS = frozenset({"can", "could", "will", "would", "should", "shall", "might", "must", "may"})
+_SUBJECTS, _THEIRS, _ADVERBS, _QUOTING, _NO_VERBS, _PLACES, _PARTICLES = (
+    _WORDS[g] for g in ("subjects", "theirs", "adverbs", "quoting", "no-verbs", "places", "particles")
+)
+_PRONOUNS = frozenset({"you", "i", "we", "it", "they", "he", "she", "there"})
+_ASKING = _QUESTION_WORDS | _INVERTED | _AUXILIARIES | _ORDERS | {"you", "your", "please", "i"}
+_THIRD_PERSON = re.compile(r"[^\W\d_]{2,}(?:[^\W\d_su']s|[a-z]ed)")
 _COMMON = frozenset(word for line in lines("common_names.txt") for word in line)
 _FAREWELLS = frozenset({"bye", "goodbye", "farewell"})
 _HAILS = frozenset({"hey", "hi", "hello", "thanks", "dear", "welcome", "morning", "afternoon", "evening"}) | _FAREWELLS
 _ENDS_A_QUESTION = frozenset(
     {"think", "say", "know", "mean", "suggest", "recommend", "me", "us", "again", "please", "more"}
 )
-_ADDS = frozenset({"if", "in", "when", "for", "with", "on", "at", "instead", "then", "now", "today", "here"})
+_ENDS_A_QUESTION_OF_ANY_NAME = frozenset({"think", "say", "mean", "suggest", "recommend"})  # "what do you think Iris"
+_ADDS = frozenset({"if", "in", "when", "for", "with", "on", "at", "instead", "then", "now", "today", "here", "to"})
 _YOU = frozenset({"you", "your", "yours", "you're"})
 _ADDRESS = re.compile(r"https?://\S+|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}\.\w\S*")  # of a page, of mail
 _PIECE = re.compile(rf"{WORD}|[,.:;?!@()]|[-–—]{{1,2}}(?=\s)")
 _ENDS = frozenset(".?!;")
 _PAUSES = frozenset(",:-–—()")
 _TOKENS = 4  # of openers before a name that still opens a sentence
+_LONGEST_OPENING = 12  # words of thanks, nods and the like before it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +85,22 @@ def named(text: str, names: Sequence[str], *, written: bool = False) -> Named:
         if not written and found is Named.NOT and any(_called_misheard(sentence, name) for name in names):
             return Named.CALLED
     return found
+
+
+def called_together(text: str, names: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether a call opens with us and someone else: "Iris and Bob, what do you both think?"."""
+    spoken = ({" ".join(words_of(one)) for one in some} - {""} for some in (names, others))
+    ours, theirs = ("|".join(map(re.escape, sorted(some, key=len, reverse=True))) for some in spoken)
+    if not ours or not theirs:
+        return False
+    pairs = re.compile(rf"^((?:\w+ )*?)(?:(?:{ours}) and (?:{theirs})|(?:{theirs}) and (?:{ours}))\b(,?) ?(.*)")
+    for sentence in _sentences(text):
+        said = re.sub(r" (?=,)", "", " ".join(sentence))
+        found = pairs.match(said)
+        before, after = (tuple(words_of(found[group])) for group in (1, 3)) if found else ((), ())
+        if found and after and _opens(before) and not _to_someone(before) and (found[2] or _to_you(after)):
+            return True
+    return False
 
 
 def is_common(name: str) -> bool:
@@ -128,28 +153,51 @@ def _at(sentence: list[str], name: list[str]) -> bool:
 
 
 def _calls(place: _Place) -> bool:
-    opens = len(place.before) <= _TOKENS and all(word in _OPENERS for word in place.before)
+    opens = _opens(place.before)
     if not place.after:
-        return not place.before or place.pause_before or opens or place.before[-1] not in _BEFORE_AN_OBJECT
+        what_do_you_think = _asks_you(place.before) and place.before[-1] in _ENDS_A_QUESTION_OF_ANY_NAME
+        opens = (opens and not _to_someone(place.before)) or place.pause_before
+        return opens or what_do_you_think or not _takes_an_object(place.before)
+    if _is_quoted(place.before):
+        return False
     if all(word in _FAREWELLS for word in place.after):
-        return not place.before or place.before[-1] not in _BEFORE_AN_OBJECT
+        return not _takes_an_object(place.before)
     if opens and not _to_someone(place.before):
         return place.pause_after or not _goes_on_about(place)
     if place.pause_before and place.pause_after:
         return not _goes_on_about(place) or place.before[-1] not in {"and", "or"}
-    if place.pause_before or (place.before and place.before[-1] not in _BEFORE_AN_OBJECT):
+    if place.pause_before or not _takes_an_object(place.before):
         return _to_you(place.after) or (place.after[0] in _ADDS and _asks_you(place.before))
     return False
 
 
+def _takes_an_object(before: tuple[str, ...]) -> bool:
+    """Whether what stands before a name is not over without it: "ask", "with", and not "come on"."""
+    *_, verb, last = ("", "", *before)
+    called = last == "it" and verb in {"call", "called", "name", "named"}
+    return called or (last in _BEFORE_AN_OBJECT and not (last == "on" and verb in _PARTICLES))
+
+
+def _opens(before: tuple[str, ...]) -> bool:
+    """Words that come before what is meant: "okay so", "thanks for your help"."""
+    if len(before) <= _TOKENS and all(word in _OPENERS for word in before):
+        return True
+    said = " ".join(before) if len(before) <= _LONGEST_OPENING else "."
+    while found := FILLER.match(said):
+        said = said[found.end() :]
+    return not said
+
+
 def _calls_by_a_word(place: _Place) -> bool:
     """Of a name that is an everyday word: parted by a pause, after a hail, or with a question to someone around it."""
-    before, after = place.before, place.after
-    opens = len(before) <= _TOKENS and all(word in _OPENERS for word in before)
+    before, after, opens = place.before, place.after, _opens(place.before)
     hailed = bool(before) and opens and (before[-1] in _HAILS or before[-2:] == ("thank", "you"))
     if not after:
         asks = _asks_you(before) and before[-1] in _ENDS_A_QUESTION
-        return hailed or asks or (place.asked and not before) or (place.pause_before and _is_to_you(place))
+        hailed = hailed or before[-1:] in {("hey",), ("hi",), ("hello",)}
+        return hailed or asks or not before or (place.pause_before and _is_to_you(place))
+    if _is_quoted(before):
+        return False
     if place.pause_after and (opens or place.pause_before):
         return not (opens and _to_someone(before))
     if hailed:
@@ -169,26 +217,46 @@ def _is_to_you(place: _Place) -> bool:
 def _asks_someone(after: tuple[str, ...]) -> bool:
     """A whole question or order without doubt: "what is ...", "can you ...", "tell us ..."."""
     first, second = (*after, "", "")[:2]
+    if first == "and":
+        return second in _QUESTION_WORDS and _asks_someone(after[1:])
     if first in _QUESTION_WORDS:
-        return "'" in first or first == "how" or second in _AUXILIARIES | _INVERTED
-    asks = first in _AUXILIARIES | _INVERTED and second == "you"
+        asks = second not in _PRONOUNS and not (_AUXILIARIES | _INVERTED).isdisjoint(after[1:5])
+        return asks or "'" in first or first == "how" or second == "about"
+    asks = first in {"please", "thanks"} or (first in _AUXILIARIES | _INVERTED and second in _PRONOUNS)
     return asks or (first in _ORDERS and second in {"me", "us", "the", "that", "a"})
 
 
 def _to_someone(before: tuple[str, ...]) -> bool:
     """Openers that make the name an object: "tell Iris", "thanks ... and Iris"."""
-    return bool(before) and before[-1] in {"tell", "and", "but", "excuse"} and before[-1] in _BEFORE_AN_OBJECT
+    return before[-1:] in {("tell",), ("excuse",)} or (len(before) > 1 and before[-1] in {"and", "but"})
+
+
+def _is_quoted(before: tuple[str, ...]) -> bool:
+    """ "And I said, Iris, ...": somebody's call is told. "As I said, Iris, ..." and "you said, Iris, ..." are calls."""
+    *_, as_, who, says = ("", "", "", *before)
+    return says in _QUOTING and who != "you" and as_ not in {"as", "like"}
 
 
 def _goes_on_about(place: _Place) -> bool:
     """Whether the words after a name make it the one who does something."""
     first, *rest = place.after
+    if first in _ADVERBS and rest and (rest[0] in _QUESTION_WORDS or rest[0] in _ORDERS):
+        return False
     if first in _AUXILIARIES:
         if not rest:
             return True
-        asked = rest[0] in _SUBJECTS or (rest[0] in {"the", "a", "an"} and place.asked)
+        asked = rest[0] in _SUBJECTS or (rest[0] in {"the", "a", "an"} and (place.asked or first in _MODALS))
         return not (asked or _asks_of_oneself(rest))
-    return first in _THEIRS and not (first in {"and", "but"} and bool(rest) and rest[0] in _QUESTION_WORDS)
+    if first == "who":  # "Iris, who asked" far oftener than "Iris, who asked, said"
+        return not rest or rest[0] in _SUBJECTS
+    if first in _PLACES:
+        return not place.asked and _ASKING.isdisjoint(rest)
+    return first in _THEIRS | _ADVERBS or _is_what_one_does(first)
+
+
+def _is_what_one_does(word: str) -> bool:
+    """A verb as it follows who does it: "checks", "booked"."""
+    return _THIRD_PERSON.fullmatch(word) is not None and word not in _NO_VERBS
 
 
 def _asks_of_oneself(words: list[str]) -> bool:
@@ -198,9 +266,11 @@ def _asks_of_oneself(words: list[str]) -> bool:
 
 def _to_you(after: tuple[str, ...]) -> bool:
     """Words one says to someone: a question to "you", an order, a question word."""
-    if after[0] in _QUESTION_WORDS or after[0] in _ORDERS:
+    first, second = (*after, "")[:2]
+    if first in _QUESTION_WORDS | _ORDERS or (first == "and" and second in _QUESTION_WORDS | _ORDERS):
         return True
-    return (after[0] in _AUXILIARIES or after[0] in _INVERTED) and len(after) > 1 and after[1] == "you"
+    asks = first in {"you", "you're"} or (first in _AUXILIARIES | _INVERTED and second in _PRONOUNS)
+    return asks or (first == "is" and second in _QUESTION_WORDS)  # "my question, Iris, is how"
 
 
 def _called_misheard(sentence: list[str], name: str) -> bool:

@@ -110,6 +110,20 @@ def packages(*names: str) -> Callable[[Settings], str]:
     return look
 
 
+def calendar_accounts(settings: Settings) -> str:
+    """Asks nobody: whether a provider takes the registration, the first consent shows."""
+    registered = {
+        "Google": settings.google_client_id and settings.google_client_secret,
+        f"Microsoft ({settings.microsoft_cloud})": settings.microsoft_client_id and settings.microsoft_client_secret,
+    }
+    names = [name for name, known in registered.items() if known]
+    if not names:
+        raise Missing("registered with nobody")
+    if not settings.public_url.startswith("https://"):
+        raise Missing(f"registered with {', '.join(names)}, but UNDERSTUDY_PUBLIC_URL is no https address they reach")
+    return f"registered with {', '.join(names)}, at {settings.public_url}"
+
+
 def broker(settings: Settings) -> str:
     if settings.broker_url:
         return _given_broker(settings.broker_url)

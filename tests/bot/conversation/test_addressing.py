@@ -6,7 +6,7 @@ import pytest
 
 from bot.conversation.addressing import Because, Remark, names_us, why
 from bot.conversation.dismissal import says_goodbye
-from tests.bot.conversation.sentences import parted
+from tests.bot.conversation.sentences import parted, without_marks
 
 NAMES = ("Iris", "Miss Iris")
 
@@ -143,3 +143,40 @@ def test_who_was_answered_may_begin_with_no(text: str):
 )
 def test_a_name_within_a_question_to_you_is_a_call(text: str, because: Because):
     assert why(remark(text)) is because
+
+
+TALK_ABOUT = """
+And then I said, Iris, that can't be right. | Iris usually knows that | Iris froze | Iris sent it | Iris in accounting
+Have you tried Iris | who's Iris | we call it Iris | my sister Iris | me and Iris | Iris and Tom are on it | Iris too
+Tom and Iris worked that out | Tom, did you ask Iris? | Iris checks that every week | even Iris knew
+"""
+CALLS = """
+As I said, Iris, what is next? | Iris, who asked for it | Iris does Tom know
+Iris and Tom, what do you both think? | so Tom and Iris, what next? | Tom and Iris can you tell us why
+Thanks for your help Iris, what's next? | Come on Iris, you know this | what do you think Iris | Iris, just tell us
+before we go on Iris do we have it | And Iris, what about bark?
+let me ask you Iris is it worth it | Iris can the price go up
+"""
+
+
+@pytest.mark.parametrize(("sentences", "because"), [(TALK_ABOUT, Because.NOT_ADDRESSED), (CALLS, Because.NAME)])
+def test_talk_about_the_bot_is_told_from_a_call_with_and_without_marks(sentences: str, because: Because):
+    said = [form(one) for one in parted(sentences) for form in (str, without_marks)]
+    assert [one for one in said if why(remark(one, other_names=("Tom Hill", "Ann"))) is not because] == []
+
+
+@pytest.mark.parametrize("text", ["You said, Iris, that it was ten.", "Tom and Iris, any thoughts?"])
+def test_marks_make_a_call_of_what_might_be_talk(text: str):
+    assert why(remark(text, other_names=("Tom Hill",))) is Because.NAME
+
+
+@pytest.mark.parametrize(
+    "text", ["we want to be alone please leave rose", "rose you can go now", "rose please leave us"]
+)
+def test_a_name_that_is_a_word_is_heard_where_the_bot_is_sent_away(text: str):
+    assert why(remark(text, names=("Rose",))) is Because.NAME
+
+
+def test_alone_with_one_what_they_call_to_someone_beside_them_is_not_for_the_bot():
+    assert why(remark("Mum, I'm in a call, one moment.", others=1)) is Because.NOT_ADDRESSED
+    assert why(remark("My mum grows roses, how do I prune them?", others=1)) is Because.ALONE

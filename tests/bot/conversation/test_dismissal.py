@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from bot.conversation.addressing import wants_the_floor
-from bot.conversation.dismissal import asks_to_leave, is_backchannel, says_goodbye, says_stop
+from bot.conversation.dismissal import asks_to_leave, is_backchannel, says_goodbye, says_stop, says_thanks
 from tests.bot.conversation.sentences import parted, without_marks
 
 NAMES = ("Iris", "Miss Iris")
@@ -65,12 +65,14 @@ stop thank you | nevermind | Iris, shush | shh | hush | Iris, be silent | whoa s
 let me stop you there | okay let me interrupt you | Iris, forget it | skip it | okay Iris, you can stop now
 you can stop
 I've heard enough | stop answering | give me a second | never mind that | cut it out
+Never mind, I found it. | oh never mind, it's on page two | okay Iris, forget it, we have it here | skip that, I know it
 """
 NO_STOPS = """
 stop the pump how | wait for the rain before I sow | how do i stop slugs | enough water for a week | wait what | okay
 stop sign ahead | one second after that it rained | thanks | hold on to the rope | never mind the weather
 pause the video bob | forget it grows there | give me a second option | you can stop the pump
 let me stop you from buying
+never mind that, how deep | never mind, I meant roses | forget about it, I wanted to ask of lawns | never mind the rain
 """
 NODS = """
 uh-huh | uh huh | mm-hmm | Mm-hmm, I see, okay | mm | mmm | mmhmm | mhm | hmmm | yup | ya | oh okay i see
@@ -115,6 +117,13 @@ def test_a_stop_is_one_when_it_ends_and_while_it_is_said() -> None:
 
 def test_a_sentence_that_begins_like_a_stop_is_none() -> None:
     assert wrong(NO_STOPS, lambda said: says_stop(said, NAMES), expected=False) == []
+
+
+def test_thanks_alone_are_told_from_thanks_and_more() -> None:
+    thanks = "okay thanks | thank you very much Iris | great, thanks for that, got it | thanks | all right thank you"
+    more = "thanks and how deep | thanks to the rain | okay | great | thank Bob | thanks, that is wrong"
+    assert wrong(thanks, lambda said: says_thanks(said, NAMES), expected=True) == []
+    assert wrong(more, lambda said: says_thanks(said, NAMES), expected=False) == []
 
 
 def test_a_nod_is_one_and_with_something_to_say_it_is_none() -> None:

@@ -252,3 +252,18 @@ def test_a_notice_that_waited_for_a_cut_answer_is_given() -> None:
     table.words("ann", "Iris stop")
     table.tell(Tick(at_s=3.0))
     assert table.kinds()[-1] is Speak
+
+
+@pytest.mark.parametrize(("who", "effect"), [("ann", Interrupt), ("ben", Resume)])
+def test_thanks_over_an_answer_end_it_for_who_asked_and_are_a_nod_of_another(who: str, effect: type) -> None:
+    table = Table("ann", "ben")
+    table.voices({who: (0.05, 0.65)}, until_s=1.2, text="okay thanks")
+    table.words(who, "okay thanks")
+    assert [kind for kind in table.kinds() if kind in {Interrupt, Resume, Think, Speak}][-1] is effect
+
+
+def test_thanks_too_short_to_cut_end_the_answer_too() -> None:
+    table = Table("ann")
+    table.voices({"ann": (0.05, 0.35)}, until_s=0.9, text="thanks")
+    table.words("ann", "thanks")
+    assert table.state.phase is Phase.LISTEN and Think not in table.kinds()

@@ -48,6 +48,11 @@ has this been recorded | were you recording that | are you going to record this 
 do you keep the recordings | do you store my voice | are you recording everything we say
 hey Iris, do you take notes? | are you storing our voices
 """
+KEEPING = """
+where does the recording go? | Iris, where is this transcript stored? | what happens to our data
+who reads the transcript | who has access to the recording
+how long do you keep the transcript | where will the meeting recording end up
+"""
 
 
 def answers(sentences: str) -> dict[str, str | None]:
@@ -62,6 +67,14 @@ def test_asked_what_it_is_the_bot_says_an_ai() -> None:
 def test_asked_whether_it_records_the_bot_says_what_it_keeps() -> None:
     honest = "I'm Iris, an AI assistant. I keep a transcript of what is said and written here, but no sound."
     assert {said: answer for said, answer in answers(RECORDING).items() if answer != honest} == {}
+
+
+def test_asked_where_what_it_keeps_goes_the_bot_says_who_knows() -> None:
+    assert [
+        said for said, answer in answers(KEEPING).items() if not (answer and "no sound. Those who sent" in answer)
+    ] == []
+    others = "where does the water go | where is the data cable | how long is the recording | what happens to the roots"
+    assert set(answers(others).values()) == {None}
 
 
 def test_told_not_to_record_the_bot_says_what_ends_it() -> None:

@@ -80,6 +80,39 @@ def test_the_one_just_answered_needs_no_name_for_ten_seconds():
     assert len(questions(play(*first, *says("ann", "and roses", 16.0), others=3)[1])) == 1
 
 
+def test_words_of_another_after_the_answer_end_what_needs_no_name():
+    first = (*says("ann", f"Iris {QUESTION}", 1.0), *spoken(1, 2.0))
+    for between, taken in (("that is a lot", 1), ("mhm", 2)):
+        _, effects = play(*first, *says("ben", between, 6.0), *says("ann", "and roses", 8.0), others=3)
+        assert len(questions(effects)) == taken, between
+
+
+def held_while_others_talk(until_s: float, others: int) -> list[Effect]:
+    """Ann's question is cut while its answer is made, by Ben who goes on until then."""
+    began = (*says("ann", f"Iris {QUESTION}", 1.0), SpeechBegan(at_s=1.6, speaker="ben"))
+    ticks = [Tick(at_s=2.0 + 0.5 * n) for n in range(round(2 * (until_s - 2.0)))]
+    ended = (
+        SpeechStopped(at_s=until_s, speaker="ben"),
+        Heard(at_s=until_s + 0.2, speaker="ben", text="so we saw the house"),
+    )
+    return play(*began, *ticks, *ended, others=others)[1]
+
+
+def test_a_question_others_talk_over_for_long_is_let_go():
+    assert len(questions(held_while_others_talk(8.0, others=3))) == 2
+    late = held_while_others_talk(42.0, others=3)
+    assert len(questions(late)) == 1 and Ignore(reason="too_late", speaker="ann") in late
+
+
+def test_who_goes_on_with_a_question_for_long_is_answered():
+    began = (*says("ann", f"Iris {QUESTION}", 1.0), SpeechBegan(at_s=1.6, speaker="ann"))
+    ticks = [Tick(at_s=2.0 + 0.5 * n) for n in range(100)]
+    ended = (SpeechStopped(at_s=40.0, speaker="ann"), Tick(at_s=48.0))
+    story = Heard(at_s=49.0, speaker="ann", text="there is a long story to it and it begins in spring")
+    _, effects = play(*began, *(one for one in ticks if one.at_s < 40.0), *ended, story, others=3)
+    assert questions(effects)[-1] == f"Iris {QUESTION} {story.text}"
+
+
 def test_speech_over_the_answer_interrupts_it_after_half_a_second():
     talking = (*says("ann", QUESTION, 1.0), PlaybackBegan(at_s=2.0, epoch=1), SpeechBegan(at_s=3.0, speaker="ann"))
     assert not any(isinstance(e, Interrupt) for e in play(*talking, Tick(at_s=3.0 + BARGE_IN_S - 0.05))[1])

@@ -16,6 +16,8 @@ Hope: Hope, how deep? | hope how do i do that | hey hope
 Mark: mark can you hear me | Mark, repeat that. | can you say that again mark
 Max: hi max how long do beans take | Max: is that so? | @max is that so
 Rose: rose what is the difference | could you look that up, Rose? | Rose?
+Rose: rose please leave | rose which one is it | rose can i freeze it | rose and what do they eat | hello bob hello rose
+Rose: thanks for your help rose what's next
 Sage: sage what is that | Chloé, sage, what is that
 """
 NOT_CALLED = """
@@ -25,7 +27,7 @@ May: May I ask something? | In May we ship. | that may be | may be | it may rain
 Hope: I hope so | let's hope | I hope | hope you are well | Hope to see you soon | I really hope | Hope you can make it
 Mark: mark it as done | please mark it as done | okay mark that down | Mark my words. | question mark | we hit the mark
 Max: five minutes max | two hundred max, right? | we need ten people max | the max
-Rose: prices rose | costs rose | how much has it rose | the numbers rose, too
+Rose: prices rose | And I said, Rose, that is it. | costs rose | how much has it rose | the numbers rose, too
 Sage: add some sage | thyme and sage
 Art: modern art | state of the art | do you like art? | do you like modern art | what do you think about art?
 Grace: saving grace | give them grace
