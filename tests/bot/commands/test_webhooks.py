@@ -64,7 +64,7 @@ async def test_a_delivery_is_looked_into_and_sent_again(sqlite_store: Seeded, se
     delivery_id = capsys.readouterr().out.split()[0]
     async with sqlite_store.database.write() as session:
         [(taken, _)] = await webhook_deliveries.take(
-            session, now=NOW.replace(year=2100), hide_s=60, limit=9, per_endpoint=9
+            session, now=NOW.replace(year=2100), hide_s=60, limit=9, per_endpoint=9, per_workspace=9
         )
         failed = Attempt(number=1, at=NOW, status=500, error="receiver_failed", answer="oh", duration_ms=7)
         await webhook_deliveries.conclude(session, taken, failed, Verdict(state=DeliveryState.FAILED), now=NOW)

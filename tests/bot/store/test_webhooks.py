@@ -75,7 +75,9 @@ async def test_a_result_that_comes_too_late_changes_nothing(store: Seeded) -> No
     for seconds in (0, 61):
         async with store.database.write() as session:
             now = LATER + timedelta(seconds=seconds)
-            takes += await webhook_deliveries.take(session, now=now, hide_s=60, limit=9, per_endpoint=9)
+            takes += await webhook_deliveries.take(
+                session, now=now, hide_s=60, limit=9, per_endpoint=9, per_workspace=9
+            )
     (late, _), (current, _) = takes
     arrived = Attempt(number=1, at=NOW, status=200, error=None, answer="", duration_ms=1)
     async with store.database.write() as session:

@@ -102,7 +102,8 @@ async def test_one_bots_refused_message_holds_up_that_bot_alone(alone: Post) -> 
         alone.clock.advance(6)
         await alone.courier.tell()
         async with alone.store.database.write() as session:  # keep the stuck one waiting, as its tries would
-            taken = await webhook_deliveries.take(session, now=alone.clock.now(), hide_s=60, limit=99, per_endpoint=99)
+            most = {"limit": 99, "per_endpoint": 99, "per_workspace": 99}
+            taken = await webhook_deliveries.take(session, now=alone.clock.now(), hide_s=60, **most)
     lanes = [(delivery.lane, delivery.sequence) for delivery, _ in taken]
     assert sorted(lanes) == sorted([(stuck.id, 1), (other.id, 3)])
 
