@@ -183,6 +183,10 @@ class Client:
                     yield change
             except (aiohttp.ClientError, TimeoutError):
                 pass  # it is taken up again from the last change
+            except ApiError as error:
+                if error.status not in AGAIN:
+                    raise
+                pause_s = max(pause_s, float(error.problem.get("retry_after_s", 0)))
             await self._clock.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 

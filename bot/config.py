@@ -25,13 +25,15 @@ SECRETS = frozenset(
         "engine_token",
         "google_client_secret",
         "llm_api_key",
+        "microsoft_client_secret",
         "metrics_token",
         "teams_identification",
     }
 )
-BROKERS = ("redis://", "rediss://", "redis+socket://")
+BROKERS = ("redis://", "rediss://", "redis+socket://", "amqp://", "amqps://")
 VIDEO_SIZES = {"640x360": (640, 360), "1280x720": (1280, 720)}
 CAMERA_PATHS = ("auto", "v4l2loopback", "file", "page")
+MICROSOFT_CLOUDS = ("global", "us_gov", "us_dod", "china")
 HEARING_STREAMS = ("auto", "mix")
 _HOST = re.compile(r"(?!\d+(?:\.\d+){3}$)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,8}(?::[1-9][0-9]{0,4})?", re.IGNORECASE)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -42,7 +44,7 @@ class Settings:
     home: Path = Path.home() / ".understudy"  # all state of this installation
     cache: str = ""  # folder of what is made once from a knowledge base; empty: `cache` in `home`
     database_url: str = ""  # empty: SQLite in `home`; else postgresql://...
-    broker_url: str = ""  # empty: a private Redis; else redis://...
+    broker_url: str = ""  # empty: a private Redis; else redis://..., or amqp://... for RabbitMQ
     api_host: str = "127.0.0.1"
     api_port: int = 8420
     api_reads_per_minute: int = 1200  # of one key; 0: as many as it likes
@@ -63,6 +65,11 @@ class Settings:
     google_client_id: str = ""  # of this installation's registration with Google; empty: no Google calendars
     google_client_secret: str = ""
     google_url: str = ""  # of what stands in for Google, in tests and rehearsals; empty: Google itself
+    microsoft_client_id: str = ""  # of this installation's registration with Microsoft; empty: none of its calendars
+    microsoft_client_secret: str = ""
+    microsoft_tenant: str = "common"  # whose accounts: common | organizations | consumers | one directory's id
+    microsoft_cloud: str = "global"  # global | us_gov | us_dod | china
+    microsoft_url: str = ""  # of what stands in for Microsoft, in tests and rehearsals; empty: Microsoft itself
     llm_url: str = ""  # an OpenAI-compatible base URL, e.g. http://127.0.0.1:11434/v1; empty: quoted knowledge only
     llm_api_key: str = ""
     llm_model: str = ""
@@ -72,6 +79,7 @@ class Settings:
     engine_urls: str = ""  # engine servers, "http://gpu-1:8460, http://gpu-2:8460"; empty: bots make generated faces
     engine_token: str = ""  # what opens them
     max_bots: int = 4  # live bots on this host
+    kubernetes_template: str = ""  # name of the CronJob that bots' Jobs are made of; empty: the bot host starts bots
     video: str = "640x360"  # size of the bot's picture: 640x360 or 1280x720
     retention_days: int = 0  # what was said is kept so long after a bot's end; 0: for ever
     lobby_timeout_s: float = 600.0
@@ -120,6 +128,8 @@ RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (  # field, what fit
     ("log_level", lambda level: level in LOG_LEVELS, f"it can be {', '.join(LOG_LEVELS)}"),
     ("camera_path", lambda path: path in CAMERA_PATHS, f"it can be {', '.join(CAMERA_PATHS)}"),
     ("hearing_streams", lambda streams: streams in HEARING_STREAMS, f"it can be {', '.join(HEARING_STREAMS)}"),
+    ("microsoft_cloud", lambda cloud: cloud in MICROSOFT_CLOUDS, f"it can be {', '.join(MICROSOFT_CLOUDS)}"),
+    ("microsoft_tenant", lambda name: bool(_HOST.fullmatch(name)), "it is a directory's id or domain, or common"),
     ("video", lambda size: size in VIDEO_SIZES, f"it can be {', '.join(VIDEO_SIZES)}"),
     ("broker_url", lambda url: not url or url.startswith(BROKERS), f"it begins with {', '.join(BROKERS)}, or is empty"),
     ("egress_allow", _are_networks, "it is networks such as 10.1.0.0/16, separated by commas, or empty"),

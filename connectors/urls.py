@@ -31,25 +31,27 @@ def find_meeting(text: str, *, own_hosts: Collection[str] = ()) -> MeetingLink |
     following = places(text, own_hosts)
     for place in following:
         if (link := _read(place, own_hosts)) is not None:
-            return _with_passcode(text, place, link, following)
+            return _with_passcode(text, place, link, following, own_hosts)
     return None
 
 
-def _with_passcode(text: str, place: Place, link: MeetingLink, following: Iterator[Place]) -> MeetingLink:
+def _with_passcode(
+    text: str, place: Place, link: MeetingLink, following: Iterator[Place], own_hosts: Collection[str]
+) -> MeetingLink:
     if link.passcode is not None or link.platform not in _TELLS_A_PASSCODE:
         return link
     until = place.end + AFTER_CHARACTERS
     for other in following:
         if other.begin >= until:
             break
-        if (its := _read(other)) is not None and its.meeting != link.meeting:
+        if (its := _read(other, own_hosts)) is not None and its.meeting != link.meeting:
             until = other.begin  # what stands behind another meeting's link is that one's
             break
     passcode = passcode_near(text, place.begin, place.end, until=until)
     return link if passcode is None else told_beside(link, passcode)
 
 
-def _read(place: Place, own_hosts: Collection[str] = ()) -> MeetingLink | None:
+def _read(place: Place, own_hosts: Collection[str]) -> MeetingLink | None:
     return next((link for reading in place.readings if (link := _meeting(reading, own_hosts)) is not None), None)
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from aiohttp import web
 
 from bot.api import openapi
+from bot.api.calendar_notices import GoogleNotices, MicrosoftNotices
+from bot.api.consent import ConsentDoor
 from bot.api.feed import Feed
-from bot.api.google import GoogleDoor
 from bot.api.handlers import audit, bots, calendars, characters, live, webhooks
 from bot.api.handlers.live import FEED, LIMITS, StreamLimits
 from bot.api.metrics import Access, expose
@@ -24,6 +25,8 @@ from bot.api.routes import PREFIX, RATES, SERVICES, STANDING, Route, Services, S
 from bot.api.sign_in import SignIn
 from bot.api.webhook_schemas import Message
 from bot.calendars.google.client import Google
+from bot.calendars.grants import Provider
+from bot.calendars.microsoft.client import Microsoft
 from bot.clock import Clock, RealClock
 from bot.egress.addresses import Network
 from bot.store import schema
@@ -34,6 +37,7 @@ ROUTES: tuple[Route, ...] = (
     *(*bots.ROUTES, *characters.ROUTES, *live.ROUTES, *webhooks.ROUTES),
     *(*audit.ROUTES, *calendars.ROUTES),
 )
+NOTICES = {"google": GoogleNotices, "microsoft": MicrosoftNotices}
 READY_TIMEOUT_S = 5.0
 
 
@@ -51,15 +55,21 @@ def make_app(
     meeting_hosts: Sequence[str] = (),
     rates: Rates | None = None,
     google: Google | None = None,
+    microsoft: Microsoft | None = None,
     public_url: str = "",
 ) -> web.Application:
     """`split` makes passages of a document; `home` keeps pictures, and without a `vault` given the keys of secrets;
-    `metrics` None: there are none; `rates` None: who asks may ask as often as they like; `google` None: its calendars
-    cannot be connected. The caller closes the database."""
+    `metrics` None: there are none; `rates` None: who asks may ask as often as they like; `google` and
+    `microsoft` None: their calendars cannot be connected. The caller closes the database."""
     app = web.Application(middlewares=[_identify, problems])
     app.on_response_prepare.append(_mark)
     clock, vault = clock or RealClock(), vault or Vault(home / KEY_FILE)
-    door = GoogleDoor(database, vault, google, public_url=public_url, clock=clock) if google else None
+    clients: dict[str, Provider | None] = {"google": google, "microsoft": microsoft}
+    doors = {
+        provider: ConsentDoor(database, vault, client, provider=provider, public_url=public_url, clock=clock)
+        for provider, client in clients.items()
+        if client is not None
+    }
     app[SERVICES] = Services(
         database=database,
         clock=clock,
@@ -68,7 +78,7 @@ def make_app(
         vault=vault,
         egress_allow=egress_allow,
         meeting_hosts=meeting_hosts,
-        google=door,
+        consents=doors,
     )
     app[FEED], app[LIMITS] = feed or Feed(database), stream_limits or StreamLimits()
     app[RATES] = rates or Rates(clock.monotonic_s, reads=0, writes=0)
@@ -80,8 +90,9 @@ def make_app(
     app.router.add_get("/openapi.json", _describe)
     SignIn(database, clock).add_to(app.router)
     Pages().add_to(app.router)
-    if door is not None:
+    for provider, door in doors.items():
         door.add_to(app.router)
+        NOTICES[provider](database, clock).add_to(app.router)
     if metrics is not None:
         app.router.add_get("/metrics", expose(metrics))
     return app

@@ -19,6 +19,7 @@ Word = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whit
 Name = Annotated[str, StringConstraints(max_length=200, strip_whitespace=True)]
 Mail = Annotated[str, StringConstraints(max_length=254, strip_whitespace=True)]
 MOST_WORDS, MOST_SERIES = 50, 500
+PRIVATE = "Private event"
 
 
 class CalendarPath(Strict):
@@ -64,7 +65,7 @@ class NewCalendar(Strict):
     rules: RulesBody = Field(default_factory=lambda: RulesBody())
 
 
-class NewGoogleCalendar(Strict):
+class NewGrantedCalendar(Strict):
     owner: Annotated[str, StringConstraints(min_length=3, max_length=254, strip_whitespace=True)] = Field(
         description="the account's e-mail address"
     )
@@ -73,8 +74,16 @@ class NewGoogleCalendar(Strict):
     rules: RulesBody = Field(default_factory=lambda: RulesBody())
 
 
+class NewGoogleCalendar(NewGrantedCalendar):
+    """Of an account with Google."""
+
+
+class NewMicrosoftCalendar(NewGrantedCalendar):
+    """Of an account with Microsoft 365 or Outlook.com."""
+
+
 class Consent(BaseModel):
-    consent_url: str = Field(description="open it in the owner's browser within ten minutes")
+    consent_url: str = Field(description="open it in the owner's browser within ten minutes; good for that one alone")
 
 
 class CalendarChange(Strict):
@@ -135,7 +144,7 @@ class EventView(BaseModel):
     id: str
     calendar_id: str
     series_id: str = Field(description="the same for all instances of a series, and in everybody's calendar")
-    title: str
+    title: str = Field(description="of one marked private nothing but that")
     starts_at: AwareDatetime | None
     ends_at: AwareDatetime | None
     zone: str
@@ -160,7 +169,7 @@ class EventView(BaseModel):
             id=stored.id,
             calendar_id=stored.calendar_id,
             series_id=event.uid,
-            title=event.title,
+            title=PRIVATE if event.private else event.title,
             starts_at=event.start,
             ends_at=event.end,
             zone=event.zone,

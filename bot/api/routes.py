@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import ceil
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import to_json
 
 from bot.api import sign_in
 from bot.api.problems import (
@@ -32,7 +33,7 @@ from bot.api.problems import (
     UnsupportedMediaType,
 )
 from bot.api.rates import UNLIMITED, Rates, Standing, TooManyRequests
-from bot.api.repeats import Sent, once
+from bot.api.repeats import Repeat, Sent, once
 from bot.calendars.model import Rules
 from bot.clock import Clock
 from bot.egress.addresses import Network
@@ -72,7 +73,7 @@ class NoBody(Strict):
     pass
 
 
-class GoogleConsent(Protocol):
+class Consents(Protocol):
     def consent_url(self, *, workspace_id: str, owner: str, calendar: str, character_id: str, rules: Rules) -> str:
         """Where a person lets us read their calendar."""
         ...
@@ -88,8 +89,15 @@ class Services:
     split: Splitter
     vault: Vault
     meeting_hosts: Sequence[str] = ()  # of the operator's own meeting servers
-    google: GoogleConsent | None = None  # None: this installation is not registered with Google
+    consents: Mapping[str, Consents] = field(default_factory=dict)  # by provider this installation is registered with
     egress_allow: Sequence[Network] = ()  # of the operator's networks, those that users' addresses may lead to
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An answer of very many rows, made as its route's model would say it, without a model for each of them."""
+
+    value: Mapping[str, Any]
 
 
 PREFIX = "/api/v1"
@@ -114,6 +122,7 @@ class Call(Generic[P, Q, B]):
     path: P
     query: Q
     body: B
+    repeat: Repeat  # to keep the answer in the transaction of the deed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,7 +134,7 @@ class Route:
     tag: str
     scope: str
     answer: type[BaseModel] = NoBody
-    handler: Callable[[Call[Any, Any, Any]], Awaitable[BaseModel]] | None = None
+    handler: Callable[[Call[Any, Any, Any]], Awaitable[BaseModel | Made]] | None = None
     lines: Callable[[Call[Any, Any, Any]], AsyncIterator[BaseModel]] | None = None  # instead: JSON Lines of answers
     raw: Callable[[web.Request, Call[Any, Any, Any]], Awaitable[web.StreamResponse]] | None = None  # instead: no JSON
     raw_types: tuple[str, ...] = ()  # its media types
@@ -179,12 +188,15 @@ def endpoint(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespon
             shown = await handler(call)
             if route.changes:
                 await _write_down(request, route, call)
-            return web.Response(text=shown.model_dump_json(), status=route.status, content_type=JSON)
+            return web.Response(body=_json(shown), status=route.status, content_type=JSON, charset="utf-8")
 
-        services = call.services
-        return await once(request, sent, services.database, services.vault, do) if route.changes else await do()
+        return await once(request, sent, call.services.database, call.repeat, do) if route.changes else await do()
 
     return serve
+
+
+def _json(shown: BaseModel | Made) -> bytes:
+    return to_json(shown.value, inf_nan_mode="null") if isinstance(shown, Made) else shown.model_dump_json().encode()
 
 
 async def _write_down(request: web.Request, route: Route, call: Call[Any, Any, Any]) -> None:
@@ -225,6 +237,7 @@ async def _call(request: web.Request, route: Route) -> tuple[Call[Any, Any, Any]
         path=path,
         query=query,
         body=_body(request, route, raw),
+        repeat=Repeat(services.vault, status=route.status),
     )
     return call, Sent(workspace_id=key.workspace_id, raw=raw, now=now)
 

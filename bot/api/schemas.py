@@ -89,6 +89,7 @@ class After(Strict):
 
 
 class TranscriptQuery(After):
+    limit: int = Field(200, ge=1, le=1000)
     history: bool = Field(False, description="also what was corrected since; false: what holds now")
 
 
@@ -280,6 +281,7 @@ class EventList(BaseModel):
 
 class Transcript(BaseModel):
     data: list[SegmentView]
+    has_more: bool = Field(description="more is behind these: ask `after` the last one's `sequence`")
 
 
 class TurnList(BaseModel):

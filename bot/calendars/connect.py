@@ -50,10 +50,11 @@ async def connect(
     )
 
 
-async def connect_google(
+async def connect_granted(
     session: Session,
     vault: Vault,
     *,
+    provider: str,
     workspace_id: str,
     owner: str,
     calendar: str,
@@ -64,7 +65,7 @@ async def connect_google(
 ) -> Calendar:
     """With a new grant: connected, or connected again. Raises UnknownCharacter, TooManyCalendars."""
     owner = owner.strip().casefold()
-    source = hashlib.sha256(f"google:{owner}:{calendar}".encode()).hexdigest()
+    source = hashlib.sha256(f"{provider}:{owner}:{calendar}".encode()).hexdigest()
     mine = await calendars.list_all(session, workspace_id=workspace_id)
     known = next((one for one in mine if one.source_sha256 == source), None)
     calendar_id = known.id if known else new_id()
@@ -78,7 +79,7 @@ async def connect_google(
         workspace_id=workspace_id,
         now=now,
         id=calendar_id,
-        provider="google",
+        provider=provider,
         name=owner or calendar,
         sealed_secret=sealed,
         source_sha256=source,

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from bot.calendars import shape
-from bot.calendars.google.client import GrantRevoked
+from bot.calendars.grants import GrantRevoked
 from bot.calendars.ics.feed import FeedGone
 from bot.calendars.policy import DEFAULT, Policy, pause_s, retry_s
 from bot.calendars.reconcile import reconcile
@@ -61,6 +61,7 @@ class Keeper:
         """Until cancelled. A database that is away is waited for."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._repeat(self.sync_due, self._policy.poll_s), name="sync")
+            group.create_task(self._repeat(self.close_left, self._policy.settle_s), name="close")
             group.create_task(self._repeat(self.settle, self._policy.settle_s), name="settle")
             group.create_task(self._repeat(self.prune, self._policy.prune_s), name="prune")
 
@@ -89,10 +90,7 @@ class Keeper:
 
     async def _sync(self, calendar: Calendar) -> None:
         try:
-            secret = self._vault.open(calendar.sealed_secret, place=calendars.place(calendar.id))
-            source = self._sources.get(calendar.provider)
-            if source is None:
-                raise NoSource
+            source, secret = self._opened(calendar)
             await self._keep(calendar, await source.read(calendar, secret, now=self._clock.now(), policy=self._policy))
         except (DatabaseUnavailable, UnknownCalendar):
             raise
@@ -102,20 +100,24 @@ class Keeper:
             log.exception("a calendar could not be understood", calendar_id=calendar.id)
             await self._note(calendar, CalendarBroken())
 
+    def _opened(self, calendar: Calendar) -> tuple[Source, str]:
+        """Raises NoSource, SecretUnreadable, BadKeyFile."""
+        source = self._sources.get(calendar.provider)
+        if source is None:
+            raise NoSource
+        return source, self._vault.open(calendar.sealed_secret, place=calendars.place(calendar.id))
+
     async def _keep(self, calendar: Calendar, read: Read) -> None:
         now = self._clock.now()
         fresh = None if read.events is None else [shape.stored(event) for event in read.events]
         next_at = now + timedelta(seconds=pause_s(self._policy, self._chance()))
-        place = calendars.place(calendar.id)
-        sealed = None if read.secret is None else self._vault.seal(read.secret, place=place)
         mine: dict[str, Any] = {"workspace_id": calendar.workspace_id, "now": now}
         async with self._database.write() as session:
             await occurrences.lock_workspace(session, calendar.workspace_id)
             await calendars.get(session, calendar.id, workspace_id=calendar.workspace_id)
             if fresh is not None:
                 await calendar_events.replace_all(session, calendar_id=calendar.id, events=fresh, **mine)
-            told: dict[str, Any] = {"cursor": read.cursor, "next_sync_at": next_at, "sealed_secret": sealed}
-            await calendars.synced(session, calendar, now=now, **told)
+            await calendars.synced(session, calendar, now=now, cursor=read.cursor, next_sync_at=next_at)
             done = await reconcile(session, calendar.workspace_id, now=now)
             if done.decisions:
                 await self._tell(session, calendar, webhook_events.CALENDAR_CHANGED, {"decisions": done.decisions})
@@ -172,6 +174,32 @@ class Keeper:
                 raise
             except Exception:  # one workspace's events are no other's matter
                 log.exception("a workspace's calendars could not be settled", workspace_id=workspace_id)
+
+    async def close_left(self) -> int:
+        """Have providers stop telling us of calendars that were disconnected, and drop those; returns how many."""
+        now, policy = self._clock.now(), self._policy
+        async with self._database.read() as session:
+            if not await calendars.any_due(session, now=now, state=calendars.LEAVING):
+                return 0
+        async with self._database.write() as session:
+            given: dict[str, Any] = {"hide_s": policy.hide_s, "limit": policy.concurrency}
+            left = await calendars.take(session, now=now, state=calendars.LEAVING, **given)
+        return sum([await self._close(calendar) for calendar in left])
+
+    async def _close(self, calendar: Calendar) -> bool:
+        try:
+            source, secret = self._opened(calendar)
+            await source.close(calendar, secret)
+        except (Unavailable, AddressRefused, SecretUnreadable, BadKeyFile) as error:
+            log.info("a provider could not be told to stop", calendar_id=calendar.id, code=error.code)
+            if error.retryable and calendar.failures + 1 < self._policy.close_tries:
+                later = self._clock.now() + timedelta(seconds=retry_s(self._policy, calendar.failures, None))
+                async with self._database.write() as session:
+                    await calendars.put_off(session, calendar, next_at=later)
+                return False
+        async with self._database.write() as session:
+            await calendars.drop(session, calendar.id)
+        return True
 
     async def prune(self) -> int:
         """Forget what is long over."""

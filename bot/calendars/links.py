@@ -1,31 +1,34 @@
 """Where an event's meeting is: every link in its fields, and which of them counts. Pure; asks no network.
 
-Several fields may lead to several meetings: Google adds a Meet link to what is created although the organiser pasted
-another, and descriptions keep links of last month. So all candidates are kept, with the field they stand in, and the
-choice is a table that can be shown.
+Several fields may lead to several meetings: Google adds a Meet link, and Outlook one of Teams, to what is created
+although the organiser pasted another, and descriptions keep links of last month. So all candidates are kept, with the
+field they stand in, and the choice is a table that can be shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from bot.calendars.model import Link
 from connectors.registry import PLATFORMS
-from connectors.urls import find_meeting
+from connectors.urls import MeetingLink, find_meeting
 
 CONFERENCE, LOCATION, DESCRIPTION, TITLE = "conference", "location", "description", "title"
 MOST_CHARACTERS = 50_000  # of one field; an invitation is a few thousand
+ADDED = frozenset({"meet", "teams"})  # by Google and by Outlook, to whatever is created
 JOINABLE = frozenset(platform.name for platform in PLATFORMS)
 
 
-def candidates(fields: Sequence[tuple[str, str]], *, added_by_calendar: bool = False) -> tuple[Link, ...]:
+def candidates(
+    fields: Sequence[tuple[str, str]], *, added_by_calendar: bool = False, own_hosts: Collection[str] = ()
+) -> tuple[Link, ...]:
     """The meetings that these (field, text) lead to, in their order, each meeting once. `added_by_calendar`: the
-    conference was not chosen by anybody."""
+    conference was not chosen by anybody. `own_hosts`: of the operator's own meeting servers."""
     found: dict[str, Link] = {}
     for source, text in fields:
-        link = find_meeting(text[:MOST_CHARACTERS]) if "/" in text or "&#" in text else None
+        link = _meeting(text[:MOST_CHARACTERS], own_hosts)
         if link is not None and link.meeting not in found:
-            automatic = added_by_calendar and source == CONFERENCE and link.platform == "meet"
+            automatic = added_by_calendar and source == CONFERENCE and link.platform in ADDED
             found[link.meeting] = Link(
                 source=source,
                 platform=link.platform,
@@ -34,6 +37,10 @@ def candidates(fields: Sequence[tuple[str, str]], *, added_by_calendar: bool = F
                 added_by_calendar=automatic,
             )
     return tuple(found.values())
+
+
+def _meeting(text: str, own_hosts: Collection[str]) -> MeetingLink | None:
+    return find_meeting(text, own_hosts=own_hosts) if "/" in text or "&#" in text else None
 
 
 # By preference: the first row that any candidate fits gives the choice, and its words are why.

@@ -42,7 +42,7 @@ class Link:
     platform: str
     room: str  # the meeting's key, platform included
     url: str = field(repr=False)
-    added_by_calendar: bool = False  # a Meet link that Google adds to whatever is created
+    added_by_calendar: bool = False  # to whatever is created, by Google or Outlook
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +58,7 @@ class Event:
     cancelled: bool = False
     removed: bool = False  # the calendar does not have it any more
     kind: Kind = Kind.MEETING
+    private: bool = False  # nobody else is to know of it
     response: Response = Response.OWN
     title: str = ""
     organiser: str = ""  # e-mail addresses are in lower case

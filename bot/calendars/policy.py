@@ -20,6 +20,7 @@ class Policy:
     first_retry_s: float = 60.0  # after a failure, doubled each time
     longest_retry_s: float = 3600.0
     gone_after: int = 3  # failures of an address that says it is not there, before its owner is asked
+    close_tries: int = 8  # to have a provider stop telling us of a calendar that is disconnected
     keep: timedelta = timedelta(days=30)  # what is over
     prune_s: float = 3600.0
 

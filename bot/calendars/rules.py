@@ -68,6 +68,7 @@ TABLE: tuple[Row, ...] = (
     ("series_out", AWAY, lambda c: c.of.rules.series.get(c.event.uid) is False, "You chose no bot for this series."),
     ("series_in", JOIN, lambda c: c.of.rules.series.get(c.event.uid) is True, "You chose a bot for this series."),
     ("invited", JOIN, _invites_the_bot, "The bot's own mailbox is invited."),
+    ("private", AWAY, lambda c: c.event.private, "The event is marked private."),
     ("not_chosen", AWAY, lambda c: c.of.rules.join is Join.CHOSEN, "Only events you choose get a bot."),
     (
         "not_accepted",

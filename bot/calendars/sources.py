@@ -14,17 +14,20 @@ from bot.store.calendars import Calendar
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Read:
-    """What a calendar says. `events` None: nothing has changed. `secret`: what opens it from now on, where that is
-    another; it is kept with what was read, or a grant that changes at every use is lost."""
+    """What a calendar says. `events` None: nothing has changed."""
 
     events: Sequence[Event] | None
     cursor: Mapping[str, Any] = field(default_factory=dict)
-    secret: str | None = field(default=None, repr=False)
 
 
 class Source(Protocol):
     async def read(self, calendar: Calendar, secret: str, *, now: datetime, policy: Policy) -> Read:
         """The events of the policy's window. Raises Unavailable, AddressRefused."""
+        ...
+
+    async def close(self, calendar: Calendar, secret: str) -> None:
+        """It is not read any more: whoever tells us of its changes is asked to stop. Raises Unavailable,
+        AddressRefused."""
         ...
 
 

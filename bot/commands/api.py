@@ -22,7 +22,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from bot.api.app import make_app
     from bot.api.metrics import access
     from bot.api.rates import Rates
-    from bot.commands.calendar_keeper import google_of
+    from bot.commands.calendar_keeper import google_of, microsoft_of
     from bot.conversation.passages import split_document
     from bot.egress.addresses import parse_networks
     from bot.store.session import Database
@@ -45,6 +45,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             egress_allow=parse_networks(settings.egress_allow),
             meeting_hosts=settings.own_meeting_hosts,
             google=google_of(settings),
+            microsoft=microsoft_of(settings),
             public_url=settings.public_url,
             rates=Rates(time.monotonic, reads=settings.api_reads_per_minute, writes=settings.api_writes_per_minute),
         )

@@ -18,11 +18,19 @@ from bot.errors import BadInput
 
 if TYPE_CHECKING:
     from bot.api.calendar_schemas import EventView
+    from bot.calendars.model import Rules
     from bot.store.calendars import Calendar
     from bot.store.session import Database, Session
 
 HELP = "have bots follow a calendar, and see why"
 JOIN = ("chosen", "accepted", "all")
+PROVIDERS = ("google", "microsoft")
+
+
+class NotRegistered(BadInput):
+    """This installation is not registered with that provider, or UNDERSTUDY_PUBLIC_URL is not set."""
+
+    code = "not_registered"
 
 
 class NoCharacter(BadInput):
@@ -33,9 +41,12 @@ class NoCharacter(BadInput):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    connect = actions.add_parser("connect", help="follow this iCalendar feed")
+    connect = actions.add_parser("connect", help="follow this iCalendar feed, or an account's calendar")
     connect.add_argument(
-        "url", metavar="URL", help="https or webcal; a secret address, kept sealed and not shown again"
+        "url",
+        metavar="URL",
+        help="https or webcal; a secret address, kept sealed and not shown again. google or microsoft: tells what to"
+        " open in the owner's browser",
     )
     connect.add_argument("--join", choices=JOIN, default="chosen", help="chosen: only events you choose one by one")
     connect.add_argument("--character", default="", metavar="NAME", help="who goes; otherwise the first there is")
@@ -98,6 +109,8 @@ async def _connect(work: _Work) -> list[str]:
 
     args, domains = work.args, _words(work.args.external)
     rules = Rules(join=Join(args.join), external_only=bool(domains), domains=domains, keywords=_words(args.keywords))
+    if args.url in PROVIDERS:
+        return [await _begin(work, rules)]
     made = await connect(
         work.session,
         Vault.of(work.settings),
@@ -111,6 +124,29 @@ async def _connect(work: _Work) -> list[str]:
         now=work.now,
     )
     return [f"{made.id}  {made.name}  `understudy calendar sync` reads it now; `understudy up` every few minutes"]
+
+
+async def _begin(work: _Work, rules: Rules) -> str:
+    """What the owner opens; the API connects the calendar when they come back. Raises NotRegistered."""
+    from bot.api.consent import begin_url
+    from bot.commands.calendar_keeper import google_of, microsoft_of
+    from bot.vault import Vault
+
+    args, settings = work.args, work.settings
+    registered = {"google": google_of, "microsoft": microsoft_of}[args.url](settings)
+    if registered is None or not settings.public_url:
+        raise NotRegistered
+    return begin_url(
+        Vault.of(settings),
+        provider=args.url,
+        public_url=settings.public_url,
+        workspace_id=work.workspace_id,
+        owner=args.owner,
+        calendar="primary",
+        character_id=await _character(work),
+        rules=rules,
+        now=work.now,
+    )
 
 
 async def _character(work: _Work) -> str:
@@ -157,7 +193,8 @@ async def _read_now(settings: Settings, database: Database) -> list[str]:
     from bot.store import calendars, workspaces
     from bot.vault import Vault
 
-    keeper = Keeper(database, Vault.of(settings), sources_of(settings, database), clock=RealClock())
+    vault = Vault.of(settings)
+    keeper = Keeper(database, vault, sources_of(settings, database, vault), clock=RealClock())
     while await keeper.sync_due():
         pass
     async with database.write() as session:
@@ -198,7 +235,7 @@ async def _disconnect(work: _Work) -> list[str]:
     from bot.calendars.reconcile import reconcile
     from bot.store import calendars
 
-    removed = await calendars.remove(work.session, work.args.calendar, workspace_id=work.workspace_id)
+    removed = await calendars.remove(work.session, work.args.calendar, workspace_id=work.workspace_id, now=work.now)
     done = await reconcile(work.session, work.workspace_id, now=work.now)
     return [f"disconnected {removed.id}; {done.withdrawn} bots taken back"]
 

@@ -39,6 +39,7 @@ async def _run(settings: Settings) -> None:
     from bot.commands.stopping import until_stopped
     from bot.scheduling.celery_app import launch_routes, make_celery
     from bot.scheduling.dispatcher import Dispatcher
+    from bot.scheduling.policy import DEFAULT, IN_A_CLUSTER
     from bot.scheduling.retention import Retention
     from bot.store.session import Database
 
@@ -46,6 +47,8 @@ async def _run(settings: Settings) -> None:
     async with Database.open(settings) as database, asyncio.TaskGroup() as group:
         clock = RealClock()
         retention = Retention(database, home=settings.home, default_days=settings.retention_days, clock=clock)
-        serving = group.create_task(Dispatcher(database, routes, clock=clock, retention=retention).run())
+        policy = IN_A_CLUSTER if settings.kubernetes_template else DEFAULT
+        dispatcher = Dispatcher(database, routes, clock=clock, policy=policy, retention=retention)
+        serving = group.create_task(dispatcher.run())
         await until_stopped()
         serving.cancel()

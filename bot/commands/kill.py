@@ -33,16 +33,19 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 async def _run(args: argparse.Namespace, settings: Settings) -> None:
     from bot.domain.lifecycle import Command
+    from bot.scheduling import kill_switch
     from bot.store import leases, workspaces
     from bot.store.session import Database
 
     now, by = datetime.now(UTC), {"by": "command_line", "user": _user()}
-    async with Database.open(settings) as database, database.write() as session:
+    async with Database.open(settings) as database:
+        async with database.write() as session:
+            if args.all:
+                workspace = await workspaces.ensure(session)
+            else:
+                killed = [await leases.ask(session, args.bot_id, command=Command.KILL, at=now, by=by)]
         if args.all:
-            workspace = await workspaces.ensure(session)
-            killed = await leases.kill_all(session, workspace.id, scheduled=args.scheduled, at=now, by=by)
-        else:
-            killed = [await leases.ask(session, args.bot_id, command=Command.KILL, at=now, by=by)]
+            killed = await kill_switch.kill_all(database, workspace.id, scheduled=args.scheduled, at=now, by=by)
     for bot in killed:
         print(f"{bot.id}  {bot.bot_name}  {bot.state}")
     if not killed:

@@ -170,6 +170,16 @@ CHECKS: tuple[Check, ...] = (
         required=False,
     ),
     Check(
+        name="calendar accounts",
+        what_for="calendars by their owner's consent, told of changes at once; without it calendars are feeds",
+        how_to_get=(
+            "register a web application with Google or Microsoft, set UNDERSTUDY_GOOGLE_CLIENT_ID or "
+            "UNDERSTUDY_MICROSOFT_CLIENT_ID, its secret, and UNDERSTUDY_PUBLIC_URL"
+        ),
+        look=looking.calendar_accounts,
+        required=False,
+    ),
+    Check(
         name="GPU",
         what_for="nothing in this version",
         how_to_get="an NVIDIA driver",

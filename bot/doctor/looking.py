@@ -18,8 +18,10 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import asyncpg
+import kombu.connection
 import redis
 
 from bot.config import Settings
@@ -108,6 +110,20 @@ def packages(*names: str) -> Callable[[Settings], str]:
     return look
 
 
+def calendar_accounts(settings: Settings) -> str:
+    """Asks nobody: whether a provider takes the registration, the first consent shows."""
+    registered = {
+        "Google": settings.google_client_id and settings.google_client_secret,
+        f"Microsoft ({settings.microsoft_cloud})": settings.microsoft_client_id and settings.microsoft_client_secret,
+    }
+    names = [name for name, known in registered.items() if known]
+    if not names:
+        raise Missing("registered with nobody")
+    if not settings.public_url.startswith("https://"):
+        raise Missing(f"registered with {', '.join(names)}, but UNDERSTUDY_PUBLIC_URL is no https address they reach")
+    return f"registered with {', '.join(names)}, at {settings.public_url}"
+
+
 def broker(settings: Settings) -> str:
     if settings.broker_url:
         return _given_broker(settings.broker_url)
@@ -122,6 +138,8 @@ def broker(settings: Settings) -> str:
 def _given_broker(url: str) -> str:
     where = urllib.parse.urlsplit(url)
     shown = f"{where.scheme}://{where.hostname or where.path}"
+    if where.scheme in ("amqp", "amqps"):
+        return _given_rabbitmq(url, shown)
     client = redis.Redis.from_url(url.replace("redis+socket://", "unix://"), socket_connect_timeout=NETWORK_TIMEOUT_S)
     try:
         client.ping()
@@ -129,6 +147,18 @@ def _given_broker(url: str) -> str:
         raise Missing(f"{shown} does not answer: {type(error).__name__}") from error
     finally:
         client.close()
+    return f"{shown} answers"
+
+
+def _given_rabbitmq(url: str, shown: str) -> str:
+    connecting: Any = kombu.connection.Connection  # its types are not told
+    connection = connecting(url, connect_timeout=NETWORK_TIMEOUT_S)
+    try:
+        connection.connect()
+    except (*connection.connection_errors, *connection.channel_errors) as error:
+        raise Missing(f"{shown} does not answer: {type(error).__name__}") from error
+    finally:
+        connection.release()
     return f"{shown} answers"
 
 

@@ -92,6 +92,8 @@ class DrawnFace:
     tongue: Rgb = (190, 88, 88)
     teeth: Rgb = (252, 243, 228)
     gain: float = 0.92
+    wide_gain: float = 1.0
+    upper_gain: float = 1.0
     style: str = "drawing"
     shade: float = 0.35
 
@@ -161,9 +163,10 @@ def record(face: DrawnFace) -> dict[str, Any]:
             "tongue_rgb": list(face.tongue),
             "teeth_rgb": list(face.teeth),
             "gain": face.gain,
-            "wide_gain": 1.0,
+            "wide_gain": face.wide_gain,
             "pucker_gain": 1.0,
             "open_share": 1.0,
+            "upper_gain": face.upper_gain,
             "teeth_at": None,
         },
         "jaw": _points(face.jaw),

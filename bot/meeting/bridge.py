@@ -30,8 +30,8 @@ log = get_log(__name__)
 
 MIX = "mix"
 # How much longer sound takes than picture from the device to the meeting: the picture waits until the camera is looked
-# at, every 33 ms (`connectors/kit/camera/file.py`), and is coded. As received, the sound of answers without it was 60 ms
-# early in the median; people notice sound that is early sooner than sound that is late (ITU-R BT.1359).
+# at, every 33 ms (`connectors/kit/camera/file.py`), and is coded. Without it sound was received about 50 ms early,
+# which people notice sooner than sound that is late (ITU-R BT.1359).
 DEVICE_OFFSET_S = -0.04
 KEPT_ANSWERS = 8  # epochs whose words may still be asked for
 _TICK_S = 0.02

@@ -74,7 +74,7 @@ class Launch:
 
 async def attend(settings: Settings, launch: Launch) -> int:
     """Attend the bot's meeting; returns the process's exit code (see `outcome.py`)."""
-    async with Database.open(settings) as database:
+    async with Database.open(settings, held=1) as database:  # a server has a hundred for all bots together
         async with database.read() as session:
             bot = await bots.get(session, launch.bot_id)
         attempt = bot.attempt if launch.attempt is None else launch.attempt

@@ -98,7 +98,8 @@ async def _connect(client: Client, character_id: str) -> None:
     """As a person does: consent in a browser, which comes back to us."""
     wanted = {"owner": OWNER, "calendar": OWNER, "character_id": character_id, "rules": {"join": "all"}}
     url = (await client.ask("POST", "/calendars/google", wanted))["consent_url"]
-    async with aiohttp.ClientSession() as browser, browser.get(url) as page:
+    cookies = aiohttp.CookieJar(unsafe=True)  # also of a host without a name
+    async with aiohttp.ClientSession(cookie_jar=cookies) as browser, browser.get(url) as page:
         if page.status != 200:
             raise NotFollowed(f"the calendar could not be connected: {page.status}")
     await _until(lambda: _was_read(client), True, "the calendar was not read")

@@ -9,18 +9,15 @@ channels. Written from the documentation, which each corner names; it knows noth
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
-import aiohttp
 from aiohttp import web
+
+from bot.rehearsal.calendar_server import CalendarServer
 
 RETRIED = frozenset({500, 502, 503, 504})  # guides/push: with backoff; anything else that is no success is lost
 TRIES = 3
@@ -41,102 +38,41 @@ class Channel:
 
 
 @dataclass
-class GoogleCalendar:
-    page: int = 250  # events a page
-    refused: list[tuple[int, str]] = field(default_factory=list)  # (status, reason) of the next answers of the API
-    drop_messages: bool = False
-    time_s: Callable[[], float] = time.time
+class GoogleCalendar(CalendarServer):
     channels: dict[str, Channel] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)  # "GET events", "GET events syncToken", "POST watch"...
-    answered: list[int] = field(default_factory=list)  # by receivers of messages
-    url: str = ""
 
-    def __post_init__(self) -> None:
-        self._events: dict[str, dict[str, tuple[int, dict[str, Any]]]] = {}  # calendar: id: (version, item)
-        self._version, self._dead_before = 0, 0
-        self._grants: set[str] = set()  # refresh tokens
-        self._access: set[str] = set()
-        self._codes: set[str] = set()
-        self._sending: set[asyncio.Task[None]] = set()
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/o/oauth2/v2/auth", self.consent),
+            web.post("/token", self._token),
+            web.get("/calendar/v3/calendars/{calendar}/events", self._list),
+            web.post("/calendar/v3/calendars/{calendar}/events/watch", self._watch),
+            web.post("/calendar/v3/channels/stop", self._stop),
+        ]
 
     # what a person does
 
     def put(self, calendar: str, item: Mapping[str, Any]) -> None:
         """An event is made or changed."""
-        self._version += 1
         whole = {"kind": "calendar#event", "status": "confirmed", "iCalUID": f"{item['id']}@google.com", **item}
-        self._events.setdefault(calendar, {})[item["id"]] = (self._version, whole)
-        self._tell(calendar)
+        self.keep(calendar, item["id"], whole)
 
     def delete(self, calendar: str, event_id: str) -> None:
         """Of what is deleted only the id is promised (reference/events, status)."""
-        self._version += 1
-        self._events[calendar][event_id] = (self._version, {"id": event_id, "status": "cancelled"})
-        self._tell(calendar)
-
-    def kill_sync_tokens(self) -> None:
-        self._version += 1
-        self._dead_before = self._version
-
-    def revoke(self) -> None:
-        """All grants end."""
-        self._grants.clear()
-        self._access.clear()
-
-    def grant(self) -> str:
-        """A refresh token, as consent gives one."""
-        self._grants.add(made := f"1//{secrets.token_urlsafe(16)}")
-        return made
-
-    async def told(self) -> None:
-        """All messages are delivered or given up."""
-        while self._sending:
-            await asyncio.gather(*self._sending)
-
-    @asynccontextmanager
-    async def serving(self, *, host: str = "127.0.0.1") -> AsyncIterator[GoogleCalendar]:
-        app = web.Application()
-        app.router.add_get("/o/oauth2/v2/auth", self._consent)
-        app.router.add_post("/token", self._token)
-        app.router.add_get("/calendar/v3/calendars/{calendar}/events", self._list)
-        app.router.add_post("/calendar/v3/calendars/{calendar}/events/watch", self._watch)
-        app.router.add_post("/calendar/v3/channels/stop", self._stop)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        try:
-            site = web.TCPSite(runner, host, 0)
-            await site.start()
-            self.url = f"http://{host}:{runner.addresses[0][1]}"
-            yield self
-        finally:
-            for sending in self._sending:
-                sending.cancel()
-            await runner.cleanup()
+        self.keep(calendar, event_id, {"id": event_id, "status": "cancelled"})
 
     # OAuth: developers.google.com/identity/protocols/oauth2/web-server
 
-    async def _consent(self, request: web.Request) -> web.Response:
-        """A person who says yes at once."""
-        self._codes.add(code := secrets.token_urlsafe(8))
-        back = urlencode({"code": code, "state": request.query.get("state", "")})
-        raise web.HTTPFound(f"{request.query['redirect_uri']}?{back}")
-
     async def _token(self, request: web.Request) -> web.Response:
         said = await request.post()
-        kind = said.get("grant_type")
-        if kind == "authorization_code" and said.get("code") in self._codes:
-            self._codes.discard(str(said["code"]))
-            return web.json_response({**self._fresh(), "refresh_token": self.grant()})
-        if kind == "refresh_token" and said.get("refresh_token") in self._grants:
-            return web.json_response(self._fresh())
+        if self.is_code(said):
+            return web.json_response({**self.access_token(), "refresh_token": self.grant()})
+        if self.is_grant(said):
+            return web.json_response(self.access_token())
         return web.json_response({"error": "invalid_grant", "error_description": "Bad Request"}, status=400)
 
-    def _fresh(self) -> dict[str, Any]:
-        self._access.add(made := f"ya29.{secrets.token_urlsafe(16)}")
-        return {"access_token": made, "expires_in": 3599, "token_type": "Bearer"}
-
     def _refusal(self, request: web.Request) -> web.Response | None:
-        if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self._access:
+        if not self.is_open_to(request):
             return _error(401, "authError")
         return _error(*self.refused.pop(0)) if self.refused else None
 
@@ -155,8 +91,7 @@ class GoogleCalendar:
             since = _version(asked["syncToken"])
             if since < self._dead_before:
                 return _error(410, "fullSyncRequired")
-        known = self._events.get(request.match_info["calendar"], {}).values()
-        shown = [item for version, item in sorted(known, key=lambda one: one[0]) if version > since]
+        shown = self.since(request.match_info["calendar"], since)
         if "syncToken" not in asked:
             deleted = asked.get("showDeleted") == "true"
             shown = [one for one in shown if _is_within(one, asked) and (deleted or one["status"] != "cancelled")]
@@ -190,7 +125,8 @@ class GoogleCalendar:
             expires_ms=int((self.time_s() + min(ttl_s, 604800)) * 1000),
         )
         self.channels[channel.id] = channel
-        await self._send(channel, "sync")  # it may come before the answer to the request that asked for it
+        sync = self._headers(channel, "sync")  # it may come before the answer to the request that asked for it
+        await self.post(channel.address, tries=TRIES, retried=RETRIED, headers=sync)
         made = {"kind": "api#channel", "id": channel.id, "resourceId": channel.resource_id}
         return web.json_response({**made, "expiration": str(channel.expires_ms)})
 
@@ -206,15 +142,17 @@ class GoogleCalendar:
         del self.channels[channel.id]
         return web.Response(status=204)
 
-    def _tell(self, calendar: str) -> None:
+    @property
+    def followers(self) -> Collection[str]:
+        return self.channels.keys()
+
+    def tell(self, calendar: str) -> None:
         for channel in self.channels.values():
             if channel.calendar == calendar and not self.drop_messages:
-                sending = asyncio.get_running_loop().create_task(self._send(channel, "exists"))
-                self._sending.add(sending)
-                sending.add_done_callback(self._sending.discard)
+                self.send(channel.address, tries=TRIES, retried=RETRIED, headers=self._headers(channel, "exists"))
 
-    async def _send(self, channel: Channel, state: str) -> None:
-        """Headers and nothing else: the body is empty. Numbers grow, not one by one."""
+    def _headers(self, channel: Channel, state: str) -> dict[str, str]:
+        """And nothing else: the body is empty. Numbers grow, not one by one."""
         channel.messages += 1 if state == "sync" else secrets.choice((1, 2, 5))
         headers = {
             "X-Goog-Channel-ID": channel.id,
@@ -223,13 +161,7 @@ class GoogleCalendar:
             "X-Goog-Resource-State": state,
             "X-Goog-Resource-URI": f"{self.url}/calendar/v3/calendars/{channel.calendar}/events?alt=json",
         }
-        headers |= {"X-Goog-Channel-Token": channel.token} if channel.token else {}
-        async with aiohttp.ClientSession() as session:
-            for _ in range(TRIES):
-                async with session.post(channel.address, headers=headers) as answer:
-                    self.answered.append(answer.status)
-                    if answer.status not in RETRIED:
-                        return
+        return headers | ({"X-Goog-Channel-Token": channel.token} if channel.token else {})
 
 
 def _error(status: int, reason: str) -> web.Response:

@@ -1,7 +1,8 @@
-"""Celery, as an edge: short nudges over Redis, nothing kept. Knows which task there is; the tasks hold no logic.
+"""Celery, as an edge: short nudges over Redis or RabbitMQ, nothing kept. Knows which task there is; the tasks hold no
+logic.
 
 No meeting lives inside a task: Redis hands a message that is not acknowledged within the visibility timeout to a second
-worker, so whatever a task does takes seconds and may be done twice.
+worker, RabbitMQ one whose worker's connection broke, so whatever a task does takes seconds and may be done twice.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import kombu.exceptions
 from celery import Celery
 
 from bot.config import Settings
+from bot.scheduling.launchers import Launcher
+from bot.scheduling.launchers.kubernetes import KubernetesLauncher
 from bot.scheduling.launchers.subprocess import SubprocessLauncher, host_socket
 from bot.scheduling.relay import BrokerUnavailable, Publish
 from bot.scheduling.tasks import LAUNCH_BOT, LAUNCH_BOTS, add_tasks
@@ -22,6 +25,7 @@ LAUNCH_QUEUE = "launch"
 SOFT_TIME_LIMIT_S, TIME_LIMIT_S = 30, 45
 VISIBILITY_TIMEOUT_S = 300  # more than twice the time limit and any countdown
 CONNECT_TIMEOUT_S = 5
+CONFIRM_TIMEOUT_S = 5.0
 CHECK_TIMEOUT_S = 5.0
 
 
@@ -50,8 +54,15 @@ def make_celery(settings: Settings) -> Celery:
         broker_connection_timeout=CONNECT_TIMEOUT_S,
         broker_transport_options=_transport_options(broker_url(settings)),
     )
-    add_tasks(app, SubprocessLauncher(host_socket(settings.home)))
+    add_tasks(app, launcher(settings))
     return app
+
+
+def launcher(settings: Settings) -> Launcher:
+    """How bots come to be in this installation."""
+    if settings.kubernetes_template:
+        return KubernetesLauncher(settings.kubernetes_template)
+    return SubprocessLauncher(host_socket(settings.home))
 
 
 def worker_name() -> str:
@@ -63,12 +74,14 @@ def worker_answers(app: Celery, *, timeout_s: float = CHECK_TIMEOUT_S) -> bool:
     """Does the worker on this host take orders? False without a broker."""
     try:
         return bool(app.control.ping(destination=[worker_name()], timeout=timeout_s))
-    except (kombu.exceptions.OperationalError, OSError):
+    except _troubles(app):
         return False
 
 
 def launch_routes(app: Celery) -> dict[str, Publish]:
     """The relay's table: a claimed bot becomes a task that asks for its launch; some claimed together, one task."""
+    troubles = _troubles(app)
+    options: dict[str, Any] = {"retry": False, "confirm_timeout": CONFIRM_TIMEOUT_S}
 
     def publish(payloads: Sequence[Mapping[str, Any]]) -> None:
         launches = [(payload["bot_id"], payload["attempt"]) for payload in payloads]
@@ -77,28 +90,37 @@ def launch_routes(app: Celery) -> dict[str, Publish]:
         alone = len(launches) == 1
         try:
             if alone:
-                app.send_task(LAUNCH_BOT, args=launches[0], task_id=name, retry=False)
+                app.send_task(LAUNCH_BOT, args=launches[0], task_id=name, **options)
             else:
-                app.send_task(LAUNCH_BOTS, args=[launches], task_id=f"{name}+{len(launches) - 1}", retry=False)
-        except kombu.exceptions.OperationalError as error:
+                app.send_task(LAUNCH_BOTS, args=[launches], task_id=f"{name}+{len(launches) - 1}", **options)
+        except troubles as error:
             raise BrokerUnavailable from error
 
     return {"bot.claimed": publish}
 
 
+def _troubles(app: Celery) -> tuple[type[Exception], ...]:
+    """What a broker that is away, full, or refuses us shows itself as: the library's word for it, or the driver's."""
+    with app.connection_for_write() as connection:  # opens nothing
+        drivers = (*connection.connection_errors, *connection.channel_errors)
+    return (kombu.exceptions.OperationalError, OSError, *drivers)
+
+
+# A broker that is away is told of at once: the message waits in the outbox, not in a sender.
+_AT_ONCE = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
+_REDIS = {
+    "visibility_timeout": VISIBILITY_TIMEOUT_S,
+    # Look every 5 s for messages a dead worker took with it; the default looks every 100 s.
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "socket_connect_timeout": CONNECT_TIMEOUT_S,
+    "socket_timeout": 30,
+    "retry_on_timeout": True,
+    **_AT_ONCE,
+}
+_RABBITMQ = {"confirm_publish": True, **_AT_ONCE}  # without, a message on its way into a dead broker counts as sent
+_TRANSPORTS = {"redis": _REDIS, "rediss": _REDIS, "redis+socket": _REDIS, "amqp": _RABBITMQ, "amqps": _RABBITMQ}
+
+
 def _transport_options(url: str) -> dict[str, Any]:
-    if not url.startswith(("redis", "rediss")):
-        return {}
-    return {
-        "visibility_timeout": VISIBILITY_TIMEOUT_S,
-        # Look every 5 s for messages a dead worker took with it; the default looks every 100 s.
-        "unacked_restore_interval": 5,
-        "unacked_restore_throttle": 1,
-        "socket_connect_timeout": CONNECT_TIMEOUT_S,
-        "socket_timeout": 30,
-        "retry_on_timeout": True,
-        # A broker that is away is told of at once: the message waits in the outbox, not in a sender.
-        "max_retries": 1,
-        "interval_start": 0,
-        "interval_step": 0,
-    }
+    return dict(_TRANSPORTS[url.partition("://")[0]])

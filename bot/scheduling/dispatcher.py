@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
 from bot.clock import Clock
-from bot.errors import Unavailable
+from bot.errors import BotError, Unavailable
 from bot.log import get_log
 from bot.scheduling import reaper
 from bot.scheduling.policy import DEFAULT, Policy
@@ -123,14 +123,22 @@ class Dispatcher:
                     following = await leases.next_launch(session, after=now)
                 if following is not None:
                     pause_s = min(pause_s, (following - now).total_seconds())
-            except Unavailable as error:
-                log.warning("a step of the dispatcher has to wait", step="dispatch", code=error.code)
+            except BotError as error:
+                _tell("dispatch", error)
             await self._clock.sleep(pause_s)
 
     async def _repeat(self, step: Callable[[], Awaitable[object]], pause_s: float) -> None:
         while True:
             try:
                 await step()
-            except Unavailable as error:
-                log.warning("a step of the dispatcher has to wait", step=step.__name__, code=error.code)
+            except BotError as error:
+                _tell(step.__name__, error)
             await self._clock.sleep(pause_s)
+
+
+def _tell(step: str, error: BotError) -> None:
+    """A step that fails is made again; what it failed of must not end the others, on which every bot hangs."""
+    if isinstance(error, Unavailable):
+        log.warning("a step of the dispatcher has to wait", step=step, code=error.code)
+    else:
+        log.error("a step of the dispatcher has failed", step=step, code=error.code, error=str(error))

@@ -18,8 +18,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -106,15 +106,34 @@ class BotHost:
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set, then end every bot in order. Raises HostRunning."""
         server = await self._listen()
+        async with self._owning():
+            log.info("bot host listening", socket=str(self._socket), max_bots=self._max_bots)
+            await stop.wait()
+            server.close()
+            self._socket.unlink(missing_ok=True)
+
+    async def run_one(self, launch: Launch, stop: asyncio.Event) -> bool:
+        """Start this bot and own it until it is over, or, once `stop` is set, has left: for a container of its own.
+        False: it was not to be started, or could not be."""
+        self._logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+        async with self._owning():
+            answer = await self._launch(launch)
+            here = self._running.get((launch.bot_id, launch.attempt))
+            if here is not None and here.watch is not None:
+                stopping = asyncio.create_task(stop.wait())
+                await asyncio.wait({here.watch, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                stopping.cancel()
+        return bool(answer.get("new"))
+
+    @asynccontextmanager
+    async def _owning(self) -> AsyncIterator[None]:
+        """Bots can be started; at the end each is asked to leave, and what they left behind is killed."""
         self._not_ours = {child.pid for child in psutil.Process().children()}
         with adopting_orphans():
-            log.info("bot host listening", socket=str(self._socket), max_bots=self._max_bots)
             async with asyncio.TaskGroup() as self._group:
                 sweeper = self._group.create_task(self._sweep(), name="sweep")
                 kills = self._group.create_task(self._kill_switch.run(), name="kill switch")
-                await stop.wait()
-                server.close()
-                self._socket.unlink(missing_ok=True)
+                yield
                 async with self._launching:  # one that is under way becomes a bot to be ended
                     self._stopping = True
                 await self._end_all()

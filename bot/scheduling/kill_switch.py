@@ -4,7 +4,8 @@ Four times a second the bot host asks the database, in one query by primary key,
 be killed has its parent told at once (SIGUSR1: a byte on the device thread's own pipe, so silence and the neutral
 picture do not wait for anything of the bot). What has not left in time after that is ended by force. The same becomes
 of a process whose bot is over in the database: it should have ended by itself, so it hangs. One that was given up for
-lost, or overtaken by another attempt, is still in its meeting: it has little time to find that out by itself.
+lost, or overtaken by another attempt, is still in its meeting: it has little time to find that out by itself. So has
+one whose lease has run out, whether or not a dispatcher lives to say so.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from bot.domain.lifecycle import TERMINAL, BotState, Command
 from bot.errors import BotError
 from bot.log import get_log
 from bot.store import bots, leases
+from bot.store.bots import Bot
 from bot.store.leases import Standing
 from bot.store.session import Database, Session
 
@@ -70,14 +72,22 @@ class KillSwitch:
         """Until cancelled. Nothing is written down before everyone is told, and nobody waits for it."""
         async with asyncio.TaskGroup() as notes:
             while True:
-                targets = self._targets()
-                found = await self._ask({bot_id for bot_id, _ in targets}) if targets else []
-                standings = {standing.bot_id: standing for standing in found}
-                for key, target in targets.items():
-                    if key[0] in standings and self._told_to_die(key, target, standings[key[0]]):
-                        notes.create_task(self._note(key, target))
-                self._force_the_late()
+                for key, target in await self.look():
+                    notes.create_task(self._note(key, target))
                 await self._clock.sleep(POLL_S)
+
+    async def look(self) -> list[tuple[Key, Target]]:
+        """Once: tells who is to end, ends who is late; returns whom someone has asked to be killed just now."""
+        targets = self._targets()
+        found = await self._ask({bot_id for bot_id, _ in targets}) if targets else []
+        standings = {standing.bot_id: standing for standing in found}
+        killed = [
+            (key, target)
+            for key, target in targets.items()
+            if key[0] in standings and self._told_to_die(key, target, standings[key[0]])
+        ]
+        self._force_the_late()
+        return killed
 
     async def _ask(self, bot_ids: set[str]) -> list[Standing]:
         try:
@@ -95,8 +105,10 @@ class KillSwitch:
         """Tells a process to fall silent and end where that is its lot; True when someone asked for it just now."""
         if key in self._force_at_s:
             return False
-        stale = standing.attempt != key[1] or standing.state is BotState.LOST
+        silent = standing.lease_until is not None and standing.lease_until < self._clock.now()
+        stale = silent or standing.attempt != key[1] or standing.state is BotState.LOST
         if not stale and standing.state not in TERMINAL:
+            self._over_since_s.pop(key, None)  # it was silent and has been heard of again
             if standing.command is not Command.KILL:
                 return False
             target.killed = True
@@ -136,6 +148,28 @@ class KillSwitch:
 
     def _now_s(self) -> float:
         return self._clock.monotonic_s()
+
+
+async def kill_all(
+    database: Database, workspace_id: str, *, scheduled: bool, at: datetime, by: Mapping[str, Any]
+) -> list[Bot]:
+    """Kill every bot of a workspace that is in a meeting or on its way; with `scheduled`, those whose time has not
+    come as well. Each keeps the event with `by` in it. One transaction each: what holds one up, or fails there, keeps
+    no other from being killed. Raises what the first failed with, once all the others are."""
+    async with database.read() as session:
+        ids = await leases.to_kill(session, workspace_id, scheduled=scheduled, at=at)
+    killed: list[Bot] = []
+    failed: list[BotError] = []
+    for bot_id in ids:
+        try:
+            async with database.write() as session:
+                killed.append(await leases.ask(session, bot_id, command=Command.KILL, at=at, by={**by, "all": True}))
+        except BotError as error:
+            log.error("a bot could not be told to die", bot_id=bot_id, code=error.code)
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    return killed
 
 
 BY_FORCE = "The kill switch was used; the bot fell silent, did not leave in time and was ended by force."

@@ -20,3 +20,4 @@ class Policy:
 
 
 DEFAULT = Policy()
+IN_A_CLUSTER = Policy(launch_ttl_s=180.0)  # a pod may have to wait for its image, or for a node

@@ -7,13 +7,14 @@ a process is lost. A lost bot is not sent back into a meeting people saw it vani
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from bot.domain.join_time import still_in_window
 from bot.domain.lifecycle import TERMINAL, BotState
+from bot.errors import BotError, Unavailable
 from bot.log import get_log
 from bot.scheduling.policy import Policy
 from bot.store import bots, endings, leases
@@ -78,14 +79,25 @@ async def reap(database: Database, *, now: datetime, policy: Policy) -> int:
     """Bury the bots whose lease has run out; returns how many leases were dealt with."""
     async with database.read() as session:
         expired = await leases.expired(session, now=now, limit=policy.reap_limit)
-    return sum([await _reap_one(database, lease, now=now, policy=policy) for lease in expired])
+    return sum([await _alone(lease.bot_id, _reap_one(database, lease, now=now, policy=policy)) for lease in expired])
 
 
 async def give_up(database: Database, *, now: datetime, policy: Policy) -> int:
     """End the scheduled bots whose time to join went by; returns how many."""
     async with database.read() as session:
         late = await endings.missed(session, now=now, limit=policy.reap_limit)
-    return sum([await _give_up_one(database, bot_id, now=now) for bot_id in late])
+    return sum([await _alone(bot_id, _give_up_one(database, bot_id, now=now)) for bot_id in late])
+
+
+async def _alone(bot_id: str, dealing: Awaitable[bool]) -> bool:
+    """What cannot be done for one is told and keeps nothing from the others. Raises Unavailable, which is of all."""
+    try:
+        return await dealing
+    except Unavailable:
+        raise
+    except BotError as error:
+        log.error("a bot's end could not be written", bot_id=bot_id, code=error.code)
+        return False
 
 
 async def _give_up_one(database: Database, bot_id: str, *, now: datetime) -> bool:

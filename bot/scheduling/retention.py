@@ -24,7 +24,15 @@ class Retention:
         self._database, self._home, self._default_days, self._clock = database, home, default_days, clock
 
     async def step(self) -> int:
-        """Returns of how many bots something was erased."""
+        """Returns of how many bots something was erased: of all whose time has come."""
+        erased = 0
+        while part := await self._part():
+            erased += part
+            if part < AT_ONCE:
+                break
+        return erased
+
+    async def _part(self) -> int:
         now = self._clock.now()
         async with self._database.read() as session:
             due = await erasure.due(session, default_days=self._default_days, now=now, limit=AT_ONCE)

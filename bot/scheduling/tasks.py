@@ -19,13 +19,13 @@ RETRIES = 8  # then the lease's launch deadline is near, and the reaper schedule
 
 
 def add_tasks(app: Celery, launcher: Launcher) -> None:
-    @app.task(name=LAUNCH_BOT, bind=True, max_retries=RETRIES)  # type: ignore[untyped-decorator]
+    @app.task(name=LAUNCH_BOT, bind=True, shared=False, max_retries=RETRIES)  # type: ignore[untyped-decorator]
     def launch_bot(task: Any, bot_id: str, attempt: int) -> None:
         refused = _refused(launcher, task, bot_id, attempt)
         if refused is not None:
             raise task.retry(exc=refused, countdown=RETRY_S)
 
-    @app.task(name=LAUNCH_BOTS, bind=True, max_retries=RETRIES)  # type: ignore[untyped-decorator]
+    @app.task(name=LAUNCH_BOTS, bind=True, shared=False, max_retries=RETRIES)  # type: ignore[untyped-decorator]
     def launch_bots(task: Any, launches: list[tuple[str, int]]) -> None:
         """Some that were due together; those that are refused for now are tried again, the others are started."""
         answers = [(launch, _refused(launcher, task, *launch)) for launch in launches]

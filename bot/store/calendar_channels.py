@@ -43,6 +43,24 @@ async def find(session: Session, channel_id: str) -> Channel | None:
     return Channel(**row._mapping) if row is not None else None
 
 
+async def find_all(session: Session, channel_ids: Sequence[str]) -> dict[str, Channel]:
+    """Those there are, by id."""
+    query = sa.select(calendar_channels).where(calendar_channels.c.id.in_(channel_ids))
+    return {row.id: Channel(**row._mapping) for row in await session.execute(query)}
+
+
+async def with_resources(session: Session, resource_ids: Sequence[str]) -> set[str]:
+    """Of the provider's ids those that a channel has."""
+    column = calendar_channels.c.resource_id
+    return set((await session.execute(sa.select(column).where(column.in_(resource_ids)))).scalars())
+
+
+async def end(session: Session, channel_ids: Sequence[str], *, now: datetime) -> None:
+    """They last no longer than now, so they are renewed at the next look."""
+    those = sa.update(calendar_channels).where(calendar_channels.c.id.in_(channel_ids))
+    await session.execute(those.values(expires_at=now))
+
+
 async def of(session: Session, calendar_id: str) -> list[Channel]:
     query = sa.select(calendar_channels).where(calendar_channels.c.calendar_id == calendar_id)
     return [Channel(**row._mapping) for row in await session.execute(query)]

@@ -28,7 +28,7 @@ calendars = sa.Table(
     metadata,
     sa.Column("id", Id, primary_key=True),
     _key("workspace_id", "workspaces"),
-    sa.Column("provider", sa.Text, nullable=False),  # ics | google
+    sa.Column("provider", sa.Text, nullable=False),  # ics | google | microsoft
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("sealed_secret", sa.Text, nullable=False),  # what opens it: a feed's address, a refresh token
     sa.Column("source_sha256", sa.Text, nullable=False),  # one calendar is connected once
@@ -36,7 +36,7 @@ calendars = sa.Table(
     _text("owner"),  # e-mail address
     _key("character_id", "characters"),
     sa.Column("rules", Json, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),  # active | action_required
+    sa.Column("state", sa.Text, nullable=False),  # active | action_required | leaving
     sa.Column("code", sa.Text),  # of what went wrong last
     _text("detail"),
     sa.Column("failures", sa.Integer, nullable=False),  # in a row

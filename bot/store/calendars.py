@@ -1,8 +1,12 @@
-"""Calendars: which ones a workspace has connected, with what rules, how their syncs go. Addresses are kept sealed."""
+"""Calendars: which ones a workspace has connected, with what rules, how their syncs go. Addresses are kept sealed.
+
+One that is disconnected while its provider still tells us of it is `leaving`: nobody sees it any more, and it is
+dropped once the provider has been told.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,11 +15,11 @@ import sqlalchemy as sa
 
 from bot.errors import Conflict, NotFound
 from bot.store import occurrences
-from bot.store.calendar_tables import calendars
+from bot.store.calendar_tables import calendar_channels, calendar_events, calendars
 from bot.store.session import Session
 
 MOST_CALENDARS = 100
-ACTIVE, ACTION_REQUIRED = "active", "action_required"
+ACTIVE, ACTION_REQUIRED, LEAVING = "active", "action_required", "leaving"
 
 
 class UnknownCalendar(NotFound):
@@ -48,7 +52,7 @@ class Calendar:
     owner: str = field(repr=False)
     character_id: str
     rules: Mapping[str, Any]
-    state: str  # active | action_required
+    state: str  # active | action_required | leaving
     code: str | None  # of what went wrong last
     detail: str
     failures: int  # in a row
@@ -81,6 +85,7 @@ async def create(session: Session, *, workspace_id: str, now: datetime, **values
 async def get(session: Session, calendar_id: str, *, workspace_id: str) -> Calendar:
     """Raises UnknownCalendar."""
     query = sa.select(calendars).where(calendars.c.id == calendar_id, calendars.c.workspace_id == workspace_id)
+    query = query.where(calendars.c.state != LEAVING)
     row = (await session.execute(query)).one_or_none()
     if row is None:
         raise UnknownCalendar(calendar_id=calendar_id)
@@ -89,7 +94,7 @@ async def get(session: Session, calendar_id: str, *, workspace_id: str) -> Calen
 
 async def list_all(session: Session, *, workspace_id: str) -> list[Calendar]:
     """Oldest first."""
-    query = sa.select(calendars).where(calendars.c.workspace_id == workspace_id)
+    query = sa.select(calendars).where(calendars.c.workspace_id == workspace_id, calendars.c.state != LEAVING)
     return [_calendar(row) for row in await session.execute(query.order_by(calendars.c.created_at, calendars.c.id))]
 
 
@@ -103,25 +108,35 @@ async def change(
     return await get(session, calendar_id, workspace_id=workspace_id)
 
 
-async def remove(session: Session, calendar_id: str, *, workspace_id: str) -> Calendar:
+async def remove(session: Session, calendar_id: str, *, workspace_id: str, now: datetime) -> Calendar:
     """It, and its events, are gone; returns what it was. Raises UnknownCalendar."""
     await occurrences.lock_workspace(session, workspace_id)
     found = await get(session, calendar_id, workspace_id=workspace_id)
-    await session.execute(sa.delete(calendars).where(calendars.c.id == calendar_id))
+    told = sa.exists().where(calendar_channels.c.calendar_id == calendar_id)
+    if not (await session.execute(sa.select(told))).scalar_one():
+        await drop(session, calendar_id)
+        return found
+    await session.execute(sa.delete(calendar_events).where(calendar_events.c.calendar_id == calendar_id))
+    left = {"state": LEAVING, "source_sha256": f"left:{calendar_id}", "failures": 0, "next_sync_at": now}
+    await _set(session, calendar_id, left)
     return found
 
 
-async def any_due(session: Session, *, now: datetime) -> bool:
+async def drop(session: Session, calendar_id: str) -> None:
+    await session.execute(sa.delete(calendars).where(calendars.c.id == calendar_id))
+
+
+async def any_due(session: Session, *, now: datetime, state: str = ACTIVE) -> bool:
     """Would `take` find anything? For a look that holds up no writer."""
-    due = sa.exists().where(calendars.c.next_sync_at <= now, calendars.c.state == ACTIVE)
+    due = sa.exists().where(calendars.c.next_sync_at <= now, calendars.c.state == state)
     return bool((await session.execute(sa.select(due))).scalar_one())
 
 
-async def take(session: Session, *, now: datetime, hide_s: float, limit: int) -> list[Calendar]:
-    """Up to `limit` calendars whose sync is due, hidden from other takers for `hide_s`."""
+async def take(session: Session, *, now: datetime, hide_s: float, limit: int, state: str = ACTIVE) -> list[Calendar]:
+    """Up to `limit` calendars whose turn has come, hidden from other takers for `hide_s`."""
     due = (
         sa.select(calendars.c.id)
-        .where(calendars.c.next_sync_at <= now, calendars.c.state == ACTIVE)
+        .where(calendars.c.next_sync_at <= now, calendars.c.state == state)
         .order_by(calendars.c.next_sync_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -138,13 +153,10 @@ async def synced(
     *,
     cursor: Mapping[str, Any],
     next_sync_at: datetime,
-    sealed_secret: str | None,
     now: datetime,
 ) -> None:
-    """It was read as it is; `sealed_secret`: what opens it from now on, None: what did. A sync that was asked for
-    meanwhile is not forgotten."""
+    """It was read as it is. A sync that was asked for meanwhile is not forgotten."""
     good = {"state": ACTIVE, "code": None, "detail": "", "failures": 0, "cursor": dict(cursor), "synced_at": now}
-    good |= {"sealed_secret": sealed_secret} if sealed_secret is not None else {}
     await _set(session, calendar.id, good)
     untouched = sa.update(calendars).where(
         calendars.c.id == calendar.id, calendars.c.next_sync_at >= calendar.next_sync_at
@@ -157,7 +169,10 @@ async def failed(
 ) -> None:
     """It could not be read; `hopeless`: nor will it be until its owner does something."""
     told = {"code": code, "detail": detail, "failures": calendar.failures + 1, "next_sync_at": next_sync_at}
-    await _set(session, calendar.id, {**told, "state": ACTION_REQUIRED if hopeless else ACTIVE})
+    here = sa.and_(calendars.c.id == calendar.id, calendars.c.state != LEAVING)
+    await session.execute(
+        sa.update(calendars).where(here).values(**told, state=ACTION_REQUIRED if hopeless else ACTIVE)
+    )
 
 
 async def due_now(session: Session, calendar_id: str, *, workspace_id: str, now: datetime) -> Calendar:
@@ -170,6 +185,37 @@ async def due_now(session: Session, calendar_id: str, *, workspace_id: str, now:
 async def opened_by(session: Session, calendar_id: str, *, sealed_secret: str) -> None:
     """Another secret opens it from now on, and it is read from the beginning."""
     await _set(session, calendar_id, {"sealed_secret": sealed_secret, "cursor": {}, "failures": 0})
+
+
+async def rotated(session: Session, calendar: Calendar, *, sealed_secret: str) -> None:
+    """What it was opened with has been replaced by this; where its owner has connected it again meanwhile, theirs
+    stays."""
+    same = sa.and_(calendars.c.id == calendar.id, calendars.c.sealed_secret == calendar.sealed_secret)
+    await session.execute(sa.update(calendars).where(same).values(sealed_secret=sealed_secret))
+
+
+async def read_anew(session: Session, calendar_ids: Sequence[str], *, now: datetime) -> None:
+    """Have these read at the next look, from the beginning: something of them was missed."""
+    those = sa.update(calendars).where(calendars.c.id.in_(calendar_ids), calendars.c.state == ACTIVE)
+    await session.execute(those.values(cursor={}, next_sync_at=now))
+
+
+async def active_after(session: Session, calendar_ids: Sequence[str], at: datetime) -> list[str]:
+    """Those of these whose next sync is later."""
+    later = sa.and_(calendars.c.state == ACTIVE, calendars.c.next_sync_at > at)
+    query = sa.select(calendars.c.id).where(calendars.c.id.in_(calendar_ids), later)
+    return list((await session.execute(query)).scalars())
+
+
+async def all_due_now(session: Session, calendar_ids: Sequence[str], *, now: datetime) -> None:
+    """Have these read at the next look: something of them has changed."""
+    those = sa.update(calendars).where(calendars.c.id.in_(calendar_ids), calendars.c.state == ACTIVE)
+    await session.execute(those.values(next_sync_at=now))
+
+
+async def put_off(session: Session, calendar: Calendar, *, next_at: datetime) -> None:
+    """What was to be done with it has failed, and is tried again then."""
+    await _set(session, calendar.id, {"failures": calendar.failures + 1, "next_sync_at": next_at})
 
 
 async def workspaces_with(session: Session) -> list[str]:

@@ -25,12 +25,14 @@ from bot.store.session import Session
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
-    """How a bot stands, for the host that runs it. `command` None: nothing is asked of it."""
+    """How a bot stands, for the host that runs it. `command` None: nothing is asked of it. `lease_until` None: it has
+    no lease, for it is over or to be sent again."""
 
     bot_id: str
     attempt: int
     state: BotState
     command: Command | None
+    lease_until: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -188,9 +190,11 @@ async def hold_expired(session: Session, lease: Lease, *, now: datetime) -> bool
 
 async def standing(session: Session, bot_ids: Collection[str]) -> list[Standing]:
     """How these bots stand; one query by primary key, cheap enough to be asked several times a second."""
-    beats, table = tables.heartbeats, tables.bots
+    beats, held, table = tables.heartbeats, tables.leases, tables.bots
     joined = table.outerjoin(beats, sa.and_(beats.c.bot_id == table.c.id, beats.c.attempt == table.c.attempt))
-    query = sa.select(table.c.id, table.c.attempt, table.c.state, beats.c.command).select_from(joined)
+    joined = joined.outerjoin(held, sa.and_(held.c.bot_id == table.c.id, held.c.attempt == table.c.attempt))
+    columns = (table.c.id, table.c.attempt, table.c.state, beats.c.command, held.c.expires_at)
+    query = sa.select(*columns).select_from(joined)
     rows = await session.execute(query.where(table.c.id.in_(list(bot_ids))))
     return [
         Standing(
@@ -198,6 +202,7 @@ async def standing(session: Session, bot_ids: Collection[str]) -> list[Standing]
             attempt=row.attempt,
             state=BotState(row.state),
             command=Command(row.command) if row.command else None,
+            lease_until=row.expires_at,
         )
         for row in rows
     ]
@@ -238,17 +243,14 @@ async def ask(
     return bots.from_row(row)
 
 
-async def kill_all(
-    session: Session, workspace_id: str, *, scheduled: bool, at: datetime, by: Mapping[str, Any]
-) -> list[Bot]:
-    """Kill every bot of a workspace that is in a meeting or on its way; with `scheduled`, those whose time has not
-    come as well. Each keeps the event with `by` in it."""
+async def to_kill(session: Session, workspace_id: str, *, scheduled: bool, at: datetime) -> list[str]:
+    """The bots that a kill of all is for, those that have a process first: whatever of a workspace is in a meeting or
+    on its way; with `scheduled`, also what has its time still to come."""
     table = tables.bots
     due = sa.or_(table.c.state != BotState.SCHEDULED, table.c.join_at <= at)
     mine = sa.and_(table.c.workspace_id == workspace_id, table.c.state.in_(LIVE | RUNNING))
-    query = sa.select(table.c.id).where(mine if scheduled else sa.and_(mine, due)).order_by(table.c.id)
-    ids = (await session.execute(query)).scalars().all()
-    return [await ask(session, bot_id, command=Command.KILL, at=at, by={**by, "all": True}) for bot_id in ids]
+    query = sa.select(table.c.id).where(mine if scheduled else sa.and_(mine, due))
+    return list((await session.execute(query.order_by(table.c.state.in_(RUNNING).desc(), table.c.id))).scalars())
 
 
 def _lease(row: sa.Row[Any]) -> Lease:

@@ -91,8 +91,9 @@ class Database:
         self.engine = engine
 
     @classmethod
-    def open(cls, where: str | Settings) -> Database:
-        """From a URL (sqlite, postgres, postgresql) or the settings. Raises BadSettings for what cannot be one."""
+    def open(cls, where: str | Settings, *, held: int = 10) -> Database:
+        """From a URL (sqlite, postgres, postgresql) or the settings; so many connections to a server are `held` between
+        uses, ten more come and go. Raises BadSettings for what cannot be one."""
         url = _parse(database_url(where) if isinstance(where, Settings) else where)
         if url.get_backend_name() == "sqlite":
             return cls(_sqlite_engine(url))
@@ -102,7 +103,7 @@ class Database:
                     url,
                     hide_parameters=True,
                     pool_pre_ping=True,
-                    pool_size=10,
+                    pool_size=held,
                     max_overflow=10,
                     pool_timeout=30,
                     json_serializer=storable.to_json,

@@ -7,6 +7,7 @@ table on SQLite, a generated column on PostgreSQL) differ by database and are ma
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -45,6 +46,14 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
+@lru_cache(4096)  # a bot's and its workspace's are written again and again
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        return UUID(int=0)
+
+
 class Id(sa.types.TypeDecorator[str]):
     """A UUID, text in the program. Text that is no UUID names nothing: it is looked up as the nil UUID."""
 
@@ -52,12 +61,7 @@ class Id(sa.types.TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> UUID | None:
-        if value is None:
-            return None
-        try:
-            return UUID(value)
-        except ValueError:
-            return UUID(int=0)
+        return _uuid(value) if value is not None else None
 
     def process_result_value(self, value: UUID | None, dialect: sa.Dialect) -> str | None:
         return str(value) if value is not None else None

@@ -41,6 +41,10 @@ class Segment:
     supersedes: int | None = None  # sequence of the segment this one corrects
 
 
+_FIELDS = tuple(Segment.__dataclass_fields__)
+RECORD = ("sequence", *_FIELDS)
+
+
 async def append(session: Session, bot_id: str, *, attempt: int, segment: Segment) -> int:
     """Add a segment; returns its sequence, from 1. Raises UnknownBot, Fenced, UnknownSegment."""
     bot = await fence.hold(session, bot_id, attempt)
@@ -57,27 +61,25 @@ async def list(
 ) -> Sequence[tuple[int, Segment]]:
     """(sequence, segment) in order of writing, from sequence `after` + 1: what holds now, or with `history` all that
     was ever written. A correction stands where it was written: order by `start_ms` to read it as it was said."""
+    rows = await _rows(session, bot_id, after=after, limit=limit, history=history)
+    return [(row[0], Segment(**dict(zip(_FIELDS, row[1:], strict=True)))) for row in rows]
+
+
+async def records(
+    session: Session, bot_id: str, *, after: int = 0, limit: int = 1000, history: bool = False
+) -> Sequence[dict[str, Any]]:
+    """The same as plain records, `sequence` first, for who only passes them on: there are many, and making a noun of
+    each costs more than reading it."""
+    rows = await _rows(session, bot_id, after=after, limit=limit, history=history)
+    return [dict(zip(RECORD, row, strict=True)) for row in rows]
+
+
+async def _rows(session: Session, bot_id: str, *, after: int, limit: int, history: bool) -> Sequence[Sequence[Any]]:
+    """Of the columns of a record alone: a bot's and a workspace's id would be made text of once a row."""
     table = tables.transcript_segments
-    query = sa.select(table).where(table.c.bot_id == bot_id, table.c.sequence > after)
+    query = sa.select(*(table.c[name] for name in RECORD)).where(table.c.bot_id == bot_id, table.c.sequence > after)
     if not history:
         later = table.alias("later")
         corrected = sa.exists().where(later.c.bot_id == bot_id, later.c.supersedes == table.c.sequence)
         query = query.where(~corrected, sa.or_(table.c.supersedes.is_(None), table.c.text != ""))
-    rows = (await session.execute(query.order_by(table.c.sequence).limit(limit))).all()
-    return [(row.sequence, _segment(row)) for row in rows]
-
-
-def _segment(row: sa.Row[Any]) -> Segment:
-    return Segment(
-        speaker_id=row.speaker_id,
-        speaker_name=row.speaker_name,
-        text=row.text,
-        start_ms=row.start_ms,
-        end_ms=row.end_ms,
-        source=row.source,
-        confidence=row.confidence,
-        own=row.own,
-        cut=row.cut,
-        speaker_confidence=row.speaker_confidence,
-        supersedes=row.supersedes,
-    )
+    return (await session.execute(query.order_by(table.c.sequence).limit(limit))).all()

@@ -7,7 +7,7 @@ sent one after the other, in that order.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -175,22 +175,31 @@ async def any_due(session: Session, *, now: datetime) -> bool:
 
 
 async def take(
-    session: Session, *, now: datetime, hide_s: float, limit: int, per_endpoint: int, besides: Collection[str] = ()
+    session: Session,
+    *,
+    now: datetime,
+    hide_s: float,
+    limit: int,
+    per_endpoint: int,
+    per_workspace: int,
+    flying: Collection[tuple[str, str]] = (),
 ) -> list[tuple[Delivery, Endpoint]]:
-    """Up to `limit` deliveries whose time has come, `per_endpoint` to each but those `besides`, hidden from other
-    takers for `hide_s`. Of a lane only the first that waits."""
+    """Up to `limit` deliveries whose time has come, hidden from other takers for `hide_s`: so many to each endpoint and
+    of each workspace, less those that are `flying` (workspace, endpoint). Of a lane only the first that waits."""
     table, earlier = deliveries, deliveries.alias("earlier")
     same_lane = sa.and_(earlier.c.endpoint_id == table.c.endpoint_id, earlier.c.lane == table.c.lane)
     blocked = sa.exists().where(
         same_lane, earlier.c.state == DeliveryState.WAITING, earlier.c.sequence < table.c.sequence
     )
     due = sa.and_(table.c.state == DeliveryState.WAITING, table.c.next_at <= now)
-    place = sa.func.row_number().over(partition_by=table.c.endpoint_id, order_by=(table.c.next_at, table.c.sequence))
-    first = sa.select(table.c.id, place.label("place")).where(due, ~blocked)
-    if besides:
-        first = first.where(table.c.endpoint_id.not_in(besides))
-    placed = first.subquery("placed")
-    chosen = sa.select(placed.c.id).where(placed.c.place <= per_endpoint)
+    order = (table.c.next_at, table.c.sequence)
+    behind = _place(table.c.endpoint_id, order, Counter(endpoint_id for _, endpoint_id in flying))
+    columns = (table.c.id, table.c.workspace_id, *order)
+    placed = sa.select(*columns, behind.label("place")).where(due, ~blocked).subquery("placed")
+    anew = (placed.c.next_at, placed.c.sequence)
+    beside = _place(placed.c.workspace_id, anew, Counter(workspace_id for workspace_id, _ in flying))
+    shared = sa.select(placed.c.id, beside.label("share")).where(placed.c.place <= per_endpoint).subquery("shared")
+    chosen = sa.select(shared.c.id).where(shared.c.share <= per_workspace)
     free = sa.select(table.c.id).where(table.c.id.in_(chosen), due).order_by(table.c.next_at, table.c.sequence)
     taken = free.limit(limit).with_for_update(skip_locked=True).cte("free")
     hidden = sa.update(table).where(table.c.id.in_(sa.select(taken.c.id)))
@@ -200,6 +209,13 @@ async def take(
     where_to = {row.id: Endpoint(**row._mapping) for row in await session.execute(query)}
     found.sort(key=lambda one: one.sequence)
     return [(one, where_to[one.endpoint_id]) for one in found if one.endpoint_id in where_to]
+
+
+def _place(owner: Any, order: tuple[Any, ...], flying: Mapping[str, int]) -> sa.ColumnElement[int]:
+    """In its owner's row, behind what the owner has flying."""
+    place = sa.func.row_number().over(partition_by=owner, order_by=order)
+    there = [(owner == one, count) for one, count in flying.items()]
+    return place + sa.case(*there, else_=0) if there else place
 
 
 async def conclude(session: Session, taken: Delivery, attempt: Attempt, verdict: Verdict, *, now: datetime) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -51,13 +50,16 @@ class Courier:
     ) -> None:
         self._database, self._vault, self._sender = database, vault, sender
         self._clock, self._policy, self._chance, self._agent = clock, policy, chance, agent
-        self._flying: Counter[str] = Counter()  # requests under way, by endpoint
+        self._flying: dict[str, tuple[str, str]] = {}  # requests under way by delivery: workspace, endpoint
+        self._ended = asyncio.Event()  # one of them is over: there is room, and its lane may have another
 
     async def run(self) -> None:
         """Until cancelled. A database that is away is waited for."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._repeat(self.tell, self._policy.poll_s), name="tell")
-            group.create_task(self._repeat(lambda: self._start(group), self._policy.poll_s), name="deliver")
+            group.create_task(
+                self._repeat(lambda: self._start(group), self._policy.poll_s, self._ended), name="deliver"
+            )
             group.create_task(self._repeat(self.prune, self._policy.prune_s), name="prune")
 
     async def tell(self) -> int:
@@ -88,13 +90,12 @@ class Courier:
     async def _start(self, group: asyncio.TaskGroup) -> int:
         """Begin to send what is due, as far as there is room."""
         now, policy = self._clock.now(), self._policy
-        free = policy.concurrency - self._flying.total()
+        free = policy.concurrency - len(self._flying)
         if free <= 0:
             return 0
         async with self._database.read() as session:
             if not await webhook_deliveries.any_due(session, now=now):
                 return 0
-        busy = [endpoint_id for endpoint_id, flying in self._flying.items() if flying >= policy.per_endpoint]
         async with self._database.write() as session:
             taken = await webhook_deliveries.take(
                 session,
@@ -102,10 +103,11 @@ class Courier:
                 hide_s=policy.hide_s,
                 limit=free,
                 per_endpoint=policy.per_endpoint,
-                besides=busy,
+                per_workspace=policy.per_workspace,
+                flying=self._flying.values(),
             )
         for delivery, endpoint in taken:
-            self._flying[endpoint.id] += 1
+            self._flying[delivery.id] = endpoint.workspace_id, endpoint.id
             group.create_task(self._deliver(delivery, endpoint), name=f"deliver {delivery.id}")
         return len(taken)
 
@@ -116,9 +118,8 @@ class Courier:
         except Unavailable as error:  # it comes back by itself
             log.warning("an attempt could not be written down", delivery_id=delivery.id, code=error.code)
         finally:
-            self._flying[endpoint.id] -= 1
-            if not self._flying[endpoint.id]:
-                del self._flying[endpoint.id]
+            self._flying.pop(delivery.id, None)
+            self._ended.set()
 
     async def _attempt(self, delivery: Delivery, endpoint: Endpoint) -> tuple[Attempt, float | None]:
         """One request; and how long the receiver asks us to wait."""
@@ -167,13 +168,25 @@ class Courier:
         if disabled:
             log.warning("a webhook endpoint was disabled", endpoint_id=delivery.endpoint_id, reason=ruled.disable)
 
-    async def _repeat(self, step: Callable[[], Awaitable[object]], pause_s: float) -> None:
+    async def _repeat(
+        self, step: Callable[[], Awaitable[object]], pause_s: float, sooner: asyncio.Event | None = None
+    ) -> None:
+        """Each `pause_s`, or as soon as `sooner` is set: a backlog is not worked off at the pace of looking for one."""
         while True:
+            if sooner is not None:
+                sooner.clear()
             try:
                 await step()
             except Unavailable as error:
                 log.warning("the courier has to wait", code=error.code)
-            await self._clock.sleep(pause_s)
+            waiting: set[asyncio.Task[object]] = {asyncio.create_task(self._clock.sleep(pause_s))}
+            if sooner is not None:
+                waiting.add(asyncio.create_task(sooner.wait()))
+            try:
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for one in waiting:
+                    one.cancel()
 
 
 def _asked_s(answer: Answer) -> float | None:

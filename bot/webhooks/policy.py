@@ -28,6 +28,7 @@ class Policy:
     disable_after_s: float = 60 * HOUR_S  # an endpoint where nothing arrived for so long, when a delivery is given up
     concurrency: int = 32  # requests at once, in all
     per_endpoint: int = 4
+    per_workspace: int = 16  # one whose servers all hang leaves room for the others
     hide_s: float = 60.0  # a delivery taken and not concluded comes back after so long; longer than any request
     tell_limit: int = 500  # outbox rows in one transaction
     poll_s: float = 0.5

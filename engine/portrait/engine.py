@@ -40,9 +40,11 @@ from engine.api import (
 )
 from engine.blocks import Blocks
 from engine.portrait import wire
+from engine.portrait.nursery import GOES_ON
 
 FORMATS = (VideoFormat(width=1280, height=720, fps=24), VideoFormat(width=640, height=360, fps=24))
-OPEN_TIMEOUT_S = 120.0  # compiling the inner loops for the first time on a busy machine
+STEP_TIMEOUT_S = 120.0  # of loading and compiling, which may take longer in all on a busy machine
+OPEN_TIMEOUT_S = 120.0
 BLOCK_TIMEOUT_S = 10.0
 END_TIMEOUT_S = 2.0
 MAX_QUEUED_S = 60
@@ -121,13 +123,7 @@ class Nursery:
             )  # fmt: skip
         finally:
             theirs.close()
-        try:
-            async with asyncio.timeout(OPEN_TIMEOUT_S):
-                ready = await asyncio.get_running_loop().sock_recv(ours, 1)
-        except (TimeoutError, OSError) as error:
-            raise EngineDied(f"the portrait process was not ready in {OPEN_TIMEOUT_S:.0f} s") from error
-        if not ready:
-            raise EngineDied("the portrait process ended while it loaded")
+        await loaded(ours, step_timeout_s=STEP_TIMEOUT_S)
 
     async def _end(self) -> None:
         control, process = self._control, self._process
@@ -320,6 +316,20 @@ class PortraitSession:
             raise SessionClosed(SessionClosed.__doc__)
         if self._dead:
             raise EngineDied("the portrait process ended")
+
+
+async def loaded(control: socket.socket, *, step_timeout_s: float) -> None:
+    """When the nursery has loaded and compiled everything, however long that takes it while it goes on. Raises
+    EngineDied."""
+    said = GOES_ON
+    try:
+        while said.endswith(GOES_ON):
+            async with asyncio.timeout(step_timeout_s):
+                said = await asyncio.get_running_loop().sock_recv(control, 4096)
+    except (TimeoutError, OSError) as error:
+        raise EngineDied(f"the portrait process got no further in {step_timeout_s:.0f} s of loading") from error
+    if not said:
+        raise EngineDied("the portrait process ended while it loaded")
 
 
 async def _exited(pidfd: int) -> None:

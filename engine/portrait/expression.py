@@ -1,4 +1,4 @@
-"""From a mouth, two lids and a gaze to the columns the inner loop stretches. Knows the record's curves, no pixels.
+"""From a mouth to the columns the inner loop stretches; `lids.py` does the eyes'. Knows the record's curves, no pixels.
 
 A face is moved by columns: at every x, a few heights of the rest picture (knots) and how far each is displaced now.
 Between knots the picture is stretched evenly. Lengths are pixels of the luma frame; mouth parameters are fractions of
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from engine.lipsync.mouth import REST
 from engine.lipsync.mouth import Mouth as MouthShape
-from engine.portrait.kernel import LID_KNOTS
 from engine.portrait.record import Curve, Record, Style
 from engine.portrait.teeth import TEXELS_PER_PX, Teeth, teeth_of
 
 Numbers = NDArray[np.float64]
 
-SHUT_OVER = 0.016  # eye widths that a shut lid lies over the lower one: its soft edge shows no white
 REACH = 0.95  # mouth widths around the mouth's middle that widening and rounding move
+TEETH_EDGE = 0.075  # mouth widths below the seam, of drawn teeth: a pronounced "a" shows two thirds of that
+LEAST_TEETH = (0.012, 0.04)  # mouth widths of teeth in sight: at most the first none are shown, from the second on all
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,10 +63,10 @@ class LipColumns:
     top: float  # of `found`
     found: NDArray[np.float32] = field(repr=False)  # room for where each pixel around the mouth lay at rest
     box: Numbers  # middle x, y, reach x, y, squeeze, then between which heights the mouth may be open
-    inside: Numbers  # middle x, half width, top y, tongue y, opening, width; teeth: x, y, texels a pixel
+    inside: Numbers  # middle x, half width, top y, tongue y, opening, width; teeth: x, y, texels a pixel, share
     amounts: Numbers  # of light and shade: lips spread, open, rounded
     width: float
-    gains: tuple[float, float, float]  # opening, corners, pucker
+    gains: tuple[float, float, float, float]  # opening, corners, pucker, what the upper lip follows
     teeth: Teeth
     profile: Numbers = field(repr=False)  # how far the lips part along the mouth, 0 at its corners
     around: Numbers = field(repr=False)  # how far the corners' own movement reaches
@@ -100,12 +100,12 @@ class LipColumns:
             top=float(np.floor(rows[0].min())),
             found=np.zeros((int(np.ceil(rows[-1].max() - rows[0].min())) + 3, len(x)), np.float32),
             box=np.array([middle, middle_y, REACH * width, 0.62 * width, 0.0, middle_y, middle_y]),
-            inside=np.array([middle, width / 2, 0.0, 0.0, 0.0, width, teeth.x0, teeth.y0, TEXELS_PER_PX]),
+            inside=np.array([middle, width / 2, 0.0, 0.0, 0.0, width, teeth.x0, teeth.y0, TEXELS_PER_PX, 1.0]),
             amounts=np.zeros(3),
             width=float(width),
-            gains=(record.mouth.gain, record.mouth.wide_gain, record.mouth.pucker_gain),
+            gains=(record.mouth.gain, record.mouth.wide_gain, record.mouth.pucker_gain, record.mouth.upper_gain),
             teeth=teeth,
-            profile=np.clip(1 - np.abs(t / record.mouth.open_share) ** 2.2, 0, 1) ** 0.6,
+            profile=np.clip(1 - np.abs(t / record.mouth.open_share) ** 2.2, 0, 1) ** 0.8,
             around=smooth(2.4, 0.7, np.abs(t)),
             jaw=np.clip(1 - jaw_t**2.2, 0, 1),
             smile=_smile(record, t, middle_y - seam_y, width),
@@ -114,15 +114,15 @@ class LipColumns:
     def move(self, mouth: MouthShape) -> None:
         """Set the heights of now."""
         width, profile = self.width, self.profile
-        opening, corners, rounding = self.gains
+        opening, corners, rounding, above_follows = self.gains
         mouth = mouth._replace(wide=mouth.wide * (corners if mouth.wide > 0 else 1), pucker=mouth.pucker * rounding)
         rounded = min(1.0, max(0.0, 0.8 * mouth.pucker - 1.6 * min(0.0, mouth.wide)))
         drop = mouth.open * opening * width
         (rest, now), moved = self.knots, self.moved
         thin = mouth.press * 0.3 - mouth.pucker * 0.18  # share of the lips' height rolled in, or pushed out
         base = self.around * (0.16 * drop + 0.02 * mouth.pucker * width)
-        base = base + self.smile * (0.65 * rounded + 0.5 * min(0.36, mouth.open))
-        above = base - profile * (0.10 * drop + 0.02 * mouth.pucker * width + mouth.upper * width)
+        base = (base + self.smile * (0.65 * rounded + 0.5 * min(0.36, mouth.open))) * above_follows
+        above = base - profile * (0.10 * drop + 0.02 * mouth.pucker * width + mouth.upper * width) * above_follows
         below = base + profile * (0.84 * drop - 0.5 * mouth.tuck * width)
         moved[1] = above + (rest[2] - rest[1]) * thin - profile * mouth.tuck * 0.1 * width
         moved[2], moved[3] = above, np.maximum(below, above)
@@ -140,60 +140,12 @@ class LipColumns:
         self.inside[3] = lower_edge + 0.035 * width - mouth.tongue * 0.10 * width
         self.inside[4] = lower_edge - top_y
         if self.teeth.hang:
-            edge = rest[2, middle] + (0.046 - 0.3 * mouth.upper - 0.08 * mouth.pucker) * width
+            pushed = mouth.pucker * max(0.0, 1.0 - 20.0 * mouth.upper)  # "o" hides them, "sh" does not
+            edge = rest[2, middle] + (TEETH_EDGE - 0.16 * pushed) * width
             self.inside[7] = edge + self.teeth.y0
+            self.inside[9] = float(smooth(*LEAST_TEETH, np.array((edge - top_y) / width)))
         self.amounts[:] = (
             min(1.2, max(0.0, mouth.wide) / 0.2),
             min(1.2, mouth.open / 0.36),
-            rounded,
+            min(1.0, 1.5 * rounded),
         )
-
-
-@dataclass(slots=True)
-class LidColumns:
-    """Both eyes. Knots: where the lid begins, the lashes' top, the open edge, the edge of now, the lower lid, and how
-    much of the skin above the lashes is stretched now: all of an open lid, of a closed one only the even part above
-    the crease, because a crease stretched over an eye is a dark smear."""
-
-    boxes: Numbers  # (eyes, 4) x0 y0 x1 y1
-    knots: Numbers  # (eyes, 5, columns)
-    irises: Numbers  # (eyes, 6) x, y, radius, gaze x, gaze y in pixels, reach of the gaze in radii
-    skin: Numbers  # (eyes, columns): where the even skin ends
-
-    @classmethod
-    def of(cls, record: Record, scale: float) -> LidColumns:
-        if not record.eyes:
-            return cls(
-                boxes=np.zeros((0, 4)),
-                knots=np.zeros((0, LID_KNOTS, 2)),
-                irises=np.zeros((0, 6)),
-                skin=np.zeros((0, 2)),
-            )
-        columns = max(int(np.ceil((eye.upper[-1, 0] - eye.upper[0, 0]) * scale)) + 6 for eye in record.eyes)
-        boxes, knots, irises, skin = [], [], [], []
-        for eye in record.eyes:
-            upper, lower = eye.upper * scale, eye.lower * scale
-            x0 = np.floor(upper[0, 0]) - 2
-            x = x0 + np.arange(columns)
-            open_y = height_at(upper, x)
-            lower_y = np.maximum(height_at(lower, x), open_y)
-            lid_y, lash_y = open_y - eye.lid_px * scale, open_y - eye.lash_px * scale
-            boxes.append([x0 + 1, lid_y.min(), x0 + columns - 2, lower_y.max() + 3])
-            knots.append([lid_y, lash_y, open_y, open_y, lower_y, lash_y])
-            middle, half = (upper[0, 0] + upper[-1, 0]) / 2, (upper[-1, 0] - upper[0, 0]) / 2
-            taper = np.clip(1 - np.abs((x - middle) / half) ** 2.5, 0, 1)  # at its corners an eye keeps its skin
-            skin.append(lash_y + (np.clip(open_y - eye.skin_px * scale, lid_y + 1, lash_y) - lash_y) * taper)
-            iris_x, iris_y, radius = (value * scale for value in eye.iris)
-            reach = min(iris_x - upper[0, 0], upper[-1, 0] - iris_x) / radius
-            irises.append([iris_x, iris_y, radius, 0.0, 0.0, max(1.3, reach)])
-        return cls(boxes=np.array(boxes), knots=np.array(knots), irises=np.array(irises), skin=np.array(skin))
-
-    def move(self, blink: float, gaze_xy: tuple[float, float]) -> None:
-        open_y, lower_y = self.knots[:, 2], self.knots[:, 4]
-        gap = lower_y - open_y
-        over = SHUT_OVER * gap.shape[1] * np.clip(6 * gap / np.maximum(gap.max(1, keepdims=True), 1e-3), 0, 1)
-        self.knots[:, 3] = open_y + gap * (blink + 0.3 * max(0.0, gaze_xy[1]) * (1 - blink)) + over * blink**4
-        lash = self.knots[:, 1]
-        self.knots[:, 5] = lash + (self.skin - lash) * min(0.85, 1.4 * blink)
-        self.irises[:, 3] = gaze_xy[0] * self.irises[:, 2]
-        self.irises[:, 4] = gaze_xy[1] * self.irises[:, 2]

@@ -22,13 +22,16 @@ _WHOLE: dict[str, Any] = {**_FAST, "cache": True}
 # kept on disk. It is kept for this file's state, so its parts stand in this file.
 _PART: dict[str, Any] = {**_FAST, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
-# Rows of the knot tables: heights in the rest picture, then those of now, for each column.
-LIP_KNOTS = 7  # top, upper lip, seam above, seam below, lower lip, jaw, bottom
-LID_KNOTS = 6  # lid, lash, open edge at rest; open edge now; lower edge; where the lid's even skin ends now
 _F, _I, _U = np.float32, np.int32, np.uint32
 _TAP = 1.0 / 65536.0  # two weights of 8 bits
 CHUNK, BLOCK = 4, 8  # pixels of a row, and texels of a matte, that are told apart at once: a chunk is within its block
 _BLOCK_BITS = 8 + 3  # of a texel's place in 256ths
+# What is known of each pixel near the face: where it lay in the still (after the head, then after lips and lids), how
+# much of it is the mouth's inside and where that is, the lid's share, the eyeball's place, its place before the lids
+# moved, how much of it is painted lash; the last, light, is of luma alone.
+HERE = 12
+_NOSE_IS_NEARER = 1.5  # to the mouth than the chin: what corners pull reaches less far up
+_LIGHT, _EYES_OPEN = HERE - 1, 8  # without a lid on its way the places after these are not needed
 
 
 @numba.njit(**_PART)
@@ -95,37 +98,14 @@ def _sample(texture, x, y, per_px, corner):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(**_PART)
-def _map_lips(knots, top, found):  # type: ignore[no-untyped-def]
-    """For each pixel around the mouth, how high it lay at rest: between knots evenly, beyond them where it is."""
-    columns = knots.shape[2]
-    begin, slope, height = np.empty(columns, _F), np.empty(columns, _F), np.empty(columns, _F)
-    for row in range(found.shape[0]):
-        y = top + row
-        for column in range(columns):
-            first, last = knots[1, 0, column], knots[1, LIP_KNOTS - 1, column]
-            found[row, column] = _F(knots[0, 0, column] - first + min(y, first) + max(0.0, y - last))
-    for k in range(LIP_KNOTS - 1):
-        if k == 2:  # between the two edges of the seam lies the inside of the mouth
-            continue
-        for column in range(columns):
-            begin[column] = _F(knots[1, k, column])
-            slope[column] = _F(1.0 / max(knots[1, k + 1, column] - knots[1, k, column], 1e-3))
-            height[column] = _F(knots[0, k + 1, column] - knots[0, k, column])
-        for row in range(found.shape[0]):
-            for column in range(columns):
-                along = (_F(top + row) - begin[column]) * slope[column]
-                found[row, column] += height[column] * min(_F(1.0), max(_F(0.0), along))
-
-
-@numba.njit(**_PART)
 def _move_lips(xs, ys, lips, knots, x0, top, mouth, inside, mouth_x, mouth_y):  # type: ignore[no-untyped-def]
     """Trace a stretch of one row back through the lips; `inside` = how much of each pixel is the open mouth."""
     middle, middle_y, squeeze = _F(mouth[0]), _F(mouth[1]), _F(mouth[4])
-    per_x, per_y = _F(1.0 / mouth[2]), _F(1.0 / mouth[3])
+    per_x, per_y, per_up = _F(1.0 / mouth[2]), _F(1.0 / mouth[3]), _F(_NOSE_IS_NEARER / mouth[3])
     for column in range(len(xs)):
         x, y = xs[column], ys[column]
         mouth_x[column], mouth_y[column] = x, y
-        dx, dy = (x - middle) * per_x, (y - middle_y) * per_y
+        dx, dy = (x - middle) * per_x, (y - middle_y) * (per_up if y < middle_y else per_y)
         far = max(_F(0.0), _F(1.0) - dx * dx - dy * dy)
         xs[column] = x + (x - middle) * squeeze * far * far
     left, up, low, high = _F(x0), _F(top), _F(mouth[5]), _F(mouth[6])
@@ -150,7 +130,7 @@ def _move_lips(xs, ys, lips, knots, x0, top, mouth, inside, mouth_x, mouth_y):  
 @numba.njit(**_PART)
 def _lid_of(x, y, knots, x0, iris, out):  # type: ignore[no-untyped-def]
     """Trace (x, y) back through one eye: the lid above its edge, the eyeball below it. Returns the lid's share, with
-    the lid's height in out[1] and the eyeball's place in out[2], out[3]."""
+    the lid's height in out[1], the eyeball's place in out[2], out[3] and the painted lash's share in out[4]."""
     column = x - x0
     i = int(column)
     f = column - i
@@ -159,18 +139,24 @@ def _lid_of(x, y, knots, x0, iris, out):  # type: ignore[no-untyped-def]
     now = knots[3, i] * (1 - f) + knots[3, i + 1] * f
     lash = min(knots[1, i] * (1 - f) + knots[1, i + 1] * f, rest)
     bottom = knots[4, i] * (1 - f) + knots[4, i + 1] * f
+    thick = knots[6, i] * (1 - f) + knots[6, i + 1] * f
     out[1] = out[3] = y
     out[2] = x
-    if y <= lid:
+    out[4] = 0.0
+    if thick > 0.0:
+        line = min(1.0, max(0.0, y - now + 0.6 * thick + 0.5)) * min(1.0, max(0.0, now + 0.4 * thick - y + 0.5))
+        out[4] = line * min(1.0, thick) * iris[7]
+    if y <= lid or bottom - rest < 0.3:  # above the lid, and beside the eye
         return 1.0
     if y > max(bottom, now) + 1.0:  # below the eye: as beside it, since chroma takes the mean of both
         return 0.0
-    height = rest - lash
+    height = (rest - lash) * (1.0 - iris[6])  # painted lashes take the place of the still's own
     if y < now - height:
         skin = knots[5, i] * (1 - f) + knots[5, i + 1] * f
         out[1] = lid + (skin - lid) * (y - lid) / max(now - height - lid, 1e-3)
     else:
         out[1] = y - (now - rest)
+    out[1] += (y - out[1]) * iris[6]  # what is painted lies over the still as it is
     if y > rest - 1.0 and y < bottom + 1.0:  # gaze: the iris moves, the corners of the eye stay
         far = abs(x - iris[0]) / iris[2]
         pull = _smooth_step((iris[5] - far) / (iris[5] - 1.1))
@@ -195,8 +181,8 @@ def _smooth_step(t):  # type: ignore[no-untyped-def]
 def _inside_of(x, y, colours, shape, teeth, channel, first_channel):  # type: ignore[no-untyped-def]
     """The colour of the open mouth's inside at (x, y), one channel: cavity, tongue, upper teeth under the lip's shade.
 
-    `shape` = middle, half width, top edge, tongue y, opening, width, then where the teeth's texture begins (x, y) and
-    its texels a pixel. `teeth` (rows, columns, channels and alpha).
+    `shape` = middle, half width, top edge, tongue y, opening, width, then where the teeth's texture begins (x, y), its
+    texels a pixel and how much of the teeth shows. `teeth` (rows, columns, channels and alpha).
     """
     middle, half, top_y, tongue_y, opening, width = shape[0], shape[1], shape[2], shape[3], shape[4], shape[5]
     t = (x - middle) / half
@@ -209,26 +195,34 @@ def _inside_of(x, y, colours, shape, teeth, channel, first_channel):  # type: ig
         share = min(1.0, (1.0 - r) * 5.0)
         light = (1.0 - 0.35 * r * r) * (0.8 + 0.2 * _smooth_step((opening - 0.04 * width) / (0.2 * width)))
         value += (base + (colours[1, channel] - base) * light - value) * share
-    u, v = (x - shape[6]) * shape[8], (y - shape[7]) * shape[8]
-    alpha_at = teeth.shape[2] - 1
-    if 0.0 <= u < teeth.shape[1] - 1.001 and 0.0 <= v < teeth.shape[0] - 1.001:
-        i, j = int(v), int(u)
-        fv, fu = v - i, u - j
-        a, b, c, d = (1 - fv) * (1 - fu), (1 - fv) * fu, fv * (1 - fu), fv * fu
-        share = (
-            a * teeth[i, j, alpha_at] + b * teeth[i, j + 1, alpha_at]
-            + c * teeth[i + 1, j, alpha_at] + d * teeth[i + 1, j + 1, alpha_at]
-        )  # fmt: skip
-        if share > 0.0:
-            tooth = (
-                a * teeth[i, j, channel] + b * teeth[i, j + 1, channel]
-                + c * teeth[i + 1, j, channel] + d * teeth[i + 1, j + 1, channel]
-            )  # fmt: skip
-            light = 0.88 + 0.12 * _smooth_step((y - top_y) / (0.05 * width))  # the lip throws a shade on them
-            light *= 0.95 + 0.05 * _smooth_step(opening / (0.2 * width))
-            light *= 1.0 - 0.4 * t * t * t * t
-            value += (base + (tooth - base) * light - value) * share
+    tooth, share = _layer(teeth, (x - shape[6]) * shape[8], (y - shape[7]) * shape[8], channel)
+    if share > 0.0:
+        light = 0.84 + 0.16 * _smooth_step((y - top_y) / (0.06 * width))  # the lip throws a shade on them
+        light *= 0.95 + 0.05 * _smooth_step(opening / (0.2 * width))
+        light *= 1.0 - 0.3 * t * t * t * t
+        value += (base + (tooth - base) * light - value) * share * shape[9]
     return value
+
+
+@numba.njit(**_PART)
+def _layer(layer, u, v, channel):  # type: ignore[no-untyped-def]
+    """One channel of a layer with its own alpha, the last of its channels, and that alpha; nothing beyond its sides."""
+    if not (0.0 <= u < layer.shape[1] - 1.001 and 0.0 <= v < layer.shape[0] - 1.001):
+        return 0.0, 0.0
+    i, j, last = int(v), int(u), layer.shape[2] - 1
+    fv, fu = v - i, u - j
+    a, b, c, d = (1 - fv) * (1 - fu), (1 - fv) * fu, fv * (1 - fu), fv * fu
+    share = (
+        a * layer[i, j, last] + b * layer[i, j + 1, last]
+        + c * layer[i + 1, j, last] + d * layer[i + 1, j + 1, last]
+    )  # fmt: skip
+    if share <= 0.0:
+        return 0.0, 0.0
+    colour = (
+        a * layer[i, j, channel] + b * layer[i, j + 1, channel]
+        + c * layer[i + 1, j, channel] + d * layer[i + 1, j + 1, channel]
+    )  # fmt: skip
+    return colour, share
 
 
 @numba.njit(**_PART)
@@ -241,34 +235,25 @@ def _move_brows(xs, ys, brow):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(**_PART)
-def _move_lid(xs, ys, knots, box, iris, lid, eye_x, eye_y, at):  # type: ignore[no-untyped-def]
+def _move_lid(xs, ys, knots, box, iris, lid, eye_x, eye_y, lash, at):  # type: ignore[no-untyped-def]
     for column in range(len(xs)):
         x, y = float(xs[column]), float(ys[column])
         if box[0] < x < box[2] and box[1] < y < box[3]:
             lid[column] = _lid_of(x, y, knots, box[0] - 1.0, iris, at)
-            ys[column], eye_x[column], eye_y[column] = at[1], at[2], at[3]
-
-
-@numba.njit(**_PART)
-def _light(shade, amounts):  # type: ignore[no-untyped-def]
-    """What is added to the face's luma now; nothing has no rows."""
-    if amounts[0] == 0.0 and amounts[1] == 0.0 and amounts[2] == 0.0:
-        return np.empty((0, 0), _F)
-    a, b, c = _F(amounts[0]), _F(amounts[1]), _F(amounts[2])
-    light = np.empty(shade.shape[1:], _F)
-    for row in range(light.shape[0]):
-        for column in range(light.shape[1]):
-            light[row, column] = shade[0, row, column] * a + shade[1, row, column] * b + shade[2, row, column] * c
-    return light
+            ys[column], eye_x[column], eye_y[column], lash[column] = at[1], at[2], at[3], at[4]
 
 
 @numba.njit(**_PART)
 def _shade(xs, ys, field, box, light):  # type: ignore[no-untyped-def]
     last_row, last_column = field.shape[0] - 1, field.shape[1] - 1
     for column in range(len(xs)):
-        v, u = (ys[column] - box[1]) * box[2], (xs[column] - box[0]) * box[2]
+        v, u = (ys[column] - box[1]) * box[2] - 0.5, (xs[column] - box[0]) * box[2] - 0.5
         if 0.0 <= v < last_row and 0.0 <= u < last_column:
-            light[column] = field[_I(v), _I(u)]
+            i, j = _I(v), _I(u)
+            fv, fu = _F(v - i), _F(u - j)
+            above = field[i, j] + (field[i, j + 1] - field[i, j]) * fu
+            below = field[i + 1, j] + (field[i + 1, j + 1] - field[i + 1, j]) * fu
+            light[column] = above + (below - above) * fv
 
 
 @numba.njit(**_PART)
@@ -299,10 +284,11 @@ def _move_face(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """One row near the face, columns `a` to `b`: only what may lie in a part's reach is traced through it."""
     xs, ys, inside, mouth_x, mouth_y = here[0], here[1], here[2], here[3], here[4]
-    lid, eye_x, eye_y, light = here[5], here[6], here[7], here[8]
+    lid, eye_x, eye_y, flat_x, flat_y, lash = here[5], here[6], here[7], here[8], here[9], here[10]
+    light = here[_LIGHT]
     margin = face_box[4] + 1.0
     for column in range(a, b):
-        lid[column], inside[column], light[column] = _F(1.0), _F(0.0), _F(0.0)
+        lid[column], inside[column], lash[column], light[column] = _F(1.0), _F(0.0), _F(0.0), _F(0.0)
     for n in range(brows.shape[0]):
         if brows[n, 4] != 0.0 and abs(y_pair - brows[n, 1]) < brows[n, 3] + margin:
             _move_brows(xs[a:b], ys[a:b], brows[n])
@@ -311,7 +297,9 @@ def _move_face(  # type: ignore[no-untyped-def]
             c, d = _between(lid_boxes[n, 0] - margin, lid_boxes[n, 2] + margin, corner, 1, a, b)
             for column in range(c, d):
                 eye_x[column], eye_y[column] = xs[column], ys[column]
-            _move_lid(xs[c:d], ys[c:d], lid_knots[n], lid_boxes[n], irises[n], lid[c:d], eye_x[c:d], eye_y[c:d], at)
+                flat_x[column], flat_y[column] = xs[column], ys[column]
+            _move_lid(xs[c:d], ys[c:d], lid_knots[n], lid_boxes[n], irises[n], lid[c:d], eye_x[c:d], eye_y[c:d],
+                      lash[c:d], at)  # fmt: skip
     if face_box[5] > 0.0 and y_pair > min(lip_top, mouth[1] - mouth[3]) - margin:
         low = min(lip_x0, mouth[0] - mouth[2]) - margin  # what corners pull reaches beyond what the jaw moves
         high = max(lip_x0 + lip_knots.shape[2], mouth[0] + mouth[2]) + margin
@@ -325,11 +313,12 @@ def _move_face(  # type: ignore[no-untyped-def]
 
 @numba.njit(**_PART)
 def _add_face(  # type: ignore[no-untyped-def]
-    y_pair, corner, step, a, b, values, channel, texture, per_px, face_box, mouth, lid_boxes, here, shaded, colours,
-    inside_shape, teeth,
+    y_pair, corner, step, a, b, values, channel, texture, per_px, face_box, mouth, lid_boxes, irises, here, shaded,
+    colours, inside_shape, teeth, shut,
 ):  # fmt: skip
-    """Light, eyeballs and the mouth's inside, over what one row near the face shows in one channel."""
-    inside, mouth_x, mouth_y, lid, eye_x, eye_y, light = here[2], here[3], here[4], here[5], here[6], here[7], here[8]
+    """Light, lids, eyeballs and the mouth's inside, over what one row near the face shows in one channel."""
+    inside, mouth_x, mouth_y, lid, eye_x, eye_y = here[2], here[3], here[4], here[5], here[6], here[7]
+    flat_x, flat_y, lash, light = here[8], here[9], here[10], here[_LIGHT]
     margin = face_box[4] + 2.0
     if step == 1 and shaded:
         for column in range(a, b):
@@ -337,10 +326,17 @@ def _add_face(  # type: ignore[no-untyped-def]
     for n in range(lid_boxes.shape[0]):
         if lid_boxes[n, 1] - margin < y_pair < lid_boxes[n, 3] + margin:
             c, d = _between(lid_boxes[n, 0] - margin, lid_boxes[n, 2] + margin, corner, step, a, b)
+            if irises[n, 6] > 0.0:
+                left, top = lid_boxes[n, 0], lid_boxes[n, 1]
+                for column in range(c, d):
+                    skin, share = _layer(shut[n], flat_x[column] - left, flat_y[column] - top, channel)
+                    values[column] += _F((skin - values[column]) * share * irises[n, 6])
             for column in range(c, d):
                 if lid[column] < 1.0:
                     eye = _sample(texture, eye_x[column], eye_y[column], per_px, corner)
                     values[column] = _F(eye + (values[column] - eye) * lid[column])
+                if lash[column] > 0.0:
+                    values[column] += _F((colours[2, channel] - values[column]) * lash[column])
     if face_box[5] > 0.0 and mouth[5] - margin < y_pair < mouth[6] + margin:
         half = inside_shape[1]
         c, d = _between(mouth[0] - half - margin, mouth[0] + half + margin, corner, step, a, b)
@@ -389,28 +385,30 @@ def _put(values, plate, shares, matte, blocks, at, block, fu, fv, taps, runs, be
 def paint(  # type: ignore[no-untyped-def]
     frame, corner, spans, columns, weight, depth, breath, textures, mattes, blocks, plates, runs, run_ends, per_px,
     turn, face_box, brows, lip_knots, lips, lip_x0, lip_top, mouth, lid_knots, lid_boxes, irises, colours, inside_shape,
-    teeth, shade, shade_box, amounts,
+    teeth, shut, field, shade_box,
 ):  # fmt: skip
     """Paint the figure into an I420 frame; pixels that it never covers are not touched.
 
-    `textures`, `mattes`, `blocks`, `plates`, `runs`, `run_ends`, `colours`, `teeth`: of luma, then of chroma.
-    `spans`: the figure's columns in each two rows. `runs` are (first, end, kind) of one row after the other up to
-    `run_ends[row]`: kind 1 always covered, 2 blended with the plate. `turn` = r00 r01 r02 r10 r11 r12 pivot_x pivot_y
-    pivot_z 0 0 breath_px; `face_box` = left top right bottom, how far the head carries it, 1 if lips move.
+    `textures`, `mattes`, `blocks`, `plates`, `runs`, `run_ends`, `colours`, `teeth`, `shut`: of luma, then of chroma.
+    `lips`: for each pixel from (`lip_x0`, `lip_top`) on, how high it lay at rest (`stretch`). `field`: what is added to
+    the face's luma now; nothing has no rows. `spans`: the figure's columns in each two rows. `runs` are (first, end,
+    kind) of one row after the other up to `run_ends[row]`: kind 1 always covered, 2 blended with the plate. `turn` =
+    r00 r01 r02 r10 r11 r12 pivot_x pivot_y pivot_z 0 0 breath_px; `face_box` = left top right bottom, how far the head
+    carries it, 1 if lips move.
     """
     width, height = frame.shape[1], frame.shape[0] * 2 // 3
     luma = frame[:height]
     chroma = frame[height:].reshape(2, height // 2, width // 2)
     wide = len(columns)
-    here = np.zeros((3, 9, wide), _F)  # of two rows of luma and one of chroma, in the order of `_move_face`
+    here = np.zeros((3, HERE, wide), _F)  # of two rows of luma and one of chroma
     values, shares, fu, fv = np.empty(wide, _F), np.empty(wide, _F), np.empty(wide, _F), np.empty(wide, _F)
     texel, block, taps = np.empty(wide, _U), np.empty(wide, _U), np.empty(wide, _U)
-    at = np.empty(4, np.float64)
-    if face_box[5] > 0.0:
-        _map_lips(lip_knots, lip_top, lips)
-    field = _light(shade, amounts)
+    at = np.empty(5, np.float64)
     margin = face_box[4] + 1.0
     x0, y0 = int(corner[0]), int(corner[1])
+    traced = _EYES_OPEN
+    for n in range(len(irises)):
+        traced = _LIGHT if irises[n, 6] > 0.0 else traced
     for pair in range(len(spans)):
         first, last = spans[pair, 0], spans[pair, 1]
         if first >= last:
@@ -430,7 +428,7 @@ def paint(  # type: ignore[no-untyped-def]
                     _move_face(y_pair, corner, a, b, here[sub], face_box, brows, lip_knots, lips, lip_x0, lip_top,
                                mouth, lid_knots, lid_boxes, irises, field, shade_box, at)  # fmt: skip
             else:
-                for kind in range(8 if near else 2):
+                for kind in range(traced if near else 2):
                     e, f = (c, d) if kind < 2 else (a // 2, b // 2)
                     _halved(here[0, kind], here[1, kind], e, f, here[2, kind])
             texture, scale = textures[of], per_px / step
@@ -442,7 +440,7 @@ def paint(  # type: ignore[no-untyped-def]
                 _sample_row(texture[channel], texel[c:d], fu[c:d], fv[c:d], taps[c:d], values[c:d])
                 if near:
                     _add_face(y_pair, corner, step, a // step, b // step, values, channel, texture[channel], scale,
-                              face_box, mouth, lid_boxes, here[sub], len(field) > 0, colours[of], inside_shape,
-                              teeth[of])  # fmt: skip
+                              face_box, mouth, lid_boxes, irises, here[sub], len(field) > 0, colours[of], inside_shape,
+                              teeth[of], shut[of])  # fmt: skip
                 _put(values, plates[of][channel, row], shares, mattes[of], blocks[of], texel, block, fu, fv, taps,
                      runs[of], begin, run_ends[of][row], out)  # fmt: skip

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.api import FRAMES_PER_BLOCK, SPEECH_RATE_HZ, EngineError, Frames, Pcm, SpeechTiming, VideoFormat
+from engine.lipsync.mouth import Mouth
 from engine.lipsync.visemes import TARGETS
 from engine.portrait.expression import Look
 from engine.portrait.face import Face
@@ -32,6 +33,11 @@ OTHERS: dict[str, Look] = {
     "aside": Look(gaze_xy=(0.5, 0.1)),
     "turned": Look(turn_rad=(0.045, 0.04, 0.02)),
     "brows": Look(brow=0.3),
+    "idle": Look(turn_rad=(-0.02, -0.005, -0.006), gaze_xy=(-0.1, 0.0), breath=0.6),
+    "listening": Look(turn_rad=(0.008, 0.045, 0.004), gaze_xy=(0.12, 0.02)),
+    "thinking": Look(turn_rad=(0.012, 0.002, 0.008), gaze_xy=(0.22, -0.1)),
+    "speaking": Look(mouth=TARGETS["mid"], turn_rad=(-0.015, 0.018, -0.005), brow=0.28),
+    "laugh": Look(mouth=Mouth(open=0.42, wide=0.2, upper=0.02), turn_rad=(0.0, -0.015, 0.01), blink=0.15, brow=0.3),
 }
 
 Speech = Sequence[tuple[Pcm, SpeechTiming | None]]

@@ -54,6 +54,7 @@ class Mouth:
     wide_gain: float = 1.0  # of corners apart or together
     pucker_gain: float = 1.0  # of lips pushed forward: low for a smile, which cannot be puckered without pinching
     open_share: float = 1.0  # of the lips' width that parts when the mouth opens
+    upper_gain: float = 1.0  # of how upper lip and corners follow the jaw: low where a moustache lies on them
     teeth: ShownTeeth | None = None  # None: drawn ones
 
 
@@ -140,6 +141,7 @@ def _parsed(facts: dict[str, Any], image: Path, folder: Path) -> Record:
             wide_gain=float(mouth["wide_gain"]),
             pucker_gain=float(mouth["pucker_gain"]),
             open_share=float(mouth["open_share"]),
+            upper_gain=float(mouth.get("upper_gain", 1.0)),
             teeth=_teeth(mouth["teeth_at"], folder),
         ),
         jaw=_curve(facts["jaw"]),

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from engine.api import Frames, VideoFormat
 from engine.lipsync.mouth import REST
-from engine.portrait.expression import LidColumns, LipColumns, Look, Numbers, height_at, smooth
-from engine.portrait.kernel import BLOCK, paint
+from engine.portrait.expression import LipColumns, Look, Numbers, height_at, smooth
+from engine.portrait.lids import LidColumns, shut_eyes
 from engine.portrait.record import Picture, Record
 from engine.portrait.shading import shading_of
 from engine.portrait.surface import Surface, i420_of_bgr, planes_of, resized, runs_of, surface_of
+from engine.portrait.teeth import yuva_of_bgra
 
 TEXELS_PER_PX = 2  # the texture is finer than the frame, so that sharpness does not pulse while the head moves
 MARGIN_PX = 26  # how far the figure may move from where it is drawn, at 720 lines
@@ -50,15 +51,20 @@ class _Figure:
     plates: tuple[NDArray[np.float32], ...]  # finer than bytes so that a soft edge comes out exactly
     runs: tuple[NDArray[np.int32], ...]
     run_ends: tuple[NDArray[np.int32], ...]
-    colours: tuple[Numbers, ...]  # (cavity, tongue) x channels
+    colours: tuple[Numbers, ...]  # (cavity, tongue, lashes) x channels
     teeth: tuple[NDArray[np.float32], ...]
+    shut: tuple[NDArray[np.float32], ...]  # the skin over shut eyes: eyes, rows, columns, channels and alpha
 
 
 class Renderer:
     """One character at one size. `paint_into` wants frames that began as a copy of `background`."""
 
     def __init__(self, record: Record, video: VideoFormat) -> None:
+        from engine.portrait.kernel import paint
+        from engine.portrait.stretch import stretch
+
         cv2.setNumThreads(1)
+        self._paint, self._stretch = paint, stretch
         self.video = video
         self._scale = video.width / record.still.shape[1]
         self._lines = video.height / 720
@@ -72,12 +78,12 @@ class Renderer:
         self._turn[8] = -0.2 * record.head.face[2] * self._scale
         size = (video.width, video.height)
         kind = self._kind(resized(record.matte, size))
-        still = i420_of_bgr(resized(record.still, size))
-        self._shading = shading_of(record, planes_of(still, 1)[0], self._scale)
+        still = resized(record.still, size)
+        self._shading = shading_of(record, planes_of(i420_of_bgr(still), 1)[0], self._scale)
         surface = surface_of(record, kind, video, TEXELS_PER_PX)
         self.background: Frames = surface.background
         self.background.setflags(write=False)
-        self._figure = self._figure_of(record, surface, kind)
+        self._figure = self._figure_of(record, surface, kind, still)
 
     def paint_into(self, frame: Frames, look: Look) -> None:
         """Paint the figure as it looks now into an I420 frame, (height * 3 // 2, width) uint8."""
@@ -87,12 +93,14 @@ class Renderer:
         self._brows[:, 4] = look.brow * self._eye_px
         self._turn_head(look)
         figure, lips, lids = self._figure, self._lips, self._lids
-        paint(
+        if self._face_box[5]:
+            self._stretch(lips.knots, lips.top, lips.found)
+        self._paint(
             frame, figure.corner, figure.spans, figure.columns, figure.weight, figure.depth, figure.breath,
             figure.textures, figure.mattes, figure.blocks, figure.plates, figure.runs, figure.run_ends,
             float(TEXELS_PER_PX), self._turn, self._face_box, self._brows, lips.knots, lips.found, lips.x0, lips.top,
             lips.box, lids.knots, lids.boxes, lids.irises, figure.colours, lips.inside, figure.teeth,
-            self._shading.fields, self._shading.box, lips.amounts,
+            figure.shut, self._shading.now(lips.amounts), self._shading.box,
         )  # fmt: skip
 
     def _turn_head(self, look: Look) -> None:
@@ -126,14 +134,17 @@ class Renderer:
         sure = cv2.erode((matte == 255).astype(np.uint8), disc)
         return np.where(sure > 0, 1, near * 2).astype(np.uint8)
 
-    def _figure_of(self, record: Record, surface: Surface, kind: Picture) -> _Figure:
+    def _figure_of(self, record: Record, surface: Surface, kind: Picture, still: Picture) -> _Figure:
         rows, columns = box = _box_of(kind)
         half = (slice(rows.start // 2, rows.stop // 2), slice(columns.start // 2, columns.stop // 2))
         fine = (_stretched(rows, TEXELS_PER_PX), _stretched(columns, TEXELS_PER_PX))
         kinds = kind[box], _quads(kind)[half]
         weight, depth, breath = (np.ascontiguousarray(field[box]) for field in self._fields(record))
         mouth, yuva = record.mouth, self._lips.teeth.yuva
-        colours = np.array([yuv_of_rgb(colour) for colour in (mouth.cavity_rgb, mouth.tongue_rgb)])
+        shut, lashes = shut_eyes(record, self._lids, still)
+        skin = yuva_of_bgra(shut)
+        lash_rgb = (int(lashes[2]), int(lashes[1]), int(lashes[0]))
+        colours = np.array([yuv_of_rgb(colour) for colour in (mouth.cavity_rgb, mouth.tongue_rgb, lash_rgb)])
         ranges = slice(0, 1), slice(1, 3)
         runs, ends = zip(*(runs_of(part) for part in kinds), strict=True)
         mattes = tuple(_cut(part.matte, at) for part, at in zip(surface.planes, (fine, box), strict=True))
@@ -152,6 +163,7 @@ class Renderer:
             run_ends=ends,
             colours=tuple(np.ascontiguousarray(colours[:, channels]) for channels in ranges),
             teeth=tuple(np.concatenate([yuva[..., channels], yuva[..., 3:]], 2) for channels in ranges),
+            shut=tuple(np.concatenate([skin[..., channels], skin[..., 3:]], 3) for channels in ranges),
         )
 
     def _fields(self, record: Record) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
@@ -173,15 +185,19 @@ class Renderer:
 
 
 def load_loops() -> None:
-    """Compile the inner loop, or load it from where it is kept: a call that paints nothing."""
+    """Compile the inner loops, or load them from where they are kept: calls that paint nothing."""
+    from engine.portrait.kernel import paint
+    from engine.portrait.stretch import stretch
+
     real, byte = np.zeros(12), np.zeros((3, 2), np.uint8)
     flat, whole, plane = np.zeros((0, 2), np.float32), np.zeros((0, 3), np.int32), np.zeros((1, 2, 2), np.float32)
-    deep = np.zeros((1, 2, 2), np.uint8)
-    rows, knots = np.zeros((0, 6)), np.zeros((2, 7, 2))
+    deep, eyes = np.zeros((1, 2, 2), np.uint8), np.zeros((0, 2, 2, 2), np.float32)
+    rows, knots = np.zeros((0, 8)), np.zeros((2, 7, 2))
+    stretch(knots, 0.0, flat)
     paint(
         byte, real, np.zeros((0, 2), np.int32), np.zeros(2, np.float32), flat, flat, flat, (deep, deep), (byte, byte),
         (byte, byte), (plane, plane), (whole, whole), (np.zeros(0, np.int32),) * 2, 2.0, real, real, rows, knots, flat,
-        0.0, 0.0, real, np.zeros((0, 6, 2)), rows, rows, (rows, rows), real, (plane, plane), plane, real, np.zeros(3),
+        0.0, 0.0, real, np.zeros((0, 7, 2)), rows, rows, (rows, rows), real, (plane, plane), (eyes, eyes), flat, real,
     )  # fmt: skip
 
 
@@ -203,6 +219,8 @@ def _quads(kind: Picture) -> Picture:
 
 def _blocks(matte: Picture) -> Picture:
     """What each block of the matte and its neighbours hold: a few pixels that begin in a block end in one beside it."""
+    from engine.portrait.kernel import BLOCK
+
     rows, columns = (-(-side // BLOCK) * BLOCK for side in matte.shape)
     whole = np.pad(matte, ((0, rows - matte.shape[0]), (0, columns - matte.shape[1])), mode="edge")
     parts = whole.reshape(rows // BLOCK, BLOCK, columns // BLOCK, BLOCK)

@@ -16,7 +16,7 @@ Field = NDArray[np.float64]
 
 PER_PX = 0.5  # cells a pixel of the luma frame: these fields are smooth
 _FOLD, _HOLLOW = 13.0, 9.0  # luma levels at full strength on a face of middle brightness
-_MOST_RELAXED = 42.0
+_MOST_RELAXED, _MOST_DIMMED = 42.0, 4.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +25,13 @@ class Shading:
 
     fields: NDArray[np.float32]
     box: NDArray[np.float64]
+
+    def now(self, amounts: NDArray[np.float64]) -> NDArray[np.float32]:
+        """What is added to the face's luma for these amounts; nothing has no rows."""
+        if not amounts.any():
+            return np.empty((0, 0), np.float32)
+        shape = self.fields.shape
+        return np.asarray((amounts.astype(np.float32) @ self.fields.reshape(3, -1)).reshape(shape[1:]))
 
 
 def shading_of(record: Record, luma: NDArray[np.uint8], scale: float) -> Shading:
@@ -86,10 +93,13 @@ def _hollow(x: Field, y: Field) -> Field:
 
 
 def _relaxed(here: Field, x: Field, y: Field, nose: float, width: float) -> Field:
-    """What lifts the still's own folds to the cheek around them."""
-    out, ends = _crease(x, y, nose)
-    near = np.exp(-(((out - 0.02) / 0.12) ** 2)) * ends
+    """What takes the still's own folds away, to the cheek around them: shadows most, the light bulges beside them less.
+    Folds lie where each face has them, so the whole cheek beside the mouth is looked at; pores are finer and stay."""
+    out, _ = _crease(x, y, nose)
+    beside_nose = np.clip((y - nose) / 0.2, 0, 1)  # whose own shade stays
+    near = np.clip((out + 0.02 + 0.14 * beside_nose) / 0.08, 0, 1) * np.clip((0.34 - out) / 0.14, 0, 1)
+    near *= np.clip((y - nose + 0.16) / 0.14, 0, 1) * np.clip((0.24 - y) / 0.2, 0, 1)
     outside_lips = np.clip((np.hypot(x / 0.55, (y + 0.0) / 0.24) - 1) / 0.15, 0, 1)
-    smooth = cv2.GaussianBlur(here, (0, 0), 0.14 * width * PER_PX)
-    dark = np.clip(smooth - here, 0, _MOST_RELAXED)
-    return np.asarray(cv2.GaussianBlur(dark, (0, 0), 0.012 * width * PER_PX)) * near * outside_lips
+    smooth = cv2.GaussianBlur(here, (0, 0), 0.17 * width * PER_PX)
+    fine = cv2.GaussianBlur(here, (0, 0), 0.012 * width * PER_PX)
+    return np.asarray(np.clip(smooth - fine, -_MOST_DIMMED, _MOST_RELAXED)) * near * outside_lips

@@ -107,7 +107,7 @@ def main() -> int:
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="dispatch-") as folder:
         home = Path(folder)
-        with redis(home, by_url=False) as broker, postgres_server(home / "pg") as server:
+        with redis(home, by_url=False) as broker, postgres_server() as server:
             urls = {"postgres": f"postgresql://postgres@/postgres?host={server.pgdata}"}
             urls |= {"sqlite": f"sqlite:///{home / 'bench.sqlite3'}"}
             for name, url in urls.items():

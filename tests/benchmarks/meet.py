@@ -12,15 +12,18 @@ import statistics
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 
-from connectors.base import MICROPHONE_RATE_HZ, Connector, JoinRequest, Pcm
+from connectors.base import MICROPHONE_RATE_HZ, Connector, Frame, JoinRequest, Pcm
+from connectors.kit.microphone import SLICE
 from connectors.meet.connector import MeetConnector
 from tests.benchmarks._report import report
+from tests.benchmarks._said import Said
 from tests.connectors.meeting_stage import MeetingStage, meeting_stage
 
 BITS = 12
@@ -52,14 +55,17 @@ READ_JS = """([bits, css]) => {
 
 
 class Device:
-    """The bot's device thread: a numbered moving picture, and a burst every half second or `speech` over and over."""
+    """The bot's device thread: a numbered moving picture, and a burst every half second or `speech` over and over. It
+    costs little: several share an interpreter, and one that is late says nothing meanwhile."""
 
     def __init__(self, connector: Connector, speech: Pcm | None = None) -> None:
-        self._connector, self._speech = connector, speech
+        self._connector = connector
+        self._step = MICROPHONE_RATE_HZ // connector.camera.fps
+        self.said = None if speech is None else Said(speech, SLICE)
+        self._owed = 0  # samples, less than a slice
         self._stop = threading.Event()
         self.shown_ms: dict[int, float] = {}
         self.bursts_s: list[float] = []
-        self.began_s = 0.0  # when the first sample was handed over
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -69,29 +75,46 @@ class Device:
 
     def _run(self) -> None:
         camera, microphone = self._connector.camera, self._connector.microphone
-        rng = np.random.default_rng(1)
-        still = np.kron(rng.integers(40, 200, (camera.height // 20, camera.width // 20)), np.ones((20, 20)))
-        step = MICROPHONE_RATE_HZ // camera.fps
-        burst = (12000 * np.sin(2 * np.pi * 1000 * np.arange(step) / MICROPHONE_RATE_HZ)).astype(np.int16)
-        spoken = None if self._speech is None else np.resize(self._speech, (len(self._speech) // step, step))
-        frame = np.full((camera.height * 3 // 2, camera.width), 128, np.uint8)
+        burst = (12000 * np.sin(2 * np.pi * 1000 * np.arange(self._step) / MICROPHONE_RATE_HZ)).astype(np.int16)
         every = round(BURST_EVERY_S * camera.fps)
-        number = written = 0
+        paint = painter(camera.width, camera.height)
+        number = 0
         while not self._stop.is_set():
-            frame[: camera.height] = np.roll(still, 3 * number, axis=1).astype(np.uint8)
-            for bit, block in enumerate(np.array_split(np.arange(camera.width), BITS)):
-                bright = number >> (BITS - 1 - bit) & 1
-                frame[: camera.height // 12, block[0] : block[-1] + 1] = 235 if bright else 16
-            loud = spoken is None and number % every == 0
-            if loud:
+            frame = paint(number)
+            if self.said is not None:
+                self._speak(self.said)
+            elif number % every == 0:
                 self.bursts_s.append(time.monotonic())
-            self.began_s = self.began_s or time.monotonic()
-            quiet = np.zeros_like(burst) if spoken is None else spoken[written % len(spoken)]
-            microphone.write(burst if loud else quiet, epoch=1)
-            written += 1
+                microphone.write(burst, epoch=1)
+            else:
+                microphone.write(np.zeros_like(burst), epoch=1)
             self.shown_ms[number] = time.time() * 1000
             camera.show(frame, epoch=1)
             number = (number + 1) % (1 << BITS)
+
+    def _speak(self, said: Said) -> None:
+        """For as long as a picture stands."""
+        self._owed += self._step
+        while self._owed >= SLICE:
+            self._owed -= SLICE
+            self._connector.microphone.write(said.hand_over(time.monotonic()), epoch=1)
+
+
+def painter(width: int, height: int) -> Callable[[int], Frame]:
+    """Paints into one frame: a still that moves three pixels a picture, and above it the picture's number."""
+    rng = np.random.default_rng(1)
+    still = np.kron(rng.integers(40, 200, (height // 20, width // 20), np.uint8), np.ones((20, 20), np.uint8))
+    twice = np.concatenate([still, still], axis=1)
+    block = np.arange(width) * BITS // width  # of each column
+    frame = np.full((height * 3 // 2, width), 128, np.uint8)
+
+    def paint(number: int) -> Frame:
+        at = width - 3 * number % width
+        frame[:height] = twice[:, at : at + width]
+        frame[: height // 12] = np.where(number >> (BITS - 1 - block) & 1, 235, 16)
+        return frame
+
+    return paint
 
 
 async def measure(*, way: str, seconds: float, settle_s: float, headless: bool) -> dict[str, Any]:

@@ -92,6 +92,20 @@ async def test_a_request_whose_answer_is_lost_is_sent_again_with_its_key(served:
     assert len(keys) == 3 and len(set(keys)) == 1
 
 
+async def test_a_stream_is_taken_up_again_from_a_server_that_had_too_much_to_do(served: Served) -> None:
+    asked: list[str] = []
+
+    async def live(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        said = web.Response(text="id: 1\nevent: hello\ndata: {}\n\n", content_type="text/event-stream")
+        return web.json_response({"code": "unavailable"}, status=503) if len(asked) < 3 else said
+
+    app = web.Application()
+    app.router.add_get("/api/v1/live", live)
+    async with TestServer(app) as server, served.client(f"http://{server.host}:{server.port}") as client:
+        assert (await anext(client.follow())).topic == "hello"
+
+
 ANSWER: dict[str, Any] = dict.fromkeys(("code", "deduplication_key", "joined_at", "ended_at"))
 ANSWER |= {"id": "b", "state": "scheduled", "detail": "", "attempt": 0, "meeting_url": LINK, "character_id": "1"}
 ANSWER |= {"bot_name": "Iris (AI)", "metadata": {}, "new_in_a_later_version": 1}

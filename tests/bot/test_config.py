@@ -27,7 +27,7 @@ from bot.errors import BadSettings
         ("UNDERSTUDY_MEETING_HOSTS", "https://meet.example.org"),
         ("UNDERSTUDY_MEETING_HOSTS", "meet.example.org:x"),
         ("UNDERSTUDY_MEETING_HOSTS", "10.0.0.7"),
-        ("UNDERSTUDY_BROKER_URL", "amqp://me:pw@host"),
+        ("UNDERSTUDY_BROKER_URL", "sqs://me:pw@host"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_by_its_variable(variable: str, text: str) -> None:
@@ -37,7 +37,7 @@ def test_a_value_that_cannot_be_used_is_refused_by_its_variable(variable: str, t
 
 def test_a_secret_that_cannot_be_used_is_not_shown() -> None:
     with pytest.raises(BadSettings) as refused:
-        load_settings({"UNDERSTUDY_BROKER_URL": "amqp://me:pw@host"})
+        load_settings({"UNDERSTUDY_BROKER_URL": "sqs://me:pw@host"})
     assert "pw" not in str(refused.value)
 
 

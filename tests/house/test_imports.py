@@ -18,7 +18,8 @@ HOMES = {  # a library: the folders and files that may import it
     "torch": ("engine/diffusion/", "bot/hearing/diarization/"),
     "aiohttp.web": (
         *("bot/api/", "bot/commands/api.py", "connectors/simulator/", "connectors/kit/", "engine/server.py"),
-        "bot/rehearsal/google_calendar.py",
+        *("bot/rehearsal/calendar_server.py", "bot/rehearsal/google_calendar.py"),
+        "bot/rehearsal/microsoft_calendar.py",
     ),
 }
 SEES_BOTH = {  # a connector and an engine: why

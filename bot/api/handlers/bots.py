@@ -10,7 +10,7 @@ from aiohttp import web
 
 from bot.api import cursors, pictures
 from bot.api.pictures import NoPicture
-from bot.api.routes import Call, NoBody, NoPath, NoQuery, Route
+from bot.api.routes import Call, Made, NoBody, NoPath, NoQuery, Route
 from bot.api.schemas import (
     After,
     BotList,
@@ -26,7 +26,6 @@ from bot.api.schemas import (
     PictureQuery,
     Retime,
     Say,
-    SegmentView,
     Transcript,
     TranscriptQuery,
     TurnList,
@@ -40,6 +39,7 @@ from bot.domain.lifecycle import Command
 from bot.domain.meeting_key import BadMeetingUrl
 from bot.domain.naming import BadBotName
 from bot.log import get_log
+from bot.scheduling import kill_switch
 from bot.scheduling.retention import erase_files
 from bot.store import bots, characters, erasure, leases, lines, spawning, transcripts, turns
 from bot.store.bots import MeetingTaken, UnknownBot
@@ -72,9 +72,11 @@ async def create(call: Call[NoPath, NoQuery, NewBot]) -> BotView:
             metadata=wanted.metadata,
         )
         spawned = await spawning.spawn(session, new, override=wanted.override, at=call.now)
-    if spawned.bot is None:
-        raise spawned.refusal()
-    return BotView.of(spawned.bot)
+        if spawned.bot is None:
+            raise spawned.refusal()
+        made = BotView.of(spawned.bot)
+        await call.repeat.keep(session, made.model_dump_json())  # else a repetition could make another one
+    return made
 
 
 async def retime(call: Call[BotPath, NoQuery, Retime]) -> BotView:
@@ -113,12 +115,14 @@ async def events(call: Call[BotPath, After, NoBody]) -> EventList:
     return EventList(data=[EventView.of(event) for event in found])
 
 
-async def transcript(call: Call[BotPath, TranscriptQuery, NoBody]) -> Transcript:
+async def transcript(call: Call[BotPath, TranscriptQuery, NoBody]) -> Made:
     wanted = call.query
     async with call.services.database.read() as session:
         bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
-        found = await transcripts.list(session, bot.id, after=wanted.after, limit=wanted.limit, history=wanted.history)
-    return Transcript(data=[SegmentView.of(sequence, segment) for sequence, segment in found])
+        found = await transcripts.records(
+            session, bot.id, after=wanted.after, limit=wanted.limit + 1, history=wanted.history
+        )
+    return Made({"data": found[: wanted.limit], "has_more": len(found) > wanted.limit})
 
 
 async def turn_records(call: Call[BotPath, TurnsQuery, NoBody]) -> TurnList:
@@ -158,9 +162,8 @@ async def _ask(database: Database, call: Call[BotPath, NoQuery, Any], command: C
 
 
 async def kill_all(call: Call[NoPath, NoQuery, KillAll]) -> BotList:
-    scheduled = call.body.scheduled
-    async with call.services.database.write() as session:
-        killed = await leases.kill_all(session, call.workspace_id, scheduled=scheduled, at=call.now, by=call.asked_by)
+    database, scheduled = call.services.database, call.body.scheduled
+    killed = await kill_switch.kill_all(database, call.workspace_id, scheduled=scheduled, at=call.now, by=call.asked_by)
     log.warning("every bot was killed", workspace_id=call.workspace_id, bots=len(killed), by=call.asked_by["by"])
     return BotList(data=[BotView.of(bot) for bot in killed], next_cursor=None, has_more=False)
 

@@ -16,6 +16,8 @@ from bot.api.calendar_schemas import (
     EventView,
     NewCalendar,
     NewGoogleCalendar,
+    NewGrantedCalendar,
+    NewMicrosoftCalendar,
     Override,
     Sync,
 )
@@ -55,14 +57,30 @@ class NoGoogle(Conflict):
     code = "no_google"
 
 
+class NoMicrosoft(Conflict):
+    """This installation is not registered with Microsoft: UNDERSTUDY_MICROSOFT_CLIENT_ID and its like are not set."""
+
+    code = "no_microsoft"
+
+
 async def create_google(call: Call[NoPath, NoQuery, NewGoogleCalendar]) -> Consent:
-    wanted, services = call.body, call.services
-    if services.google is None:
-        raise NoGoogle
+    return await _consent(call.services, "google", call.body, call.workspace_id, otherwise=NoGoogle)
+
+
+async def create_microsoft(call: Call[NoPath, NoQuery, NewMicrosoftCalendar]) -> Consent:
+    return await _consent(call.services, "microsoft", call.body, call.workspace_id, otherwise=NoMicrosoft)
+
+
+async def _consent(
+    services: Services, provider: str, wanted: NewGrantedCalendar, workspace_id: str, *, otherwise: type[Conflict]
+) -> Consent:
+    consents = services.consents.get(provider)
+    if consents is None:
+        raise otherwise
     async with services.database.read() as session:
-        character = await characters.get(session, wanted.character_id, workspace_id=call.workspace_id)
-    url = services.google.consent_url(
-        workspace_id=call.workspace_id,
+        character = await characters.get(session, wanted.character_id, workspace_id=workspace_id)
+    url = consents.consent_url(
+        workspace_id=workspace_id,
         owner=wanted.owner,
         calendar=wanted.calendar,
         character_id=character.id,
@@ -99,7 +117,7 @@ async def change(call: Call[CalendarPath, NoQuery, CalendarChange]) -> CalendarV
 
 async def remove(call: Call[CalendarPath, NoQuery, NoBody]) -> CalendarView:
     async with call.services.database.write() as session:
-        removed = await calendars.remove(session, call.path.calendar_id, workspace_id=call.workspace_id)
+        removed = await calendars.remove(session, call.path.calendar_id, workspace_id=call.workspace_id, now=call.now)
         await reconcile(session, call.workspace_id, now=call.now)
     return CalendarView.of(removed)
 
@@ -166,6 +184,18 @@ ROUTES = (
         body=NewGoogleCalendar,
         answer=Consent,
         errors=(UnknownCharacter, NoGoogle),
+    ),
+    Route(
+        method="POST",
+        path="/calendars/microsoft",
+        name="connect_microsoft_calendar",
+        summary="Where the owner of a Microsoft calendar lets it be read; then it is connected and followed by push",
+        tag=_TAG,
+        scope=_WRITE,
+        handler=create_microsoft,
+        body=NewMicrosoftCalendar,
+        answer=Consent,
+        errors=(UnknownCharacter, NoMicrosoft),
     ),
     Route(
         method="GET",

@@ -50,7 +50,9 @@ async def create(call: Call[NoPath, NoQuery, NewEndpoint]) -> EndpointWithSecret
             events=wanted.events,
             now=call.now,
         )
-    return EndpointWithSecret(**EndpointView.fields_of(made), secret=secret)
+        shown = EndpointWithSecret(**EndpointView.fields_of(made), secret=secret)
+        await call.repeat.keep(session, shown.model_dump_json())
+    return shown
 
 
 async def list_all(call: Call[NoPath, NoQuery, NoBody]) -> EndpointList:

@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from bot.calendars import answers, grants
+from bot.calendars.answers import Row
+from bot.calendars.grants import Grant, GrantRevoked, Registration
 from bot.calendars.ics.feed import Sender
+from bot.calendars.windows import CalendarGone, TokenDead
 from bot.config import Settings
-from bot.egress.requests import Answer
 from bot.errors import Unavailable
 
 SCOPE = "https://www.googleapis.com/auth/calendar.events.readonly"
@@ -44,27 +47,8 @@ class GoogleRefuses(Unavailable):
     code, retryable = "google_refuses", False
 
 
-class GrantRevoked(Unavailable):
-    """The grant to read this Google calendar has ended; connect it again."""
-
-    code, retryable = "grant_revoked", False
-
-
-class CalendarGone(Unavailable):
-    """Google knows no such calendar, or this account may not see it any more."""
-
-    code, retryable = "calendar_gone", False
-
-
-class TokenDead(Unavailable):
-    """The sync token is too old; everything is to be read anew."""
-
-    code = "sync_token_dead"
-
-
-# (status, reason; None for any other): what it means. The first row that fits.
-ERRORS: tuple[tuple[int, str | None, type[Unavailable]], ...] = (
-    (400, "invalid_grant", GrantRevoked),  # of the token endpoint
+# The first row that fits; what the token endpoint says is in `grants.ERRORS`.
+ERRORS: tuple[Row, ...] = (
     (400, None, GoogleRefuses),
     (401, None, GrantRevoked),  # after one refresh
     (403, "rateLimitExceeded", GoogleLimited),
@@ -79,11 +63,9 @@ ERRORS: tuple[tuple[int, str | None, type[Unavailable]], ...] = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class App:
+class App(Registration):
     """Our registration with Google, and where Google is."""
 
-    client_id: str
-    client_secret: str = field(repr=False)
     consent: str = "https://accounts.google.com/o/oauth2/v2/auth"
     token: str = "https://oauth2.googleapis.com/token"
     api: str = "https://www.googleapis.com/calendar/v3"
@@ -101,18 +83,14 @@ class App:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Grant:
-    access_token: str = field(repr=False)
-    refresh_token: str = field(default="", repr=False)  # empty: the one we have stays
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Channel:
     resource_id: str
     expires_ms: int  # since 1970
 
 
 class Google:
+    token_ahead: timedelta | None = None
+
     def __init__(self, sender: Sender, app: App) -> None:
         self._sender, self._app = sender, app
 
@@ -142,8 +120,9 @@ class Google:
         items, token = await self._pages(grant, calendar, {"singleEvents": "true", "syncToken": sync_token})
         return bool(items), token
 
-    async def first_token(self, grant: Grant, calendar: str, begin: datetime) -> str:
-        """A sync token of now: the last page of a whole listing has it, of which nothing else is asked."""
+    async def first_token(self, grant: Grant, calendar: str, begin: datetime, end: datetime) -> str:
+        """A sync token of now, without an end: the last page of a whole listing has it, of which nothing else is
+        asked."""
         asked = {"singleEvents": "true", "maxResults": str(PAGE), "timeMin": begin.isoformat()}
         _, token = await self._pages(grant, calendar, {**asked, "fields": "nextPageToken,nextSyncToken"})
         return token
@@ -178,51 +157,12 @@ class Google:
         raise GoogleUnavailable("The calendar has too many pages.")
 
     async def _grant(self, **asked: str) -> Grant:
-        secret = {"client_id": self._app.client_id, "client_secret": self._app.client_secret}
-        answer = await self._sender.request(
-            "POST",
-            self._app.token,
-            headers={"Content-Type": "application/x-www-form-urlencoded"},
-            body=urlencode({**asked, **secret}).encode(),
-        )
-        said = _read(answer)
-        return Grant(access_token=str(said.get("access_token", "")), refresh_token=str(said.get("refresh_token", "")))
+        return await grants.ask(self._sender, self._app, ERRORS, GoogleUnavailable, **asked)
 
     async def _ask(
         self, method: str, path: str, grant: Grant, *, body: Mapping[str, Any] | None = None
     ) -> Mapping[str, Any]:
         headers = {"Authorization": f"Bearer {grant.access_token}", "Content-Type": "application/json"}
         sent = b"" if body is None else json.dumps(body).encode()
-        return _read(await self._sender.request(method, self._app.api + path, headers=headers, body=sent))
-
-
-def _read(answer: Answer) -> Mapping[str, Any]:
-    try:
-        said = json.loads(answer.body) if answer.body.strip() else {}
-    except ValueError:
-        said = {}
-    said = said if isinstance(said, dict) else {}
-    if 200 <= answer.status < 300:
-        if answer.cut:
-            raise GoogleUnavailable("Google's answer was too long, or came too slowly.")
-        return said
-    reason = _reason(said)
-    asked_s = {name.lower(): value for name, value in answer.headers.items()}.get("retry-after", "")
-    for status, named, kind in ERRORS:
-        if status == answer.status and named in (None, reason):
-            raise kind(None, status=answer.status, reason=reason, asked_s=_seconds(asked_s))
-    raise GoogleUnavailable(None, status=answer.status, reason=reason, asked_s=_seconds(asked_s))
-
-
-def _reason(said: Mapping[str, Any]) -> str:
-    """`error` is a word for the token endpoint, and an object with `errors` for the API."""
-    error = said.get("error")
-    if not isinstance(error, dict):
-        return str(error or "")[:64]
-    errors = error.get("errors")
-    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
-    return str(first.get("reason", ""))[:64]
-
-
-def _seconds(text: str) -> float | None:
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+        answer = await self._sender.request(method, self._app.api + path, headers=headers, body=sent)
+        return answers.read(answer, ERRORS, GoogleUnavailable)

@@ -7,7 +7,7 @@ cancelled cancels itself alone, and one that was moved is no longer where the se
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -32,7 +32,8 @@ _LINK_FIELDS = (  # property, what it counts as
     ("X-ALT-DESC", links.DESCRIPTION),
     ("SUMMARY", links.TITLE),
 )
-_REPEATING = {"RRULE", "RDATE", "RECURRENCE-ID"}
+_REPEATING = ("RRULE", "RDATE", "RECURRENCE-ID")
+_TELLING = frozenset("DdRr")  # how those, and the start, begin
 _RESPONSES = {
     "ACCEPTED": Response.ACCEPTED,
     "DECLINED": Response.DECLINED,
@@ -41,9 +42,11 @@ _RESPONSES = {
 _KINDS = {"OOF": Kind.AWAY, "WORKINGELSEWHERE": Kind.PLACE}
 
 
-def read_feed(text: str, *, calendar_id: str, owner: str, begin: datetime, end: datetime) -> list[Event]:
+def read_feed(
+    text: str, *, calendar_id: str, owner: str, begin: datetime, end: datetime, own_hosts: Collection[str] = ()
+) -> list[Event]:
     """The events of a feed that touch the time from `begin` to `end`; `owner` is the e-mail address of whose it is,
-    or empty."""
+    or empty. `own_hosts`: of the operator's own meeting servers."""
     calendar = lines.parse(text)
     named = first(calendar.properties, "X-WR-TIMEZONE") or first(calendar.properties, "TIMEZONE-ID")
     zones = Zones(calendar.zones, otherwise=named.text if named else "")
@@ -52,10 +55,11 @@ def read_feed(text: str, *, calendar_id: str, owner: str, begin: datetime, end: 
     all_cancelled = method is not None and method.value.upper() == "CANCEL"
     by_uid: dict[str, list[_Entry]] = defaultdict(list)
     days = f"{begin - LONGEST - _A_ZONE:%Y%m%d}", f"{end + _A_ZONE:%Y%m%d}"
-    for component in calendar.events:
-        if _is_elsewhen(component, days):
+    for written in calendar.events:
+        if _is_elsewhen(written, days):
             continue
-        entry = _Entry(component=component, zones=zones, cancelled_feed=all_cancelled)
+        written_out = lines.component(written)
+        entry = _Entry(component=written_out, zones=zones, cancelled_feed=all_cancelled, own_hosts=own_hosts)
         if entry.uid and entry.start is not None:
             by_uid[entry.uid].append(entry)
     return [
@@ -65,12 +69,17 @@ def read_feed(text: str, *, calendar_id: str, owner: str, begin: datetime, end: 
     ]
 
 
-def _is_elsewhen(component: Component, days: tuple[str, str]) -> bool:
+def _is_elsewhen(written: Sequence[str], days: tuple[str, str]) -> bool:
     """Nine of ten events of a feed are: told by the day they are written with, before anything is read."""
-    if component.keys() & _REPEATING:
-        return False
-    start = first(component, "DTSTART")
-    return start is not None and not days[0] <= start.value.strip()[:8] <= days[1]
+    day = ""
+    for line in written:
+        if line[:1] in _TELLING:
+            start = line[:13].upper()
+            if start.startswith(_REPEATING):
+                return False
+            if start.startswith("DTSTART") and not day:
+                day = line.rpartition(":")[2].strip()[:8]
+    return len(day) == 8 and not days[0] <= day <= days[1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +89,7 @@ class _Entry:
     component: Component
     zones: Zones
     cancelled_feed: bool
+    own_hosts: Collection[str]
 
     def _text(self, name: str) -> str:
         found = first(self.component, name)
@@ -130,7 +140,7 @@ class _Entry:
     @cached_property
     def found_links(self) -> tuple[Link, ...]:
         texts = [(kind, one.text) for name, kind in _LINK_FIELDS for one in self.component.get(name, ())]
-        return links.candidates(texts, added_by_calendar=True)
+        return links.candidates(texts, added_by_calendar=True, own_hosts=self.own_hosts)
 
     @cached_property
     def attendees(self) -> dict[str, str]:
@@ -167,6 +177,7 @@ class _Entry:
             cancelled=self.cancelled_feed or self._text("STATUS").strip().upper() == "CANCELLED",
             kind=_KINDS.get(busy.strip(), Kind.MEETING),
             response=self.response(owner),
+            private=self._text("CLASS").strip().upper() in ("PRIVATE", "CONFIDENTIAL"),
             title=self._text("SUMMARY"),
             organiser=_address(self._organiser),
             attendees=tuple(self.attendees),

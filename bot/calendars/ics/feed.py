@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
+from bot.calendars.answers import retry_after_s
 from bot.egress import addresses
 from bot.egress.addresses import Network
 from bot.egress.requests import Answer, Limits
@@ -103,9 +104,7 @@ def _read(answer: Answer, said: Mapping[str, str], cursor: Mapping[str, Any]) ->
         return Fetched(text=None, cursor=dict(cursor))
     if answer.status != 200:
         refused = FeedRefused if 400 <= answer.status < 500 else FeedUnavailable
-        raise _FAILURES.get(answer.status, refused)(
-            None, status=answer.status, asked_s=_seconds(said.get("retry-after", ""))
-        )
+        raise _FAILURES.get(answer.status, refused)(None, status=answer.status, asked_s=retry_after_s(said))
     if answer.cut:
         raise NoCalendar(f"The calendar is longer than {MOST_BYTES // 2**20} MB, or came too slowly.")
     text = answer.body.decode("utf-8-sig", errors="replace")
@@ -114,7 +113,3 @@ def _read(answer: Answer, said: Mapping[str, str], cursor: Mapping[str, Any]) ->
     digest = hashlib.sha256(answer.body).hexdigest()
     kept = {"etag": said.get("etag", "")[:512], "last_modified": said.get("last-modified", "")[:128], "sha256": digest}
     return Fetched(text=None if digest == cursor.get("sha256") else text, cursor=kept)
-
-
-def _seconds(text: str) -> float | None:
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

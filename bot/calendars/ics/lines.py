@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 READ = frozenset(
@@ -15,7 +16,7 @@ READ = frozenset(
         *("UID", "DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "RECURRENCE-ID", "STATUS", "SEQUENCE"),
         *("SUMMARY", "LOCATION", "DESCRIPTION", "X-ALT-DESC", "URL", "ORGANIZER", "ATTENDEE", "LAST-MODIFIED"),
         *("CONFERENCE", "X-GOOGLE-CONFERENCE", "X-MICROSOFT-SKYPETEAMSMEETINGURL", "X-MICROSOFT-CDO-BUSYSTATUS"),
-        "X-MICROSOFT-CDO-INTENDEDSTATUS",
+        *("X-MICROSOFT-CDO-INTENDEDSTATUS", "CLASS"),
     )
 )
 OF_CALENDAR = frozenset({"X-WR-TIMEZONE", "TIMEZONE-ID", "REFRESH-INTERVAL", "X-PUBLISHED-TTL", "METHOD"})
@@ -23,6 +24,7 @@ OF_CALENDAR = frozenset({"X-WR-TIMEZONE", "TIMEZONE-ID", "REFRESH-INTERVAL", "X-
 DEEPEST = 8  # components within components
 MOST_ZONES, LONGEST_ZONE_CHARACTERS = 200, 100_000
 
+_MARKS = frozenset("BbEe")  # what begins or ends a component begins so
 _FOLD = re.compile(r"\n[ \t]")
 _HEAD = re.compile(r'([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=(?:"[^"]*"|[^";:,]*)(?:,(?:"[^"]*"|[^";:,]*))*)*):', re.ASCII)
 _PARAMETER = re.compile(r';([A-Za-z0-9-]+)=((?:"[^"]*"|[^";:,]*)(?:,(?:"[^"]*"|[^";:,]*))*)', re.ASCII)
@@ -52,7 +54,7 @@ Component = dict[str, list[Property]]
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Calendar:
     properties: Component
-    events: list[Component]
+    events: list[list[str]]  # lines: of most events hardly one is read
     zones: dict[str, str] = field(default_factory=dict)  # TZID: the text of its VTIMEZONE
 
 
@@ -61,35 +63,51 @@ def parse(text: str) -> Calendar:
     lines = _FOLD.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).split("\n")
     found = Calendar(properties=defaultdict(list), events=[])
     stack: list[str] = []
-    event: Component = {}
+    event: list[str] = []
     zone: list[str] = []
+    within, in_zone = "", False
     for line in lines:
-        start = line[:6].upper()
+        start = line[:6].upper() if line[:1] in _MARKS else ""
         if start == "BEGIN:" and len(stack) < DEEPEST:
-            stack.append(line[6:].strip().upper())
-            if stack[-1] == "VEVENT":
-                event = defaultdict(list)
-            elif stack[-1] == "VTIMEZONE":
-                zone = []
-        within = stack[-1] if stack else ""
-        if "VTIMEZONE" in stack:
+            within = line[6:].strip().upper()
+            stack.append(within)
+            if within == "VEVENT":
+                event = []
+            elif within == "VTIMEZONE":
+                zone, in_zone = [], True
+        if in_zone:
             zone.append(line)
-        if line[:4].upper() == "END:" and stack:
+        if start[:4] == "END:" and stack:
             ended = stack.pop()
+            within = stack[-1] if stack else ""
             if ended == "VEVENT":
                 found.events.append(event)
             elif ended == "VTIMEZONE":
+                in_zone = "VTIMEZONE" in stack
                 _keep_zone(found, zone)
         elif within == "VEVENT":
-            _keep(event, line, READ)
+            event.append(line)
         elif within == "VCALENDAR":
             _keep(found.properties, line, OF_CALENDAR)
     return found
 
 
+def component(lines: Iterable[str]) -> Component:
+    """The properties of an event that are read."""
+    made: Component = defaultdict(list)
+    for line in lines:
+        _keep(made, line, READ)
+    return made
+
+
 def _keep(component: Component, line: str, wanted: frozenset[str]) -> None:
-    name = line[: min(i for i in (line.find(";"), line.find(":"), len(line)) if i >= 0)].upper()
-    if name not in wanted:
+    name, colon, value = line.partition(":")
+    has_parameters = ";" in name
+    name = name.partition(";")[0].upper()
+    if name not in wanted or not colon:
+        return
+    if not has_parameters:
+        component[name].append(Property("", value))
         return
     head = _HEAD.match(line)
     if head is not None:

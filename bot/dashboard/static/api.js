@@ -62,6 +62,8 @@ export const stop = (id) => ask("POST", botPath(id, "/kill"));
 export const calendars = async () => (await ask("GET", `${API}/calendars`)).data;
 export const calendarEvents = async () => (await ask("GET", `${API}/calendar-events`)).data;
 export const connectCalendar = (wanted) => ask("POST", `${API}/calendars`, wanted);
+export const askConsent = async (provider, wanted) =>
+  (await ask("POST", `${API}/calendars/${encodeURIComponent(provider)}`, wanted)).consent_url;
 export const syncCalendar = (id) => ask("POST", `${API}/calendars/${encodeURIComponent(id)}/sync`, {});
 export const disconnectCalendar = (id) => ask("DELETE", `${API}/calendars/${encodeURIComponent(id)}`);
 export const overrideEvent = (id, join) =>

@@ -19,6 +19,10 @@ const MEETINGS = {
   stopped: "The bot was stopped or turned away; it does not come again unless you choose it.",
   planned: "Its bot comes later.",
 };
+const ACCOUNTS = [
+  ["google", "Google account"],
+  ["microsoft", "Microsoft account"],
+];
 const CHOICES = [
   ["null", "As the rules say"],
   ["true", "Bot joins"],
@@ -67,6 +71,18 @@ function Connect({ onConnected }) {
       onConnected();
     }
   };
+  const consent = async (event, provider) => {
+    const { form } = event.currentTarget;
+    const given = new FormData(form);
+    const owner = given.get("owner").trim();
+    if (!owner) return form.elements.owner.focus();
+    setBusy(true);
+    const url = await attempt(() =>
+      api.askConsent(provider, { owner, character_id: given.get("goes"), rules: { join: given.get("join") } }),
+    );
+    setBusy(false);
+    if (url) location.assign(url);
+  };
   return html`<form class="card send" onSubmit=${submit}>
     <h2>Connect a calendar</h2>
     <label for="address">Secret address in iCal format</label>
@@ -84,6 +100,13 @@ function Connect({ onConnected }) {
       ${model.characters.map((one) => html`<option key=${one.id} value=${one.id}>${cleanLine(one.name, 60)}</option>`)}
     </select>
     <button class="primary" disabled=${busy || !model.characters.length}>${busy ? "Connecting…" : "Connect"}</button>
+    <p class="hint">Or without a secret address, by consent of the account above:</p>
+    <div class="row">
+      ${ACCOUNTS.map(
+        ([provider, label]) =>
+          html`<button key=${provider} type="button" disabled=${busy || !model.characters.length} onClick=${(event) => consent(event, provider)}>${label}</button>`,
+      )}
+    </div>
   </form>`;
 }
 

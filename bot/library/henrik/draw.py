@@ -125,6 +125,8 @@ FACE = DrawnFace(
     head=(640, 318, 128, 202),
     pivot_y=536,
     gain=1.0,
+    wide_gain=0.6,
+    upper_gain=0.15,  # the moustache lies still while the jaw moves
     shade=0.2,
 )
 

@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from bot.api.app import make_app
 from bot.calendars.google.client import App, Google
+from bot.calendars.microsoft import client as microsoft_client
 from bot.egress.requests import Egress
 from bot.store import keys, workspaces
 from tests.bot.stores import NOW, Seeded
@@ -55,11 +56,19 @@ def google() -> Google:
     return Google(Egress(), App(client_id="id", client_secret="secret"))
 
 
+def microsoft() -> microsoft_client.Microsoft:
+    app = microsoft_client.App.at(
+        microsoft_client.CLOUDS["global"], tenant="common", client_id="id", client_secret="secret"
+    )
+    return microsoft_client.Microsoft(Egress(), app)
+
+
 @pytest.fixture
 async def api(store: Seeded, tmp_path: Path) -> AsyncIterator[Api]:
     def split(name: str, text: str) -> list[tuple[str, str]]:
         return [(name, paragraph) for paragraph in text.split("\n\n")]
 
-    app = make_app(store.database, home=tmp_path, split=split, clock=FixedClock(), google=google())
+    providers: Any = {"google": google(), "microsoft": microsoft()}
+    app = make_app(store.database, home=tmp_path, split=split, clock=FixedClock(), **providers)
     async with TestClient(TestServer(app)) as client:
         yield await Api(client=client, store=store, key="").with_key()

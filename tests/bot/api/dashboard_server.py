@@ -15,7 +15,7 @@ from bot.api.app import make_app
 from bot.api.feed import Feed, Pace
 from bot.api.handlers.live import StreamLimits
 from bot.store import sign_ins
-from tests.bot.api.conftest import google
+from tests.bot.api.conftest import google, microsoft
 from tests.bot.clocks import HandClock
 from tests.bot.stores import Seeded
 
@@ -59,7 +59,8 @@ async def dashboard_on(
 ) -> AsyncIterator[Dashboard]:
     clock = HandClock()
     feed = Feed(store.database, pace or Pace(tick_s=0.01))
-    given = {"home": home, "split": split, "clock": clock, "feed": feed, "stream_limits": limits, "google": google()}
+    given = {"home": home, "split": split, "clock": clock, "feed": feed, "stream_limits": limits}
+    given |= {"google": google(), "microsoft": microsoft()}
     app = make_app(store.database, **given)
     jar = aiohttp.CookieJar(unsafe=True)  # the server's name is an address
     async with TestClient(TestServer(app), cookie_jar=jar) as client:

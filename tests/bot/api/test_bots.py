@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.api.schemas import Transcript
 from bot.domain.lifecycle import BotState
 from bot.store import bots, leases, transcripts
 from tests.bot.stores import NOW
@@ -195,6 +196,9 @@ async def test_a_transcript_shows_what_holds_and_on_request_what_was_corrected(a
     assert [(one["sequence"], one["speaker_name"], one["source"]) for one in now["data"]] == [(2, "Ada", "platform")]
     assert (now["data"][0]["supersedes"], now["data"][0]["speaker_confidence"]) == (1, 0.9)
     assert [one["sequence"] for one in history["data"]] == [1, 2]
+    assert Transcript.model_validate(history).model_dump(mode="json") == history, "as it is described"
+    _, page = await api.ask("GET", f"/bots/{bot['id']}/transcript?history=true&limit=1")
+    assert ([one["sequence"] for one in page["data"]], page["has_more"], history["has_more"]) == ([1], True, False)
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,11 @@ GOOD: dict[str, dict[str, Any]] = {
         "calendar": "primary",
         "rules": {"join": "all", "domains": ["example.com"]},
     },
+    "connect_microsoft_calendar": {
+        "owner": "ann@example.com",
+        "calendar": "primary",
+        "rules": {"join": "all", "domains": ["example.com"]},
+    },
     "sync_calendar": {},
     "override_calendar_event": {},
 }
@@ -84,6 +89,7 @@ def fresh(api: Any, name: str) -> dict[str, Any]:
         "create_bot": api.new_bot(meeting_url=f"https://meet.google.com/m-{number}"),
         "create_character": {"name": f"Milo {number}"},
         "connect_google_calendar": {"character_id": api.store.character.id},
+        "connect_microsoft_calendar": {"character_id": api.store.character.id},
         "connect_calendar": {
             "character_id": api.store.character.id,
             "url": f"https://calendar.example.com/{number}.ics",

@@ -8,12 +8,14 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 
 from bot.api.app import make_app
 from bot.api.rates import Rates
+from bot.api.repeats import Repeat, Sent, once
 from bot.store import audit, idempotency
 from bot.store.trail_tables import audit_entries, idempotent_requests
+from bot.vault import Vault
 from tests.bot.api.conftest import Api
 from tests.bot.stores import NOW
 
@@ -67,6 +69,32 @@ async def test_a_claim_whose_process_died_is_taken_over_and_a_days_old_key_is_fr
         await claim(59)
     assert (await claim(61)).id == first.id
     assert (await claim(2 * 86400, "b")).sealed_answer is None
+
+
+class Died(Exception):
+    pass
+
+
+async def test_what_was_done_before_its_process_died_is_not_done_again(sqlite_store, tmp_path):
+    request = make_mocked_request("POST", "/bots", headers=KEY)
+    sent = Sent(workspace_id=sqlite_store.workspace.id, raw=b"{}", now=NOW)
+    done = []
+
+    async def ask(dies):
+        repeat = Repeat(Vault(tmp_path / "keys"), status=201)
+
+        async def do():
+            async with sqlite_store.database.write() as session:
+                done.append(1)
+                await repeat.keep(session, '{"id": "b"}')
+            raise dies
+
+        return await once(request, sent, sqlite_store.database, repeat, do)
+
+    with pytest.raises(Died):
+        await ask(Died())
+    again = await ask(Died())
+    assert (again.status, again.text, len(done)) == (201, '{"id": "b"}', 1)
 
 
 async def test_no_kept_answer_can_be_read_from_the_database(api):

@@ -55,6 +55,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "connect_calendar": {"url": "https://calendar.example.com/a.ics", "character_id": "{character_id}"},
     "change_calendar": {"name": "Forget it."},
     "connect_google_calendar": {"owner": "ann@example.com", "character_id": "{character_id}"},
+    "connect_microsoft_calendar": {"owner": "ann@example.com", "character_id": "{character_id}"},
     "sync_calendar": {},
     "override_calendar_event": {"join": None},
 }

@@ -114,6 +114,16 @@ CHANGES: tuple[Change, ...] = (
     ),
     # what people answer
     ("it is declined", ann(A), "nothing", ann(replace(A, response=Response.DECLINED)), []),
+    ("it is marked private", ann(A), "nothing", ann(replace(A, private=True)), []),
+    ("it is private no more", ann(replace(A, private=True)), "nothing", ann(A), [(1, 60)]),
+    (
+        "private, and chosen",
+        ann(replace(A, private=True)),
+        "the user chooses it",
+        ann(replace(A, private=True)),
+        [(1, 60)],
+    ),
+    ("private for one of two", both(A), "nothing", both(A, replace(A, private=True)), [(1, 60)]),
     (
         "it is accepted after all",
         ann(replace(A, response=Response.DECLINED)),

@@ -141,6 +141,13 @@ def test_links_are_found_in_every_field_and_escapes_are_undone() -> None:
     assert read(vevent("a", folded))[0].links[0].room == "zoom:123456789"
 
 
+def test_a_room_of_ones_own_server_is_a_meeting_and_nobody_elses_is() -> None:
+    room = "https://meet.own.org/videoroomtest.html?room=5"
+    text = feed(vevent("a", f"LOCATION:{room}"), vevent("b", f"DESCRIPTION:Join {room.replace('own', 'other')}"))
+    mine, other = read_feed(text, calendar_id="c", owner="", begin=BEGIN, end=END, own_hosts=("meet.own.org",))
+    assert [(one.platform, one.url) for one in mine.links] == [("janus", room)] and other.links == ()
+
+
 def test_an_event_without_a_link_is_there_and_says_so() -> None:
     (event,) = read(vevent("a", "SUMMARY:Lunch"))
     assert (event.title, event.links) == ("Lunch", ())

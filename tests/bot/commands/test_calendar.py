@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.commands import calendar
-from bot.commands.calendar import NoCharacter
+from bot.commands.calendar import NoCharacter, NotRegistered
 from bot.config import Settings
 from bot.store.calendar_events import UnknownEvent
 from tests.bot.calendars.feeds import ZOOM, feed, vevent
@@ -32,8 +34,6 @@ def settings(sqlite_store: Seeded, tmp_path: Path) -> Settings:
 
 
 async def test_a_calendar_is_connected_read_explained_and_disconnected(settings: Settings, capsys: Any) -> None:
-    from datetime import UTC, datetime, timedelta
-
     at = datetime.now(UTC) + timedelta(days=1)
     when = {"start": f":{at:%Y%m%dT%H%M%SZ}", "end": f":{at + timedelta(hours=1):%Y%m%dT%H%M%SZ}"}
     async with publishing(Publisher(feed(vevent("a", "SUMMARY:Plan\\nB", f"LOCATION:{ZOOM}", **when)))) as publisher:
@@ -51,6 +51,31 @@ async def test_a_calendar_is_connected_read_explained_and_disconnected(settings:
         assert "stays away" in skipped[0]
         (gone,) = await typed(settings, capsys, "disconnect", calendar_id)
         assert gone == f"disconnected {calendar_id}; 0 bots taken back"
+
+
+async def test_a_room_of_ones_own_server_is_found_where_its_host_is_set(settings: Settings, capsys: Any) -> None:
+    at = datetime.now(UTC) + timedelta(days=1)
+    when = {"start": f":{at:%Y%m%dT%H%M%SZ}", "end": f":{at + timedelta(hours=1):%Y%m%dT%H%M%SZ}"}
+    room = "https://meet.own.org/videoroomtest.html?room=5"
+    own = replace(settings, meeting_hosts="meet.own.org")
+    async with publishing(Publisher(feed(vevent("a", f"LOCATION:{room}", **when)))) as publisher:
+        await typed(own, capsys, "connect", publisher.url)
+        await typed(own, capsys, "sync")
+        _, listed = await typed(own, capsys, "list")
+        joined = await typed(own, capsys, "join", listed.split()[0])
+    assert "joins" in joined[0] and joined[1] == f"  link location: {room}"
+
+
+async def test_an_accounts_calendar_begins_in_its_owners_browser(settings: Settings, capsys: Any) -> None:
+    with pytest.raises(NotRegistered):
+        await typed(settings, capsys, "connect", "microsoft", "--owner", "ann@example.com")
+    mine: dict[str, Any] = {
+        "microsoft_client_id": "id",
+        "microsoft_client_secret": "secret",
+        "public_url": "https://bots.example.com/",
+    }
+    (url,) = await typed(replace(settings, **mine), capsys, "connect", "microsoft", "--owner", "ann@example.com")
+    assert url.startswith("https://bots.example.com/calendars/microsoft/begin?asked=") and "ann" not in url
 
 
 async def test_unknown_words_are_told(settings: Settings, capsys: Any) -> None:

@@ -46,6 +46,18 @@ def test_a_language_models_url_that_is_none_is_told(url: str) -> None:
         looking.language_model(Settings(llm_url=url))
 
 
+def test_accounts_of_calendars_need_an_address_that_their_provider_reaches() -> None:
+    mine = Settings(microsoft_client_id="id", microsoft_client_secret="secret")
+    for settings, told in (
+        (Settings(), "nobody"),
+        (mine, "PUBLIC_URL"),
+        (replace(mine, public_url="http://x"), "https"),
+    ):
+        with pytest.raises(Missing, match=told):
+            looking.calendar_accounts(settings)
+    assert "Microsoft (global)" in looking.calendar_accounts(replace(mine, public_url="https://bots.example.com"))
+
+
 def test_every_row_has_a_name_of_its_own_a_use_and_a_way_to_get_it() -> None:
     names = [check.name for check in CHECKS]
     assert len(set(names)) == len(names) >= 15

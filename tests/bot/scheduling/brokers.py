@@ -25,6 +25,10 @@ class Broker:
     url: str  # as UNDERSTUDY_BROKER_URL; empty: the private one of the home
     client: client.Redis
 
+    def in_hands(self) -> bool:
+        """Does a worker hold a message that it has not acknowledged?"""
+        return bool(self.client.hlen("unacked"))
+
 
 @contextmanager
 def redis(home: Path, *, by_url: bool) -> Iterator[Broker]:

@@ -71,3 +71,17 @@ def test_a_broker_that_refuses_the_password_is_told_of_without_the_password(tmp_
         with pytest.raises(BrokerUnavailable) as refused:
             launch_routes(app)["bot.claimed"]([CLAIM])
     assert PASSWORD[:4] not in str(refused.value) and "wrong" not in str(refused.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parallel
+def test_a_broker_that_is_full_is_told_of(tmp_path):
+    with redis(tmp_path, by_url=False) as broker:
+        broker.client.config_set("maxmemory", 1)
+        with pytest.raises(BrokerUnavailable):
+            launch_routes(make_celery(Settings(home=tmp_path)))["bot.claimed"]([CLAIM])
+
+
+def test_a_message_to_rabbitmq_counts_as_sent_once_it_is_confirmed(tmp_path):
+    options = make_celery(Settings(home=tmp_path, broker_url="amqp://me:pw@host//")).conf.broker_transport_options
+    assert options["confirm_publish"] and options["max_retries"] == 1 and "visibility_timeout" not in options

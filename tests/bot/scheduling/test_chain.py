@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import psutil
 import pytest
@@ -23,9 +24,11 @@ from bot.scheduling.launchers.subprocess import host_socket
 from bot.store import bots
 from tests.bot.clocks import until
 from tests.bot.scheduling.brokers import redis
+from tests.bot.scheduling.rabbit import rabbitmq
 from tests.bot.stores import seeded
 
 pytestmark = [pytest.mark.slow, pytest.mark.parallel]
+OF_ACCEPTANCE = [pytest.mark.acceptance, pytest.mark.postgres]
 
 PLAYS_BOT = (sys.executable, "-c", "import time; time.sleep(120)", "{bot_id}", "{attempt}", "{task_id}")
 HOST = """
@@ -63,11 +66,9 @@ def child(*argv, env=None):
 class Installation:
     """Broker and host as processes; workers are started and ended by the test."""
 
-    def __init__(self, stack, store, home, *, by_url):
-        broker = stack.enter_context(redis(home, by_url=by_url))
+    def __init__(self, stack, store, home, broker):
         self.settings = Settings(home=home, database_url=store.url, broker_url=broker.url)
-        self.store, self._stack = store, stack
-        self.queue = broker.client
+        self.store, self._stack, self.broker = store, stack, broker
         self.socket = host_socket(home)
         self.start_host()
 
@@ -91,16 +92,17 @@ class Installation:
 
 @pytest.fixture(
     params=[
-        ("sqlite_template", False),
-        pytest.param(("postgres_template", True), marks=[pytest.mark.acceptance, pytest.mark.postgres]),
+        ("sqlite_template", partial(redis, by_url=False)),
+        pytest.param(("postgres_template", partial(redis, by_url=True)), marks=OF_ACCEPTANCE),
+        pytest.param(("postgres_template", rabbitmq), marks=OF_ACCEPTANCE),
     ],
-    ids=["SQLite, the private broker", "PostgreSQL, a broker by URL"],
+    ids=["SQLite, the private broker", "PostgreSQL, a broker by URL", "PostgreSQL, RabbitMQ"],
 )
 async def installation(request, tmp_path):
-    template, by_url = request.param
+    template, serving = request.param
     with ExitStack() as stack:
         async with seeded(await request.getfixturevalue(template).fresh(tmp_path)) as store:
-            made = Installation(stack, store, tmp_path, by_url=by_url)
+            made = Installation(stack, store, tmp_path, stack.enter_context(serving(tmp_path)))
             await until(made.socket.exists)
             yield made
 
@@ -152,7 +154,7 @@ async def test_a_launch_that_a_killed_worker_took_along_is_made_again_within_30_
     installation.host.send_signal(signal.SIGSTOP)  # the worker waits for it, with the launch in its hands
     dispatching = asyncio.create_task(installation.dispatcher().run())
     with installation.worker() as killed:
-        await until(lambda: installation.queue.hlen("unacked"), timeout_s=60)
+        await until(installation.broker.in_hands, timeout_s=60)
         for process in [*psutil.Process(killed.pid).children(recursive=True), psutil.Process(killed.pid)]:
             process.kill()
     installation.host.kill()

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from bot.domain.lifecycle import BotState
 from bot.scheduling.dispatcher import Dispatcher
+from bot.scheduling.launchers import LaunchRefused
 from bot.scheduling.policy import Policy
 from bot.scheduling.relay import BrokerUnavailable
 from bot.store import bots, leases
 from bot.store.session import Database
-from tests.bot.clocks import HandClock
+from tests.bot.clocks import HandClock, until
 from tests.bot.stores import NOW
 
 
@@ -225,3 +227,18 @@ async def test_a_bot_whose_time_went_by_is_not_sent_late(store, dispatcher, cloc
     assert await dispatcher.reap() == 1
     seen = await state_of(store, bot)
     assert (seen.state, seen.code) == (BotState.FAILED, "join_window_missed")
+
+
+async def test_a_step_that_fails_is_made_again_and_ends_no_other(sqlite_store, clock):
+    def refuse(_payloads):
+        raise LaunchRefused
+
+    async def is_claimed(bot):
+        return (await state_of(sqlite_store, bot)).state is BotState.CLAIMED
+
+    dispatcher = Dispatcher(sqlite_store.database, {"bot.claimed": refuse}, clock=clock)
+    running = asyncio.create_task(dispatcher.run())
+    for meeting in ("one", "two"):
+        bot = await sqlite_store.bot(meeting)
+        await until(partial(is_claimed, bot))
+    running.cancel()

@@ -91,6 +91,19 @@ async def test_a_launch_starts_the_command_and_records_who_was_part_of_it(sqlite
     assert event.data == {"task_id": "t-1", "worker_pid": os.getpid(), "bot_host_pid": os.getpid()}
 
 
+async def test_a_host_of_one_bot_owns_it_to_its_end_and_starts_none_that_is_not_to_be(sqlite_store, tmp_path):
+    bot = await claimed(sqlite_store)
+    launch = Launch(bot_id=bot.id, attempt=1, task_id="t-1", worker_pid=os.getpid())
+    database, logs = sqlite_store.database, tmp_path / "logs"
+    started = []
+    for _ in range(2):
+        host = BotHost(database, socket=tmp_path / "none", logs=logs, max_bots=1, clock=RealClock(), argv=CRASHES)
+        started.append(await host.run_one(launch, asyncio.Event()))
+    assert started == [True, False]
+    event = await last_event(sqlite_store, bot)
+    assert (event.state, event.code, event.sub_code) == (BotState.LOST, "process_exited", "41")
+
+
 async def test_a_repeated_launch_starts_nothing(sqlite_store, tmp_path):
     bot = await claimed(sqlite_store)
     async with hosting(sqlite_store, tmp_path) as (launch, _, _):

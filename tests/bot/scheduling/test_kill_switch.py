@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from uuid import UUID
 
 import psutil
 import pytest
 
 from bot.clock import RealClock
 from bot.domain.lifecycle import BotState, Command
-from bot.scheduling.kill_switch import KillSwitch
-from bot.store import bots, leases
-from tests.bot.clocks import until
+from bot.meeting.lease import TTL_S
+from bot.scheduling.kill_switch import STALE_GRACE_S, STALE_KILL_GRACE_S, KillSwitch, kill_all
+from bot.store import bots, fence, leases
+from tests.bot.clocks import HandClock, until
 from tests.bot.scheduling.test_host import claimed, hosting, last_event
-from tests.bot.stores import NOW
+from tests.bot.stores import NOW, seeded
 
 pytestmark = [pytest.mark.slow, pytest.mark.parallel]
+NOBODY = 2**30  # no process has this id
 FALLS_SILENT = (
     sys.executable,
     "-c",
@@ -65,8 +68,7 @@ async def test_every_bot_of_a_workspace_is_killed_by_one_order(sqlite_store, tmp
         for bot in killed:
             await launch(bot)
         await until(lambda: all(log.read_bytes() for log in (tmp_path / "logs").iterdir()))
-        async with sqlite_store.database.write() as session:
-            await leases.kill_all(session, sqlite_store.workspace.id, scheduled=False, at=NOW, by={"by": "test"})
+        await kill_all(sqlite_store.database, sqlite_store.workspace.id, scheduled=False, at=NOW, by={"by": "test"})
         ends = [await ended(sqlite_store, bot) for bot in killed]
     assert [event.code for event in ends] == ["killed"] * 3
 
@@ -103,10 +105,48 @@ async def test_a_process_that_outlives_its_bot_is_ended(sqlite_store, tmp_path, 
     assert not target.killed and (await last_event(sqlite_store, bot)).state is over
 
 
+@pytest.mark.postgres
+async def test_killing_all_waits_for_a_bot_that_moves_and_neither_is_undone(postgres_template, tmp_path):
+    async with seeded(await postgres_template.fresh(tmp_path)) as store:
+        ids = sorted([(await store.bot(name)).id for name in ("one", "two")], key=lambda one: UUID(one).bytes)
+        async with asyncio.TaskGroup() as group:
+            async with store.database.write() as session:  # the second bot is just being cancelled
+                await fence.lock(session, ids[1])
+                order = {"scheduled": True, "at": NOW, "by": {"by": "test"}}
+                killing = group.create_task(kill_all(store.database, store.workspace.id, **order))
+                await until(lambda: is_killed(store, ids[0]))
+                await bots.move(session, ids[1], attempt=0, to=BotState.CANCELLED, code="asked_to_leave", at=NOW)
+        assert [bot.id for bot in killing.result()] == ids
+
+
+async def is_killed(store, bot_id):
+    async with store.database.read() as session:
+        return (await bots.get(session, bot_id)).code == "killed"
+
+
+@pytest.mark.parametrize("heard_again", [False, True])
+async def test_a_silent_process_is_ended_though_nobody_reaps_its_bot(sqlite_store, heard_again):
+    bot, clock, target = await claimed(sqlite_store), HandClock(), Process(NOBODY)
+    switch = KillSwitch(sqlite_store.database, clock, lambda: {(bot.id, 1): target})
+
+    async def hear():
+        async with sqlite_store.database.write() as session:
+            await leases.renew(session, bot.id, attempt=1, pid=NOBODY, now=clock.now(), ttl_s=TTL_S)
+
+    await hear()
+    for passes_s in (TTL_S + 1, STALE_GRACE_S, STALE_KILL_GRACE_S):
+        clock.advance(passes_s)
+        await switch.look()
+        if heard_again and clock.monotonic_s() < TTL_S + 2:
+            await hear()
+    assert target.forced != heard_again
+
+
 class Process:
     def __init__(self, pid: int) -> None:
-        self.pid, self.killed = pid, False
+        self.pid, self.killed, self.forced = pid, False, False
 
     def force(self) -> None:
+        self.forced = True
         if psutil.pid_exists(self.pid):
             psutil.Process(self.pid).kill()

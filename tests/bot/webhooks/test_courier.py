@@ -12,10 +12,10 @@ import pytest
 from bot.domain.lifecycle import BotState
 from bot.store import webhook_deliveries, webhook_endpoints
 from bot.store.webhook_deliveries import DeliveryState
-from bot.webhooks.policy import DEFAULT
-from tests.bot.clocks import HandClock
+from bot.webhooks.policy import DEFAULT, Policy
+from tests.bot.clocks import HandClock, until
 from tests.bot.stores import Seeded
-from tests.bot.webhooks.receivers import Post, Receiver, post_of, receiving
+from tests.bot.webhooks.receivers import SETTLED, Post, Receiver, post_of, receiving
 
 
 @pytest.fixture
@@ -232,7 +232,14 @@ async def test_an_address_that_is_not_public_any_more_is_not_asked(alone: Post) 
 
 @pytest.mark.slow
 @pytest.mark.parallel
-async def test_a_slow_receiver_keeps_no_more_than_its_share_busy(alone: Post, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("endpoints", "policy", "share"),
+    [(1, replace(DEFAULT, concurrency=6), DEFAULT.per_endpoint), (2, replace(DEFAULT, per_workspace=5), 5)],
+    ids=["of one endpoint", "of one workspace"],
+)
+async def test_a_slow_receiver_keeps_no_more_than_its_share_busy(
+    alone: Post, tmp_path: Path, endpoints: int, policy: Policy, share: int
+) -> None:
     let_go = asyncio.Event()
 
     asked: list[str] = []
@@ -243,11 +250,11 @@ async def test_a_slow_receiver_keeps_no_more_than_its_share_busy(alone: Post, tm
             await let_go.wait()
             return await alone.courier._sender.request(method, url, **options)
 
-    policy = replace(DEFAULT, concurrency=6)
     slow = post_of(alone.store, tmp_path, alone.clock, sender=Slow(), policy=policy)
     receiver = Receiver()
     async with receiving(receiver) as url:
-        await slow.endpoint(url)
+        for _ in range(endpoints):
+            await slow.endpoint(url)
         for number in range(9):
             await slow.bot(f"m-{number}")
         slow.clock.advance(10)
@@ -256,10 +263,30 @@ async def test_a_slow_receiver_keeps_no_more_than_its_share_busy(alone: Post, tm
             for _ in range(3):
                 await slow.courier._start(group)
                 await asyncio.sleep(0)
-            assert len(asked) == policy.per_endpoint
+            assert len(asked) == share
             let_go.set()
         await slow.courier.deliver()
-    assert len(receiver.taken) == 9
+    assert len(receiver.taken) == 9 * endpoints
+
+
+class Stands(HandClock):
+    """Whoever sleeps does not wake."""
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_a_backlog_is_worked_off_without_waiting_for_the_next_look(sqlite_store: Seeded, tmp_path: Path) -> None:
+    post, receiver = post_of(sqlite_store, tmp_path, Stands()), Receiver()
+    async with receiving(receiver) as url:
+        await post.endpoint(url)
+        for number in range(DEFAULT.per_endpoint + 2):
+            await post.bot(str(number), BotState.CANCELLED)
+        post.clock.advance(SETTLED.total_seconds())
+        await post.courier.tell()
+        running = asyncio.create_task(post.courier.run())
+        await until(lambda: len(receiver.taken) == 2 * (DEFAULT.per_endpoint + 2))
+        running.cancel()
 
 
 async def test_deliveries_of_long_ago_are_dropped_and_what_waits_is_kept(alone: Post) -> None:

@@ -12,7 +12,8 @@ import pytest
 from engine.api import LISTEN_RATE_HZ, BadCharacter, Frames, Phoneme, SpeechTiming, VideoFormat
 from engine.lipsync.mouth import REST, Mouth
 from engine.lipsync.track import MouthTrack
-from engine.portrait.expression import Look
+from engine.lipsync.visemes import TARGETS
+from engine.portrait.expression import LipColumns, Look
 from engine.portrait.face import Face
 from engine.portrait.motion import CALM_FRAMES, Motion, Pose
 from engine.portrait.record import Record, load_record
@@ -218,6 +219,41 @@ def test_four_frames_after_an_interruption_the_lips_are_closed() -> None:
     track.forget()
     closed = track.frames(np.zeros(4000, np.int16), 0, 0)
     assert opened[-1].open > 0.2 and closed[-1] == REST
+
+
+def columns_of(record: Record, mouth: Mouth, **of_mouth: float) -> LipColumns:
+    lips = LipColumns.of(replace(record, mouth=replace(record.mouth, **of_mouth)), 0.25)
+    lips.move(mouth)
+    return lips
+
+
+@pytest.mark.slow
+@pytest.mark.parallel
+def test_a_moustache_lies_still_while_the_jaw_moves(record: Record) -> None:
+    bare, bearded = (columns_of(record, WIDE_OPEN.mouth, upper_gain=gain) for gain in (1.0, 0.15))
+    assert np.abs(bearded.moved[:3]).max() < 0.2 * np.abs(bare.moved[:3]).max()
+    assert bearded.inside[4] > 0.8 * bare.inside[4], "its mouth opens all the same"
+
+
+@pytest.mark.slow
+@pytest.mark.parallel
+def test_o_hides_drawn_teeth_and_sh_and_f_show_them(record: Record) -> None:
+    shown = {
+        name: columns_of(record, TARGETS[name]).inside[9] for name in ("round", "tight", "hush", "lip_teeth", "open")
+    }
+    assert shown == {"round": 0.0, "tight": 0.0, "hush": 1.0, "lip_teeth": 1.0, "open": 1.0}
+
+
+@pytest.mark.slow
+@pytest.mark.parallel
+def test_a_lid_on_its_way_is_skin_down_to_one_line(renderer: Renderer, record: Record) -> None:
+    frame, scale = painted(renderer, Look(blink=0.5))[:360].astype(int), 640 / record.still.shape[1]
+    for eye in record.eyes:
+        x, y, radius = (value * scale for value in eye.iris)
+        column = frame[int(y - 2.2 * radius) : int(y + radius), round(x)]
+        lash = int(column[: int(2.4 * radius)].argmin())
+        above = column[int(0.8 * radius) : lash - 2]
+        assert np.ptp(above) < 40 < above.min() - column[lash], "even skin, then the lashes"
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -13,7 +14,8 @@ import psutil
 import pytest
 
 from engine.api import CharacterAssets, EngineDied, Likeness, VideoFormat
-from engine.portrait.engine import PortraitEngine
+from engine.portrait.engine import PortraitEngine, loaded
+from engine.portrait.nursery import GOES_ON, READY, steps
 
 IRIS = Path(__file__).parents[3] / "bot" / "library" / "iris"
 CHARACTER = CharacterAssets(
@@ -52,6 +54,33 @@ async def test_a_killed_process_ends_the_stream_with_its_error() -> None:
         with pytest.raises(EngineDied):
             await session.speak(np.ones(10, np.int16), timing=None, epoch=1)
     assert in_shared_memory() <= before
+
+
+def test_compiling_says_that_it_goes_on_at_every_step() -> None:
+    import numba
+    from numba.core import event
+
+    told: list[None] = []
+    with event.install_listener("numba:run_pass", steps(lambda: told.append(None))):
+        numba.njit(lambda x: x + 1)(1)
+    assert len(told) > 10
+
+
+async def test_a_process_that_gets_no_further_while_it_loads_is_given_up_and_one_that_does_is_not() -> None:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with ours, theirs:
+        theirs.sendall(GOES_ON * 3)
+        with pytest.raises(EngineDied, match="no further"):
+            await loaded(ours, step_timeout_s=0.2)
+        waiting = asyncio.create_task(loaded(ours, step_timeout_s=30))
+        for said in (GOES_ON, GOES_ON, READY):
+            theirs.sendall(said)
+            await asyncio.sleep(0)
+        await waiting
+        theirs.close()
+        with pytest.raises(EngineDied, match="ended while it loaded"):
+            await loaded(ours, step_timeout_s=30)
 
 
 async def test_closing_ends_the_process() -> None:

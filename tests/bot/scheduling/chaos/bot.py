@@ -52,7 +52,7 @@ class Room:
 
 async def attend(url: str, bot_id: str, attempt: int, rooms: Path) -> int:
     """As `bot.meeting.run` does it, without a face. Returns the exit code."""
-    async with Database.open(url) as database:
+    async with Database.open(url, held=1) as database:
         async with database.read() as session:
             bot = await bots.get(session, bot_id)
         clock = RealClock()

@@ -17,20 +17,21 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import psutil
 import redis
+import sqlalchemy as sa
 
 from bot.clock import RealClock
 from bot.config import Settings, child_environment
-from bot.domain.lifecycle import TERMINAL, BotState
-from bot.store import bots, keys
+from bot.domain.lifecycle import RUNNING, TERMINAL
+from bot.store import bots, keys, tables
 from bot.store.bots import Bot, BotEvent
 from bot.supervision.installation import redis_server
 from tests.bot.clocks import until
 from tests.bot.scheduling.brokers import free_port
+from tests.bot.scheduling.chaos import bot
 from tests.bot.scheduling.chaos.bot import FLAKY
 from tests.bot.stores import Seeded
 from tests.bot.webhooks.receivers import Receiver, receiving
@@ -38,8 +39,10 @@ from tests.bot.webhooks.receivers import Receiver, receiving
 MODULES = ("api", "dispatcher", "worker", "courier")
 VICTIMS = {"bot": 10, "frozen bot": 1, "worker": 3, "dispatcher 1": 2, "dispatcher 2": 2, "api": 2, "courier": 1}
 VICTIMS |= {"broker": 2, "broker, emptied": 1}
-PAUSE_S = 1.5  # between two kills
+PAUSE_S = 1.5  # between two kills, or as long as a process takes to start where that is longer
 OVER_S = 900.0
+AT_ONCE = 20  # requests of clients
+STARTS_A_BOT = {"sqlite": 1.0, "postgresql": 0.2}  # what a bot costs, in starts of a process: there it is forked
 
 
 @dataclass(kw_only=True)
@@ -53,11 +56,26 @@ class Report:
     fenced_s: list[float] = field(default_factory=list)  # from being frozen until the process was gone
     sent: dict[str, str] = field(default_factory=dict)  # what was asked for -> the bot the API answered with
     doubled: list[str] = field(default_factory=list)
+    start_s: float = 0.0  # of a bot's process on this machine as it was
+    over_s: float = 0.0  # over so long the bots' times were spread
+    ended_s: float = 0.0  # from the first request until the last bot was over
+    told_s: float = 0.0  # until its last event had been told
+
+    def __str__(self) -> str:
+        ends = Counter(f"{bot.state} {bot.code}" for bot in self.bots)
+        tries = Counter(bot.attempt for bot in self.bots)
+        gone_s = [round(took_s, 1) for took_s in self.fenced_s]
+        return (
+            f"{len(self.bots)} bots over {self.over_s:.0f} s, ended after {self.ended_s:.0f} s, told after"
+            f" {self.told_s:.0f} s; a start takes {self.start_s:.1f} s; killed {self.killed}; ends {ends};"
+            f" attempts {tries}; the frozen gone after {gone_s} s"
+        )
 
 
 class Chaos:
-    def __init__(self, store: Seeded, home: Path, *, seed: int, pause_s: float) -> None:
-        self._store, self._home, self._dice, self._pause_s = store, home, random.Random(seed), pause_s
+    def __init__(self, store: Seeded, home: Path, *, seed: int) -> None:
+        self._store, self._home, self._dice = store, home, random.Random(seed)
+        self._asking = asyncio.Semaphore(AT_ONCE)
         self.report, self.rooms = Report(), home / "rooms"
         self.settings = replace(
             Settings(), home=home, database_url=store.url, api_port=free_port(), egress_allow="127.0.0.1"
@@ -108,11 +126,11 @@ class Chaos:
             environment = child_environment(self.settings)
             return subprocess.Popen(argv, env=environment, stdout=log, stderr=log, start_new_session=True)
 
-    async def rage(self) -> None:
+    async def rage(self, pause_s: float) -> None:
         """Until cancelled."""
         kinds, weights = list(VICTIMS), list(VICTIMS.values())
         while True:
-            await asyncio.sleep(self._pause_s)
+            await asyncio.sleep(pause_s)
             kind = self._dice.choices(kinds, weights)[0]
             if await self._strike(kind):
                 self.report.killed[kind] += 1
@@ -131,11 +149,7 @@ class Chaos:
     async def _strike_bot(self, *, frozen: bool) -> bool:
         host = self._processes.get("host")
         children = psutil.Process(host.pid).children() if host is not None and host.poll() is None else []
-        async with self._store.database.read() as session:
-            live = await bots.list_newest(
-                session, workspace_id=self._store.workspace.id, limit=2000, states=frozenset(BotState) - TERMINAL
-            )
-            pids = {bot.id: await _pid_of(session, bot) for bot in live if bot.attempt}
+        pids = await self._pids()
         there = {child.pid for child in children}
         targets = [(bot_id, pid) for bot_id, pid in pids.items() if pid in there and bot_id not in self.report.harmed]
         if not targets:
@@ -147,6 +161,15 @@ class Chaos:
         if frozen:
             self.report.frozen[bot_id] = pid, time.monotonic()
         return True
+
+    async def _pids(self) -> dict[str, int]:
+        """The bots that have a process, and which, as their host told."""
+        table, events = tables.bots, tables.bot_events
+        of_this_attempt = sa.and_(table.c.id == events.c.bot_id, table.c.attempt == events.c.attempt)
+        query = sa.select(events.c.bot_id, events.c.data).join(table, of_this_attempt)
+        query = query.where(table.c.state.in_(RUNNING), events.c.kind == "process.launched")
+        async with self._store.database.read() as session:
+            return {row.bot_id: int(row.data["pid"]) for row in await session.execute(query)}
 
     async def watch_the_frozen(self) -> None:
         """How long until each is gone. Until cancelled."""
@@ -170,7 +193,7 @@ class Chaos:
         async with aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=20)) as client:
             while True:
                 with suppress(aiohttp.ClientError, TimeoutError):
-                    async with client.post(url, json=wanted) as answer:
+                    async with self._asking, client.post(url, json=wanted) as answer:
                         told = await answer.json()
                         found = told.get("id") if answer.status == 201 else told.get("bot_id")
                         if found:
@@ -192,8 +215,9 @@ class Chaos:
             found = await self._all()
             return len(found) >= count and all(bot.state in TERMINAL for bot in found)
 
+        report, began_s = self.report, time.monotonic()
         await now_and_then(over)
-        report = self.report
+        report.ended_s = time.monotonic() - began_s
         report.bots = await self._all()
         async with self._store.database.read() as session:
             report.events = {bot.id: await bots.events(session, bot.id) for bot in report.bots}
@@ -203,6 +227,7 @@ class Chaos:
             return len(set(receiver.ids)) >= expected and not report.frozen
 
         await now_and_then(told)
+        report.told_s = time.monotonic() - began_s
         seen: set[str] = set()
         for event_id, body in zip(receiver.ids, receiver.bodies, strict=True):
             if event_id not in seen:
@@ -221,11 +246,6 @@ async def now_and_then(holds: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(1.0)
 
 
-async def _pid_of(session: Any, bot: Bot) -> int | None:
-    found = [event.data.get("pid") for event in await bots.events(session, bot.id) if event.attempt == bot.attempt]
-    return next((pid for pid in reversed(found) if pid), None)
-
-
 def _runs(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
@@ -238,25 +258,36 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-async def play(
-    store: Seeded, home: Path, *, count: int, over_s: float, seed: int = 7, pause_s: float = PAUSE_S
-) -> Report:
-    """So many bots, whose times are spread over `over_s`, through an installation under attack."""
+async def play(store: Seeded, home: Path, *, count: int, over_s: float, seed: int = 7) -> Report:
+    """So many bots, whose times are spread over `over_s`, or over as long as this machine needs for them, through an
+    installation under attack."""
     receiver = Receiver()
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(receiving(receiver))
         async with store.database.write() as session:
             _, key = await keys.create(session, workspace_id=store.workspace.id, name="chaos")
-        chaos = await stack.enter_async_context(Chaos(store, home, seed=seed, pause_s=pause_s).running())
+        chaos = await stack.enter_async_context(Chaos(store, home, seed=seed).running())
         await _hook(chaos.settings.api_port, key, url)
+        start_s = await _start_s()
+        over_s = max(over_s, count * start_s * STARTS_A_BOT[store.database.dialect])
         async with asyncio.TaskGroup() as group:
-            raging = [group.create_task(chaos.rage()), group.create_task(chaos.watch_the_frozen())]
+            raging = [group.create_task(chaos.rage(max(PAUSE_S, start_s)))]
+            raging.append(group.create_task(chaos.watch_the_frozen()))
             for number in range(count):
                 group.create_task(chaos.send(key, number, 15 + over_s * number / count))
             report = await chaos.finish(receiver, count)
             for task in raging:
                 task.cancel()
+        report.start_s, report.over_s = start_s, over_s
         return report
+
+
+async def _start_s() -> float:
+    """How long a bot's process takes to start here and now: what the machine can do beside what else it does."""
+    began_s = time.monotonic()
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", f"import {bot.__name__}")
+    assert await process.wait() == 0
+    return time.monotonic() - began_s
 
 
 async def _hook(port: int, key: str, url: str) -> None:

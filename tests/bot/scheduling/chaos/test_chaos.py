@@ -53,5 +53,6 @@ def judged(report: Report, count: int) -> None:
 
 def test_every_bot_ends_in_its_right_state_and_every_event_is_told_in_order(played: tuple[Report, int]) -> None:
     report, count = played
+    print(report)
     assert sum(report.killed.values()) >= 10
     judged(report, count)

@@ -1,0 +1,132 @@
+"""What providers send when a calendar has changed: from outside, without a key, and answered at once.
+
+A message carries its channel's secret; one that does not is answered all the same and costs nothing. It makes its
+calendar due, and the keeper reads it: many messages of one change make one read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from aiohttp import web
+
+from bot.api.problems import BodyTooLarge
+from bot.calendars.fields import fields, items, text
+from bot.calendars.google import source as google
+from bot.calendars.microsoft import source as microsoft
+from bot.clock import Clock
+from bot.log import get_log
+from bot.store import calendar_channels, calendars
+from bot.store.calendar_channels import Channel
+from bot.store.session import Database
+
+log = get_log(__name__)
+
+SOON = timedelta(seconds=1)
+MOST_BYTES, MOST_NOTICES = 1024 * 1024, 2000
+LONGEST_TOKEN = 4096
+
+
+class Notices:
+    """Shared: whose message it is, and what follows."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+        self.forged = 0  # messages without the secret of a channel
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        raise NotImplementedError
+
+    def _note_forged(self, count: int) -> None:
+        self.forged += count
+        log.warning("a message without the secret of its channel", forged=self.forged)
+
+    async def _make_due(self, channels: Sequence[Channel]) -> None:
+        now = self._clock.now()
+        ids = sorted({channel.calendar_id for channel in channels})
+        async with self._database.read() as session:
+            later = await calendars.active_after(session, ids, now + SOON)
+        if later:
+            async with self._database.write() as session:
+                await calendars.all_due_now(session, later, now=now)
+
+
+class GoogleNotices(Notices):
+    """developers.google.com/workspace/calendar/api/guides/push: headers alone, the body is empty."""
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        router.add_post(google.NOTICES_PATH, self._notice)
+
+    async def _notice(self, request: web.Request) -> web.Response:
+        async with self._database.read() as session:
+            channel = await calendar_channels.find(session, request.headers.get("X-Goog-Channel-ID", ""))
+        if channel is None or not google.is_from_google(channel, request.headers):
+            self._note_forged(1)
+        elif request.headers.get("X-Goog-Resource-State") != google.SYNC:
+            await self._make_due([channel])
+        return web.Response()
+
+
+RENEW, ANEW, LOST = "renew", "anew", "lost"
+LIFECYCLE = {  # learn.microsoft.com/graph/change-notifications-lifecycle-events
+    "reauthorizationRequired": RENEW,  # a renewal authorises anew, too
+    "subscriptionRemoved": LOST,  # another one is made, and everything read
+    "missed": ANEW,
+}
+
+
+class MicrosoftNotices(Notices):
+    """learn.microsoft.com/graph/change-notifications-delivery-webhooks: many notices in one message, of several
+    subscriptions; each is judged by itself."""
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        router.add_post(microsoft.NOTICES_PATH, self._notice)
+
+    async def _notice(self, request: web.Request) -> web.Response:
+        """Raises BodyTooLarge."""
+        token = request.query.get("validationToken")
+        if token is not None:  # our address is tried out: said back as it is, and as text alone
+            return web.Response(text=token[:LONGEST_TOKEN], content_type="text/plain", charset="utf-8")
+        notices = await _read(request)
+        states = [text(one.get("clientState")) for one in notices]
+        async with self._database.read() as session:
+            known = await calendar_channels.find_all(session, sorted(set(map(microsoft.channel_of, states))))
+        genuine: list[tuple[Channel, Mapping[str, Any]]] = []
+        for notice, state in zip(notices, states, strict=True):
+            channel = known.get(microsoft.channel_of(state))
+            if channel is not None and microsoft.is_from_microsoft(channel, state):
+                genuine.append((channel, notice))
+        if len(genuine) < len(notices):
+            self._note_forged(len(notices) - len(genuine))
+        await self._follow(genuine)
+        return web.Response(status=202)
+
+    async def _follow(self, genuine: Sequence[tuple[Channel, Mapping[str, Any]]]) -> None:
+        events = [(channel, LIFECYCLE.get(text(notice.get("lifecycleEvent")))) for channel, notice in genuine]
+        of = {what: [channel for channel, event in events if event == what] for what in (RENEW, ANEW, LOST, None)}
+        now = self._clock.now()
+        if of[RENEW] or of[ANEW] or of[LOST]:
+            log.info("subscriptions need care", renew=len(of[RENEW]), anew=len(of[ANEW]), lost=len(of[LOST]))
+            anew = sorted({channel.calendar_id for channel in (*of[ANEW], *of[LOST])})
+            async with self._database.write() as session:
+                await calendar_channels.end(session, [channel.id for channel in of[RENEW]], now=now)
+                await calendar_channels.forget(session, [channel.id for channel in of[LOST]])
+                await calendars.read_anew(session, anew, now=now)
+        await self._make_due([*of[None], *of[RENEW]])
+
+
+async def _read(request: web.Request) -> list[Mapping[str, Any]]:
+    """Raises BodyTooLarge; what is no message holds no notices."""
+    raw = await request.content.read(MOST_BYTES + 1)
+    while len(raw) <= MOST_BYTES and (more := await request.content.read(MOST_BYTES + 1 - len(raw))):
+        raw += more
+    if len(raw) > MOST_BYTES:
+        raise BodyTooLarge(limit_bytes=MOST_BYTES)
+    try:
+        said = json.loads(raw)
+    except (ValueError, RecursionError):
+        return []
+    return [fields(one) for one in items(fields(said).get("value"))[:MOST_NOTICES]]

@@ -1,0 +1,102 @@
+"""Grants by OAuth 2: a person's yes made into tokens, and the one that opens a calendar kept whenever it changes.
+
+A provider may give another refresh token at every use. It is written down at once, in a transaction of its own and
+before anything is read with it: what goes wrong later does not lose it, and no transaction waits for a server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import urlencode
+
+from bot.calendars import answers
+from bot.calendars.answers import Row
+from bot.calendars.fields import text
+from bot.calendars.ics.feed import Sender
+from bot.errors import Unavailable
+from bot.store import calendars
+from bot.store.calendars import Calendar
+from bot.store.session import Database
+from bot.vault import Vault
+
+
+class GrantRevoked(Unavailable):
+    """The grant to read this calendar has ended; connect it again."""
+
+    code, retryable = "grant_revoked", False
+
+
+class BadRegistration(Unavailable):
+    """The provider does not accept this installation's registration: its client secret is wrong or has ended."""
+
+    code = "bad_registration"
+
+
+# RFC 6749, 5.2, and what OpenID Connect adds: an operator's mistake ends nobody's grant.
+ERRORS: tuple[Row, ...] = (
+    (None, "invalid_grant", GrantRevoked),
+    (None, "interaction_required", GrantRevoked),
+    (None, "consent_required", GrantRevoked),
+    (None, "login_required", GrantRevoked),
+    (None, "invalid_client", BadRegistration),
+    (None, "unauthorized_client", BadRegistration),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Registration:
+    """This installation's, with a provider, and where the provider is."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    consent: str
+    token: str
+    api: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grant:
+    access_token: str = field(repr=False)
+    refresh_token: str = field(default="", repr=False)  # empty: the one we have stays
+
+
+class Provider(Protocol):
+    """Who grants."""
+
+    def consent_url(self, *, redirect_uri: str, state: str) -> str:
+        """Where a person says yes."""
+        ...
+
+    async def exchange(self, code: str, *, redirect_uri: str) -> Grant:
+        """Raises GrantRevoked for a code that is not one."""
+        ...
+
+    async def access(self, refresh_token: str) -> Grant:
+        """Raises GrantRevoked, BadRegistration."""
+        ...
+
+
+async def ask(
+    sender: Sender, at: Registration, table: Sequence[Row], otherwise: type[Unavailable], **asked: str
+) -> Grant:
+    """Of the token endpoint. Raises GrantRevoked, BadRegistration, what the table says."""
+    secret = {"client_id": at.client_id, "client_secret": at.client_secret}
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await sender.request("POST", at.token, headers=headers, body=urlencode({**asked, **secret}).encode())
+    said = answers.read(answer, (*ERRORS, *table), otherwise)
+    made = Grant(access_token=text(said.get("access_token")), refresh_token=text(said.get("refresh_token")))
+    if not made.access_token:
+        raise otherwise("The provider gave no token.")
+    return made
+
+
+async def opened(provider: Provider, calendar: Calendar, secret: str, *, database: Database, vault: Vault) -> Grant:
+    """What reads this calendar now. Raises GrantRevoked, BadRegistration, what the provider's table says."""
+    grant = await provider.access(secret)
+    if grant.refresh_token and grant.refresh_token != secret:
+        sealed = vault.seal(grant.refresh_token, place=calendars.place(calendar.id))
+        async with database.write() as session:
+            await calendars.rotated(session, calendar, sealed_secret=sealed)
+    return grant
