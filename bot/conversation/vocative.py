@@ -96,9 +96,10 @@ def called_together(text: str, names: Sequence[str], others: Sequence[str]) -> b
     pairs = re.compile(rf"^((?:\w+ )*?)(?:(?:{ours}) and (?:{theirs})|(?:{theirs}) and (?:{ours}))\b(,?) ?(.*)")
     for sentence in _sentences(text):
         said = re.sub(r" (?=,)", "", " ".join(sentence))
-        found = pairs.match(said)
-        before, after = (tuple(words_of(found[group])) for group in (1, 3)) if found else ((), ())
-        if found and after and _opens(before) and not _to_someone(before) and (found[2] or _to_you(after)):
+        if (found := pairs.match(said)) is None:
+            continue
+        before, after = tuple(words_of(found[1])), tuple(words_of(found[3]))
+        if after and _opens(before) and not _to_someone(before) and (found[2] or _to_you(after)):
             return True
     return False
 
