@@ -113,23 +113,21 @@ def shut_eyes(record: Record, lids: LidColumns, still: Picture) -> tuple[Field, 
         lower = height_at(record.eyes[n].lower * scale, left + x - 1.0)
         width, on_eye = end - begin, (begin - 1 <= left + x - 1) & (left + x - 1 <= end + 1)
         covered = (y > np.minimum(skin, lash - 1.5)) & (y < lower + 0.04 * width + 1.5) & on_eye
-        luma = cv2.cvtColor(window, cv2.COLOR_BGR2GRAY)
+        luma = np.asarray(cv2.cvtColor(window, cv2.COLOR_BGR2GRAY), np.uint8)
         dark.append(window[(y > lash) & (y < upper) & on_eye])
         if record.style is Style.PHOTO:
-            covered |= _shadow_beside(luma, covered, x, y, record, lids, n)
+            covered |= _shadow_beside(luma, covered, x.astype(np.float64), y, record, lids, n)
         soft = (0.045 if record.style is Style.PHOTO else 0.012) * width
         side = 2 * round(1.2 * soft) + 1
         grown = cv2.dilate(covered.astype(np.uint8), np.ones((side, side), np.uint8))
         made[n, ..., :3] = _carried_over(window.astype(np.float32), luma, (grown > 0) | (y > lower))
         made[n, ..., :3] *= 1 + record.shade * _LID_LIGHT * _bulge(y, upper, lower)[..., None]
         beyond = np.clip((np.abs(left + x - 1 - (begin + end) / 2) / width - 0.5) / 0.1, 0, 1)
-        ends = np.clip(
-            (lower + 0.16 * width * beyond + 2 - y) / 2, 0, 1
-        )  # where the lower lid is, and lashes beside it
+        ends = np.clip((lower + 0.16 * width * beyond + 2 - y) / 2, 0, 1)  # the lower lid, and lashes beside it
         made[n, ..., 3] = cv2.GaussianBlur(grown.astype(np.float32), (0, 0), 0.8 * soft + 0.3) * ends
     lashes = np.concatenate(dark)
-    luma = lashes.astype(np.float32) @ (0.114, 0.587, 0.299)
-    return made, np.median(lashes[luma <= np.percentile(luma, 25)], axis=0).astype(np.uint8)
+    light = lashes.astype(np.float32) @ (0.114, 0.587, 0.299)
+    return made, np.median(lashes[light <= np.percentile(light, 25)], axis=0).astype(np.uint8)
 
 
 def _shadow_beside(
