@@ -21,7 +21,7 @@ from bot.scheduling.retention import Retention
 from bot.store import idempotency, leases, outbox
 from bot.store.bots import Bot
 from bot.store.outbox import Message
-from bot.store.session import Database
+from bot.store.session import Database, DatabaseNotReady
 
 log = get_log(__name__)
 
@@ -137,7 +137,10 @@ class Dispatcher:
 
 
 def _tell(step: str, error: BotError) -> None:
-    """A step that fails is made again; what it failed of must not end the others, on which every bot hangs."""
+    """A step that fails is made again; what it failed of must not end the others, on which every bot hangs. Without
+    tables there is no step: raises DatabaseNotReady."""
+    if isinstance(error, DatabaseNotReady):
+        raise error
     if isinstance(error, Unavailable):
         log.warning("a step of the dispatcher has to wait", step=step, code=error.code)
     else:

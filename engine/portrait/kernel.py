@@ -390,10 +390,10 @@ def paint(  # type: ignore[no-untyped-def]
     """Paint the figure into an I420 frame; pixels that it never covers are not touched.
 
     `textures` to `run_ends`, `colours`, `teeth`, `shut`: of luma, then of chroma. `lips`: how high each pixel from
-    (`lip_x0`, `lip_top`) on lay at rest. `field`: added to the face's luma now; may have no rows. `spans`: the figure's
-    columns in each two rows. `runs`: (first, end, kind) row after row up to `run_ends[row]`, 1 always covered, 2
-    blended with the plate. `turn` = r00 r01 r02 r10 r11 r12 pivot_x pivot_y pivot_z 0 0 breath_px; `face_box` = left
-    top right bottom, how far the head carries it, 1 if lips move.
+    (`lip_x0`, `lip_top`) on lay at rest. `field`: added to the face's luma now, if it has rows. `spans`: the figure's
+    columns in each two rows. `runs`: (first, end, kind) row by row up to `run_ends[row]`; 2 is blended with the plate.
+    `turn` = r00 r01 r02 r10 r11 r12 pivot_x pivot_y pivot_z 0 0 breath_px; `face_box` = left top right bottom, how far
+    the head carries it, 1 if lips move.
     """
     width, height = frame.shape[1], frame.shape[0] * 2 // 3
     luma = frame[:height]

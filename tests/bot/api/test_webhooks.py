@@ -15,7 +15,7 @@ from bot.vault import KEY_FILE, Vault
 from tests.bot.stores import NOW, Seeded
 
 URL = "https://hooks.example.com/understudy"
-TAKE = {"hide_s": 60, "limit": 99, "per_endpoint": 99}
+TAKE = {"hide_s": 60, "limit": 99, "per_endpoint": 99, "per_workspace": 9}
 
 
 @pytest.fixture
