@@ -405,9 +405,7 @@ def paint(  # type: ignore[no-untyped-def]
     at = np.empty(5, np.float64)
     margin = face_box[4] + 1.0
     x0, y0 = int(corner[0]), int(corner[1])
-    traced = _EYES_OPEN
-    for n in range(len(irises)):
-        traced = _LIGHT if irises[n, 6] > 0.0 else traced
+    traced = _LIGHT if (irises[:, 6] > 0.0).any() else _EYES_OPEN
     for pair in range(len(spans)):
         first, last = spans[pair, 0], spans[pair, 1]
         if first >= last:
