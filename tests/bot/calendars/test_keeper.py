@@ -172,7 +172,7 @@ async def test_a_calendar_may_be_disconnected_while_it_is_read(sqlite_store: See
 
         async def disconnect() -> None:
             async with sqlite_store.database.write() as session:
-                await remove(session, made.id, workspace_id=made.workspace_id)
+                await remove(session, made.id, workspace_id=made.workspace_id, now=NOW)
 
         publisher.meanwhile = disconnect
         assert await office.keeper.sync_due() == 1 and publisher.answers == [200]
