@@ -242,3 +242,4 @@ async def test_a_step_that_fails_is_made_again_and_ends_no_other(sqlite_store, c
         bot = await sqlite_store.bot(meeting)
         await until(partial(is_claimed, bot))
     running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
