@@ -7,16 +7,15 @@ was asked for travels along, sealed.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
-import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiohttp import web
 
 from bot.api.problems import InvalidRequest
+from bot.calendars.channels import hashed, new_token
 from bot.calendars.connect import connect_granted
 from bot.calendars.grants import Provider
 from bot.calendars.model import Rules
@@ -93,9 +92,9 @@ class ConsentDoor:
         wanted = self._opened(request.query.get("asked", ""), "asked")
         if wanted is None:
             raise InvalidRequest([])
-        browser = secrets.token_urlsafe(32)
+        browser = new_token()
         state = self._vault.seal(
-            json.dumps({**wanted, "browser_sha256": _hashed(browser)}), place=_place(self._provider, "state")
+            json.dumps({**wanted, "browser_sha256": hashed(browser)}), place=_place(self._provider, "state")
         )
         to = self._client.consent_url(redirect_uri=self._redirect_uri, state=state)
         answer = web.Response(status=303, headers={"Location": to, "Referrer-Policy": "no-referrer"})
@@ -108,7 +107,7 @@ class ConsentDoor:
             return web.Response(status=303, headers={"Location": PAGE})
         wanted = self._opened(request.query.get("state", ""), "state")
         code, browser = request.query.get("code", ""), request.cookies.get(COOKIE, "")
-        if wanted is None or not code or not hmac.compare_digest(_hashed(browser), wanted["browser_sha256"]):
+        if wanted is None or not code or not hmac.compare_digest(hashed(browser), wanted["browser_sha256"]):
             raise InvalidRequest([])
         grant = await self._client.exchange(code, redirect_uri=self._redirect_uri)
         async with self._database.write() as session:
@@ -143,7 +142,3 @@ class ConsentDoor:
 
 def _place(provider: str, what: str) -> str:
     return f"calendars.{provider}_{what}"
-
-
-def _hashed(browser: str) -> str:
-    return hashlib.sha256(browser.encode()).hexdigest()

@@ -20,7 +20,7 @@ def read(answer: Answer, table: Sequence[Row], otherwise: type[Unavailable]) -> 
     """Raises what the first row that fits says, and `otherwise` where none does."""
     try:
         parsed = json.loads(answer.body) if answer.body.strip() else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = {}
     said = fields(parsed)
     if 200 <= answer.status < 300:

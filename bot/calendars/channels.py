@@ -1,4 +1,5 @@
-"""The secret of a channel by which a provider tells us of changes: made here, kept as a hash, shown by each message."""
+"""The secret of a channel by which a provider tells us of changes, or of the browser that a consent is good for: made
+here, kept as a hash, shown by each message."""
 
 from __future__ import annotations
 

@@ -197,6 +197,8 @@ class Keeper:
                 async with self._database.write() as session:
                     await calendars.put_off(session, calendar, next_at=later)
                 return False
+        except Exception:  # what the provider has still to tell us it tells nobody: its channel runs out
+            log.exception("a provider could not be told to stop", calendar_id=calendar.id)
         async with self._database.write() as session:
             await calendars.drop(session, calendar.id)
         return True

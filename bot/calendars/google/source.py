@@ -6,25 +6,20 @@ and before one ends another is opened.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from typing import Any
 
-from bot.calendars import channels, grants, windows
+from bot.calendars import channels
+from bot.calendars.accounts import AccountSource
 from bot.calendars.google.client import Google, GoogleRefuses
 from bot.calendars.google.events import event_of
 from bot.calendars.grants import Grant
-from bot.calendars.policy import Policy
-from bot.calendars.sources import Read
 from bot.calendars.windows import CalendarGone
 from bot.errors import Unavailable
 from bot.log import get_log
-from bot.store import calendar_channels
 from bot.store.calendar_channels import Channel
 from bot.store.calendars import Calendar
-from bot.store.session import Database
-from bot.store.tables import new_id
-from bot.vault import Vault
 
 log = get_log(__name__)
 
@@ -34,79 +29,38 @@ NOTICES_PATH = "/calendars/google/notices"
 SYNC = "sync"  # X-Goog-Resource-State of the first message, which says that the channel is open and nothing else
 
 
-class GoogleSource:
-    def __init__(
-        self,
-        google: Google,
-        database: Database,
-        vault: Vault,
-        *,
-        public_url: str = "",
-        own_hosts: Collection[str] = (),
-    ) -> None:
-        """`public_url`: where the API is reached from outside; empty: Google cannot tell us, and we ask. `own_hosts`:
-        of the operator's own meeting servers."""
-        self._google, self._database, self._vault = google, database, vault
-        self._public_url = public_url.rstrip("/")
-        self._event_of = partial(event_of, own_hosts=own_hosts)
+class GoogleSource(AccountSource[Google]):
+    event_of = staticmethod(event_of)
+    notices_path = NOTICES_PATH
 
-    async def read(self, calendar: Calendar, secret: str, *, now: datetime, policy: Policy) -> Read:
-        grant = await self._open(calendar, secret)
-        if self._public_url:
-            await self._keep_channel(calendar, grant, now)
-        return await windows.read(self._google, self._event_of, calendar, grant, now=now, policy=policy)
-
-    async def close(self, calendar: Calendar, secret: str) -> None:
-        """Google stops telling us of it."""
-        async with self._database.read() as session:
-            known = await calendar_channels.of(session, calendar.id)
-        opened = [(one.id, one.resource_id) for one in known if one.resource_id]
-        grant = await self._open(calendar, secret) if opened else None
-        for channel_id, resource_id in opened:
-            assert grant is not None
-            await self._google.stop(grant, channel_id=channel_id, resource_id=resource_id)
-
-    async def _open(self, calendar: Calendar, secret: str) -> Grant:
-        return await grants.opened(self._google, calendar, secret, database=self._database, vault=self._vault)
-
-    async def _keep_channel(self, calendar: Calendar, grant: Grant, now: datetime) -> None:
-        """One that lasts; those that end soon are stopped once another is open. What fails is tried at the next read:
-        meanwhile the calendar is asked every few minutes."""
-        async with self._database.read() as session:
-            known = await calendar_channels.of(session, calendar.id)
-        lasting = [one for one in known if one.expires_at is not None and one.expires_at > now + RENEW]
-        if lasting:
+    async def _keep_told(self, calendar: Calendar, grant: Grant, now: datetime) -> None:
+        """Those that end soon are stopped once another is open."""
+        known = await self._channels(calendar)
+        if any(one.expires_at is not None and one.expires_at > now + RENEW for one in known):
             return
-        token, channel_id = channels.new_token(), new_id()
-        mine = {"workspace_id": calendar.workspace_id, "calendar_id": calendar.id}
-        async with self._database.write() as session:
-            await calendar_channels.create(session, channel_id, token_sha256=channels.hashed(token), now=now, **mine)
-        address = f"{self._public_url}{NOTICES_PATH}"
+        channel_id, token = await self._write_down(calendar, now)
+        asked: dict[str, Any] = {"token": token, "address": self._address, "ttl_s": TTL_S}
         try:
-            opened = await self._google.watch(
-                grant, calendar.shown_address, channel_id=channel_id, token=token, address=address, ttl_s=TTL_S
-            )
+            opened = await self._account.watch(grant, calendar.shown_address, channel_id=channel_id, **asked)
         except (GoogleRefuses, CalendarGone) as error:
             log.warning("no channel can be opened", calendar_id=calendar.id, code=error.code)
             await self._forget([channel_id])
             return
         expires_at = datetime.fromtimestamp(opened.expires_ms / 1000, UTC)
-        async with self._database.write() as session:
-            await calendar_channels.opened(session, channel_id, resource_id=opened.resource_id, expires_at=expires_at)
+        await self._opened(channel_id, resource_id=opened.resource_id, expires_at=expires_at)
         await self._stop(known, grant)
 
     async def _stop(self, known: Sequence[Channel], grant: Grant) -> None:
         for channel in known:
             try:
                 if channel.resource_id:
-                    await self._google.stop(grant, channel_id=channel.id, resource_id=channel.resource_id)
+                    await self._end(channel, grant)
             except Unavailable as error:
                 log.info("a channel runs out by itself", channel_id=channel.id, code=error.code)
         await self._forget([channel.id for channel in known])
 
-    async def _forget(self, channel_ids: list[str]) -> None:
-        async with self._database.write() as session:
-            await calendar_channels.forget(session, channel_ids)
+    async def _end(self, channel: Channel, grant: Grant) -> None:
+        await self._account.stop(grant, channel_id=channel.id, resource_id=channel.resource_id or "")
 
 
 def is_from_google(channel: Channel | None, headers: Mapping[str, str]) -> bool:

@@ -13,7 +13,7 @@ from bot.calendars.policy import Policy
 from bot.calendars.sources import Read
 from bot.domain import webhook_events
 from bot.egress.addresses import AddressRefused
-from bot.store import tables, webhook_deliveries, webhook_endpoints
+from bot.store import calendar_channels, tables, webhook_deliveries, webhook_endpoints
 from bot.store.calendars import Calendar, CalendarConnected, list_all, remove
 from tests.bot.calendars.feeds import ZOOM, vevent
 from tests.bot.calendars.feeds import feed as ics
@@ -151,6 +151,9 @@ class _Mines:
             raise ValueError("nobody thought of this")
         return Read(events=[])
 
+    async def close(self, calendar: Calendar, secret: str) -> None:
+        raise ValueError("nor of this")
+
 
 async def test_a_calendar_that_breaks_its_reader_keeps_no_other_from_being_read(
     sqlite_store: Seeded, tmp_path: Path
@@ -163,6 +166,18 @@ async def test_a_calendar_that_breaks_its_reader_keeps_no_other_from_being_read(
         found = {one.name: one for one in await list_all(session, workspace_id=sqlite_store.workspace.id)}
     assert (found["bad"].code, found["bad"].state) == ("calendar_broken", "active")
     assert found["good"].code is None and found["good"].synced_at is not None
+
+
+async def test_a_calendar_whose_provider_cannot_be_told_to_stop_is_dropped_all_the_same(
+    sqlite_store: Seeded, tmp_path: Path
+) -> None:
+    office = office_of(sqlite_store, tmp_path, sources={"ics": _Mines()})
+    made = await office.connect("https://calendar.example.com/a.ics")
+    async with sqlite_store.database.write() as session:
+        mine = {"workspace_id": made.workspace_id, "calendar_id": made.id, "token_sha256": "0" * 64}
+        await calendar_channels.create(session, tables.new_id(), now=NOW, **mine)
+        await remove(session, made.id, workspace_id=made.workspace_id, now=NOW)
+    assert [await office.keeper.close_left() for _ in range(2)] == [1, 0]
 
 
 async def test_a_calendar_may_be_disconnected_while_it_is_read(sqlite_store: Seeded, tmp_path: Path) -> None:
