@@ -303,6 +303,17 @@ async def _key(request: web.Request, services: Services, now: datetime) -> ApiKe
     return key
 
 
+async def may_still(request: web.Request, call: Call[Any, Any, Any]) -> bool:
+    """Of an answer that goes on for minutes: is the key or the session that began it as good as it was?"""
+    try:
+        key = await _key(request, call.services, call.services.clock.now())
+    except (BadKey, SignedOut):
+        return False
+    except DatabaseUnavailable:  # asked again soon, and meanwhile nothing is told that comes from there
+        return True
+    return call.scopes <= frozenset(key.scopes)
+
+
 def _single(request: web.Request) -> dict[str, str]:
     twice = sorted({name for name in request.query if len(request.query.getall(name)) > 1})
     if twice:

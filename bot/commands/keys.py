@@ -14,7 +14,6 @@ from bot.errors import BadInput
 
 HELP = "make API keys"
 MOST_DAYS = 3650
-ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # listened on, but nowhere to go
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     create.add_argument("--json", action="store_true", help="print id and key as JSON")
     actions.add_parser("list", help="the keys there are, without their secrets")
     actions.add_parser("sign-in", help="print a set-up token for the dashboard: good once, for an hour")
+    actions.add_parser("sign-out", help="sign every browser out of the dashboard; set-up tokens open nothing any more")
     revoke = actions.add_parser("revoke", help="from now on the key opens nothing")
     revoke.add_argument("key_id", metavar="ID")
 
@@ -47,11 +47,12 @@ async def _run(args: argparse.Namespace, settings: Settings) -> None:
             print(json.dumps({"id": key.id, "key": text}) if args.json else text)
         elif args.action == "sign-in":
             token = await sign_ins.issue_token(session, workspace_id=workspace.id, now=datetime.now(UTC))
-            host = ANY_ADDRESS.get(settings.api_host, settings.api_host)
-            page = f"http://{host}:{settings.api_port}/dashboard/"
+            page = f"{settings.own_url}/dashboard/"
             print(f"Paste this into {page}, or open {page}#token={token}", file=sys.stderr)
             print("It signs in one browser, once, within an hour.", file=sys.stderr, flush=True)
             print(token)  # alone on standard output, for scripts
+        elif args.action == "sign-out":
+            print(f"signed out {await sign_ins.end_all(session, workspace_id=workspace.id)}")
         elif args.action == "revoke":
             await keys.revoke(session, args.key_id, workspace_id=workspace.id, now=datetime.now(UTC))
             print(f"revoked {args.key_id}")
