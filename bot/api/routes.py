@@ -32,7 +32,7 @@ from bot.api.problems import (
     MalformedJson,
     UnsupportedMediaType,
 )
-from bot.api.rates import UNLIMITED, Rates, Standing, TooManyRequests
+from bot.api.rates import COUNTED_APART, UNLIMITED, Rates, Standing, TooManyRequests
 from bot.api.repeats import Repeat, Sent, once
 from bot.calendars.model import Rules
 from bot.clock import Clock
@@ -247,6 +247,7 @@ def _limit(request: web.Request, route: Route, key: ApiKey | BrowserSession) -> 
     if route.name in UNLIMITED:
         return
     who = key.id if isinstance(key, ApiKey) else f"dashboard {key.workspace_id}"
+    who += f" {route.name}" if route.name in COUNTED_APART else ""
     standing, wait_s = request.app[RATES].take(who, "write" if route.changes else "read")
     if standing is not None:
         request[STANDING] = standing
