@@ -243,7 +243,8 @@ def test_what_another_user_left_is_named_before_anything_is_done(left: str) -> N
         Path(folder).chmod(0o755)
         (Path(folder) / left).mkdir(exist_ok=True)
         for path in Path(folder).rglob("*"):
-            path.is_symlink() or path.chmod(0o777)
+            if not path.is_symlink():
+                path.chmod(0o777)
         (Path(folder) / left).chmod(0o555)
         code, output, complaints = machine.start("up", user=NOBODY if os.geteuid() == 0 else None)
         (Path(folder) / left).chmod(0o755)
