@@ -51,9 +51,9 @@ function Bar() {
     <span class=${`link ${model.link}`} role="status"><span class="dot" aria-hidden="true"></span>${LINK[model.link]}</span>
     <a href=${CALENDAR}>Calendar</a>
     <span class="grow" role="status">${stopped}</span>
-    ${live > 0 &&
+    ${(live > 0 || !model.loaded) &&
     html`<${HoldButton}
-      label=${`Stop all (${live})`}
+      label=${model.loaded ? `Stop all (${live}${model.moreLive ? "+" : ""})` : "Stop all"}
       again="Press again within five seconds to stop all."
       onHeld=${stopAll}
     />`}
