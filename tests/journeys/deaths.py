@@ -101,11 +101,16 @@ def sounds_at(sent: Sent) -> str:
     return sound_server_of(parent.pid if parent else None)
 
 
+async def settled() -> float:
+    """The moment, once what was on its way has been heard."""
+    await asyncio.sleep(SETTLES_S)
+    return time.monotonic()
+
+
 async def is_heard_again(sent: Sent) -> None:
     """It says the next line it is given."""
     with listening(sounds_at(sent)) as recording:
-        await asyncio.sleep(SETTLES_S)
-        asked_s = time.monotonic()
+        asked_s = await settled()
         await sent.stage.let_say(sent.bot_id, LINE)
         await until(lambda: sounds(recording, asked_s), JOIN_S)
 

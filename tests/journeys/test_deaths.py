@@ -140,10 +140,9 @@ def test_a_bot_that_hangs_is_lost_another_takes_its_place_and_it_leaves_when_it_
         with listening(deaths.sounds_at(stale)) as recording:
             asleep.resume()
             await until(lambda: deaths.FENCED in stage.log_of(stale.bot_id), deaths.FOUND_S)
-            await asyncio.sleep(deaths.SETTLES_S)
-            fenced_s = time.monotonic()
+            silent_from_s = await deaths.settled()
             await until(lambda: not asleep.is_running(), deaths.FOUND_S)
-            assert not sounds(recording, fenced_s)
+            assert not sounds(recording, silent_from_s)
         other = await deaths.reach(stage, "in call", guests, room=stale.room)
         assert (await stage.bot(stale.bot_id)).code == "lease_expired"
         await deaths.go_on(other)
