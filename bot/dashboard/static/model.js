@@ -9,6 +9,8 @@ const ENDED_PAGE = 20;
 
 export const model = {
   signedIn: null, // null: not known yet
+  role: "",
+  scopes: new Set(), // what this sign-in may do; the server decides, this page only does not offer the rest
   link: "connecting", // open | lost
   loaded: false,
   characters: [],
@@ -53,12 +55,13 @@ export async function attempt(doing) {
 }
 
 export async function begin(token) {
-  if (token) await api.signIn(token);
-  else await api.session();
-  set({ signedIn: true, link: "connecting" });
+  const { role, scopes } = await (token ? api.signIn(token) : api.session());
+  set({ signedIn: true, role, scopes: new Set(scopes), link: "connecting" });
   unfollow?.();
   unfollow = follow({ onTopic: hear, onState: linked, onRefused: refused });
 }
+
+export const may = (scope) => model.scopes.has(scope);
 
 function linked(link) {
   set({ link });
@@ -70,7 +73,7 @@ export function leave() {
   unfollow = null;
   model.bots.clear();
   model.details.clear();
-  set({ signedIn: false, loaded: false, characters: [], problem: "" });
+  set({ signedIn: false, role: "", scopes: new Set(), loaded: false, characters: [], problem: "" });
 }
 
 async function refused() {
