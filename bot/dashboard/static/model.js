@@ -10,6 +10,8 @@ const RETRY_MS = 5000; // lists that could not be read are read again
 
 export const model = {
   signedIn: null, // null: not known yet
+  role: "",
+  scopes: new Set(), // what this sign-in may do; the server decides, this page only does not offer the rest
   link: "connecting", // open | lost
   loaded: false,
   characters: [],
@@ -55,12 +57,13 @@ export async function attempt(doing) {
 }
 
 export async function begin(token) {
-  if (token) await api.signIn(token);
-  else await api.session();
-  set({ signedIn: true, link: "connecting" });
+  const { role, scopes } = await (token ? api.signIn(token) : api.session());
+  set({ signedIn: true, role, scopes: new Set(scopes), link: "connecting" });
   unfollow?.();
   unfollow = follow({ onTopic: hear, onState: linked, onRefused: refused });
 }
+
+export const may = (scope) => model.scopes.has(scope);
 
 function linked(link) {
   set({ link });
@@ -73,7 +76,7 @@ export function leave() {
   clearTimeout(retry);
   model.bots.clear();
   model.details.clear();
-  set({ signedIn: false, loaded: false, characters: [], problem: "" });
+  set({ signedIn: false, role: "", scopes: new Set(), loaded: false, characters: [], problem: "" });
 }
 
 async function refused() {
