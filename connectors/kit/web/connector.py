@@ -42,6 +42,7 @@ from connectors.kit.sound import MICROPHONE_SINK, SoundServer
 from connectors.kit.web.admission import LOOK_S, Way
 from connectors.kit.web.arrival import OUTBOUND_JS, SENT_JS, Arrival, Sent
 from connectors.kit.web.classifier import Settled, Sighting, Verdict, classify
+from connectors.kit.web.discretion import cause_of, discreet, secrets_of
 from connectors.kit.web.hands import Hands, page_errors
 from connectors.kit.web.look import LOOK_JS, given, sighting_of
 from connectors.kit.web.network import Overheard
@@ -90,6 +91,7 @@ class WebConnector:
         self._watching: asyncio.Task[None] | None = None
         self._mix: MixEars | None = None
         self._over = False
+        self._secrets: frozenset[str] = frozenset()
         self._start_s = self._admitted_s = 0.0
 
     @property
@@ -154,11 +156,13 @@ class WebConnector:
     async def join(self, request: JoinRequest) -> None:
         link = find_meeting(request.meeting_url, own_hosts=self._own_hosts)
         if link is None or link.platform not in self.ways.links:
-            raise JoinRefused(Refusal.INVALID_LINK, Evidence(url=request.meeting_url))
+            raise JoinRefused(Refusal.INVALID_LINK)
         request = replace(request, passcode=request.passcode or link.passcode)
+        address = self.ways.address(link, request)
+        self._secrets = secrets_of(address, request) | secrets_of(request.meeting_url, request)
         try:
             with self._browser.driven():
-                await self._open(self.ways.address(link, request), request)
+                await self._open(address, request)
                 way = Way(self, self._hands, self.ways, request)
                 await way.go(lambda: self._tell(InLobby(at_s=self._now_s())), self.leave)
         except page_errors() as error:
@@ -239,10 +243,11 @@ class WebConnector:
         except Error as error:
             if self._browser.is_gone(error):
                 raise
-            raise JoinRefused(Refusal.UNREACHABLE, Evidence(url=url, heading=error.message[:200])) from error
+            seen = await self.evidence(Refusal.UNREACHABLE.value)
+            raise JoinRefused(Refusal.UNREACHABLE, replace(seen, heading=cause_of(error.message))) from None
 
     async def evidence(self, name: str, rule: str = "") -> Evidence:
-        return await self._browser.evidence(name, rule)
+        return await self._browser.evidence(name, rule, clean=lambda text: discreet(text, self._secrets))
 
     # In the call
 
