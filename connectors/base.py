@@ -180,6 +180,13 @@ class Capabilities:
     """What a platform can do. Callers ask here; nobody branches on a platform's name."""
 
     chat: bool = False
+class NotDone(ConnectorError):
+    """The meeting's page did not do what it was asked to: its control is not there, or had no effect."""
+
+    code = "not_done"
+    retryable = True
+
+
     raise_hand: bool = False
     lobby: bool = False
     participant_audio: bool = False  # one stream per participant, not only the mix
@@ -385,7 +392,7 @@ class Connector(Protocol):
         ...
 
     async def raise_hand(self, up: bool) -> None:
-        """Raises NotSupported."""
+        """Raises NotSupported, NotDone, BrowserDied."""
         ...
 
     def hits(self) -> Mapping[str, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from connectors.base import (
     InLobby,
     JoinRefused,
     JoinRequest,
+    NotDone,
     Microphone,
     NotSupported,
     Refusal,
@@ -188,21 +189,34 @@ class WebConnector:
     async def say_in_chat(self, text: str) -> None:
         if not self.capabilities.chat:
             raise NotSupported("this platform's page has no chat")
-        try:
-            with self._browser.driven():
-                await self.ways.open_chat(self._hands)
-                await self.ways.write(self._hands, text)
-        except page_errors() as error:
-            raise BrowserDied("the meeting's page took no chat message") from error
+
+        async def write() -> bool:
+            await self.ways.open_chat(self._hands)
+            return await self.ways.write(self._hands, text)
+
+        await self._do(write, "the meeting's page took no chat message")
 
     async def raise_hand(self, up: bool) -> None:
         if not self.capabilities.raise_hand:
             raise NotSupported("this platform's page has no hand to raise that is known")
+        wanted, opposite = ("hand_up", "hand_down") if up else ("hand_down", "hand_up")
+
+        async def press() -> bool:
+            return await self._hands.sees(opposite) or (
+                await self._hands.appears(wanted) and await self._hands.press(wanted)
+            )
+
+        await self._do(press, "the meeting's page took no raised hand")
+
+    async def _do(self, doing: Callable[[], Awaitable[bool]], otherwise: str) -> None:
+        """Raises NotDone, BrowserDied."""
         try:
             with self._browser.driven():
-                await self._hands.press("hand_up" if up else "hand_down")
+                await self._hands.wake()
+                if not await doing():
+                    raise NotDone(otherwise)
         except page_errors() as error:
-            raise BrowserDied("the meeting's page took no raised hand") from error
+            raise NotDone(otherwise) from error
 
     async def leave(self) -> None:
         if not self._over:

@@ -39,7 +39,7 @@ class Ways:
     knock: Callable[[Hands, JoinRequest], Awaitable[bool]]
     leave: Callable[[Hands], Awaitable[None]]
     open_chat: Callable[[Hands], Awaitable[None]]
-    write: Callable[[Hands, str], Awaitable[None]]
+    write: Callable[[Hands, str], Awaitable[bool]]
     passes: tuple[str, ...] = ()
     turn_on: tuple[str, ...] = ()
     tracks: Tracks | None = None
