@@ -134,9 +134,7 @@ class Browser:
             self.died.set()
         return self.died.is_set()
 
-    async def evidence(
-        self, name: str, rule: str = "", *, clean: Callable[[str], str] = lambda text: text
-    ) -> Evidence:
+    async def evidence(self, name: str, rule: str = "", *, clean: Callable[[str], str] = lambda text: text) -> Evidence:
         """What is on the screen: a screenshot, the HTML and the first heading, in the browser's folder. What cannot
         be had in time is left out, and what `clean` takes out of its texts."""
         screenshot, html = self._folder / f"{name}.png", self._folder / f"{name}.html"

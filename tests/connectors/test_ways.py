@@ -63,7 +63,10 @@ def test_a_registered_bot_says_so_to_teams_and_to_nobody_else() -> None:
         (ENDED % 5300, "removed"),
         (ENDED % 1234, None),
         ((ENDED % 5854).removeprefix("3:::"), None),
-        ('3:::{"url":"https://host/v4/f/callAgent/a/conversation/conversationEnd/?x=1","body":{"subCode":5300}}', "removed"),
+        (
+            '3:::{"url":"https://host/v4/f/callAgent/a/conversation/conversationEnd/?x=1","body":{"subCode":5300}}',
+            "removed",
+        ),
         (f'3:::{{"url":"/v4/f/conversationEnd","body":"{PACKED}"}}', "removed"),
         ('3:::{"url":"/v4/f/conversationEnd","body":"not JSON, subCode 5300"}', None),
         ('3:::{"url":"/v4/f/conversationEnd","body":"{\\"text\\":\\"subCode 5300\\"}"}', None),

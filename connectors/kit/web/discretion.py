@@ -1,4 +1,5 @@
-"""What the way into a meeting is opened with stays out of what is kept of it: passcodes, tokens. Pure: text in, text out."""
+"""What the way into a meeting is opened with stays out of what is kept of it: passcodes, tokens. Pure: text in, text
+out."""
 
 from __future__ import annotations
 
