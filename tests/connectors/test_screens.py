@@ -60,7 +60,9 @@ def test_a_captcha_counts_only_where_no_words_say_more() -> None:
     assert silent is not None and silent.refusal is Refusal.CAPTCHA
 
 
-def test_a_call_needs_people_as_well_as_the_button_to_leave() -> None:
-    verdict = classify(SCREENS, Sighting(shown=frozenset({"leave", "tile"})))
+@pytest.mark.parametrize("bar", ["chat_open", "people", "captions"])
+def test_a_call_needs_people_and_a_bar_as_well_as_the_button_to_leave(bar: str) -> None:
+    verdict = classify(SCREENS, Sighting(shown=frozenset({"leave", "tile", bar})))
     assert verdict is not None and verdict.place is Place.CALL
-    assert classify(SCREENS, Sighting(shown=frozenset({"leave"}))) is None
+    assert classify(SCREENS, Sighting(shown=frozenset({"leave", bar}))) is None
+    assert classify(SCREENS, Sighting(shown=frozenset({"tile", bar}))) is None

@@ -124,6 +124,16 @@ def test_a_call_is_never_proved_by_words(name: str) -> None:
     assert all(rule.proof in (Proof.ID, Proof.STRUCTURE) for rule in screens(name).rules if rule.place is Place.CALL)
 
 
+LOBBYS = {"leave", "leave_lobby", "tile", "app", "turn_on_microphone", "turn_on_camera"}  # what one may show as well
+
+
+@pytest.mark.parametrize("name", SIMULATED)
+def test_a_lobby_whose_words_nobody_knows_is_no_call_whatever_it_shows(name: str) -> None:
+    shown = frozenset(LOBBYS & screens(name).controls.keys())
+    verdict = classify(screens(name), Sighting(phrases=("words of another language",), shown=shown))
+    assert {"leave", "tile"} <= shown and verdict is None
+
+
 def test_whoever_is_refused_is_told_what_to_change() -> None:
     without = {refusal for refusal in Refusal if not refusal.advice}
     assert without == {Refusal.PAGE_NOT_UNDERSTOOD}
