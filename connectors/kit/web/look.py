@@ -62,7 +62,8 @@ def sighting_of(read: dict[str, Any], told: frozenset[str]) -> Sighting:
         title=normal(str(read["title"])),
         shown=frozenset(str(name) for name in read["shown"]),
         told=told,
-        people={str(one["id"]): _person(one) for one in read["people"]},
+        people={str(one["id"]): _person(one) for one in read["people"] if one["id"]},
+        tiles=len(read["people"]),
         messages=tuple(_message(one) for one in read["messages"]),
     )
 

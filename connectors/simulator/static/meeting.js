@@ -150,6 +150,7 @@ const TAKE = {
     self = message.self.id;
     if (skin.mixed) mixer = new Mixer();
     else if (variants.has("shared")) mixer = new SharedTracks();
+    else if (variants.has("one_track")) mixer = new SharedTracks(1);
     const onStream = (id, stream) => tiles.stream(id, mixer ? mixer.take(id, stream) : stream);
     const Connection = mixer?.Connection;
     call = new Call({ self, local, send, pictures: !at("no-video").checked, sounds: !at("no-sound").checked, onStream, Connection });
