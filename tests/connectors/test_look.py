@@ -22,7 +22,8 @@ WRITTEN = """(numbers) => { document.body.innerHTML = numbers.map(
     (number) => `<div><b class="sender">Ada</b><p data-message-id="${number}">line ${number}</p></div>`).join(""); }"""
 
 
-UNNAMED = """() => { document.body.innerHTML = '<div data-stream-type="Video">1</div><div data-stream-type="Video">2</div>'
+UNNAMED = """() => { document.body.innerHTML = '<div data-stream-type="Video">1</div>'
+    + '<div data-stream-type="Video">2</div>'
     + '<div data-tid="participant-tile" data-participant="8:x"><span data-tid="participant-name">Ada</span></div>'; }"""
 
 

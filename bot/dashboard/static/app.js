@@ -53,7 +53,7 @@ function Bar() {
     <span class=${`link ${model.link}`} role="status"><span class="dot" aria-hidden="true"></span>${LINK[model.link]}</span>
     <a href=${CALENDAR}>Calendar</a>
     <span class="grow" role="status">${stopped}</span>
-${model.role !== "admin" && html`<span class="hint">${ROLES[model.role] ?? model.role}</span>`}
+    ${model.role !== "admin" && html`<span class="hint">${ROLES[model.role] ?? model.role}</span>`}
     ${(live > 0 || !model.loaded) &&
     may("bots:write") &&
     html`<${HoldButton}
