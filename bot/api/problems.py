@@ -72,7 +72,7 @@ class BodyTooLarge(BadInput):
 
 
 class InsufficientScope(BotError):
-    """The API key does not have the scope this endpoint needs."""
+    """The key or sign-in may not do this: it needs the `role` that is named, or a key with that `scope`."""
 
     code, http_status = "insufficient_scope", 403
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -135,9 +135,9 @@ class Browser:
             self.died.set()
         return self.died.is_set()
 
-    async def evidence(self, name: str, rule: str = "") -> Evidence:
+    async def evidence(self, name: str, rule: str = "", *, clean: Callable[[str], str] = lambda text: text) -> Evidence:
         """What is on the screen: a screenshot, the HTML and the first heading, in the browser's folder. What cannot
-        be had in time is left out."""
+        be had in time is left out, and what `clean` takes out of its texts."""
         screenshot, html = self._folder / f"{name}.png", self._folder / f"{name}.html"
         page = self.page
         await self._paint_video(page, painted=True)
@@ -149,11 +149,11 @@ class Browser:
         )
         await self._paint_video(page, painted=False)
         if isinstance(took[1], str):
-            html.write_text(took[1], "utf-8")
+            html.write_text(clean(took[1]), "utf-8")
         return Evidence(
-            url=page.url,
+            url=clean(page.url),
             rule=rule,
-            heading=took[2][:HEADING_LIMIT] if isinstance(took[2], str) else "",
+            heading=clean(took[2])[:HEADING_LIMIT] if isinstance(took[2], str) else "",
             screenshot=screenshot if screenshot.exists() else None,
             html=html if html.exists() else None,
         )

@@ -10,11 +10,12 @@ import pytest
 from bot.domain.figures import OTHER, word
 from connectors.base import Refusal
 from connectors.kit.web.admission import ON_THE_WAY_IN
-from connectors.kit.web.classifier import Sighting, classify
+from connectors.kit.web.classifier import Sighting, classify, sighting
 from connectors.kit.web.screens import LANGUAGES, Place, Proof, Screens
 from connectors.simulator.screens import rows
 from tests.connectors.platforms import CONNECTORS, FILES, FOLDERS, NO_PAGE, SIMULATED
 
+TO_ZOOM = "to join this meeting or webinar and must use Zoom RTMS"
 each = pytest.mark.parametrize("name", CONNECTORS)
 
 
@@ -37,6 +38,11 @@ def test_everything_has_a_public_source_and_a_date_or_is_the_replicas(name: str)
     for source, where in known.sources.items():
         assert where.url.startswith("https://") or source == "replica"
         assert date(2020, 1, 1) < where.read_on <= known.read_on
+
+
+@each
+def test_no_words_are_the_replicas(name: str) -> None:
+    assert [rule.id for rule in screens(name).rules if rule.source == "replica" and (rule.says or rule.title)] == []
 
 
 @each
@@ -69,6 +75,26 @@ def test_each_refusal_has_a_screen_or_a_reason_to_have_none(name: str) -> None:
     assert shown | never.keys() | NO_PAGE.keys() == set(Refusal) and all(never.values())
 
 
+def test_no_refusal_is_without_a_page_that_shows_it() -> None:
+    shown = {rule.refusal for name in CONNECTORS for rule in screens(name).rules}
+    assert set(Refusal) - shown - NO_PAGE.keys() - {Refusal.LOBBY_TIMEOUT} == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "refusal"),
+    [
+        (("Automated bots aren't allowed to join this meeting",), Refusal.BOTS_BLOCKED),
+        (("We detected you may be a bot.",), Refusal.BOTS_BLOCKED),
+        ((f"Automated bots aren’t allowed {TO_ZOOM}", "Sign in to join"), Refusal.SDK_REQUIRED),
+        (("We detected you may be a bot.", f"Automated bots aren't allowed {TO_ZOOM}."), Refusal.SDK_REQUIRED),
+        ((f"We detected you may be a bot. Automated bots aren't allowed {TO_ZOOM}.",), Refusal.SDK_REQUIRED),
+    ],
+)
+def test_zoom_asks_for_its_sdk_only_where_it_says_so(words: tuple[str, ...], refusal: Refusal) -> None:
+    verdict = classify(screens("zoom"), sighting(*words, shown=frozenset({"captcha"})))
+    assert verdict is not None and verdict.refusal is refusal
+
+
 @pytest.mark.parametrize("name", SIMULATED)
 def test_each_refusal_a_page_shows_can_be_simulated(name: str) -> None:
     ours = {Refusal.LOBBY_TIMEOUT}  # some platforms leave it to us how long to wait
@@ -96,6 +122,16 @@ def test_what_a_page_was_known_by_can_be_counted(name: str) -> None:
 @each
 def test_a_call_is_never_proved_by_words(name: str) -> None:
     assert all(rule.proof in (Proof.ID, Proof.STRUCTURE) for rule in screens(name).rules if rule.place is Place.CALL)
+
+
+LOBBYS = {"leave", "leave_lobby", "tile", "app", "turn_on_microphone", "turn_on_camera"}  # what one may show as well
+
+
+@pytest.mark.parametrize("name", SIMULATED)
+def test_a_lobby_whose_words_nobody_knows_is_no_call_whatever_it_shows(name: str) -> None:
+    shown = frozenset(LOBBYS & screens(name).controls.keys())
+    verdict = classify(screens(name), Sighting(phrases=("words of another language",), shown=shown))
+    assert {"leave", "tile"} <= shown and verdict is None
 
 
 def test_whoever_is_refused_is_told_what_to_change() -> None:

@@ -1,16 +1,15 @@
 // One look at the page: what it says, which controls are seen, who is there, what was written. Reads only; text comes
 // back as text. Words of participants are never among the phrases. Who has joined reads nothing but notices while there
-// is a call; before, everything is read, for a lobby may look like one.
-({ controls, roster, afterMessage, joined }) => {
+// is a call; before, everything is read, for a lobby may look like one. `calls`: what is seen where there is one.
+({ controls, calls, roster, afterMessage, joined }, { normal, isAbout }) => {
   const PHRASES = 200;
   const LENGTH = 300;
   const MESSAGES = 50;
   const MESSAGE_LENGTH = 4000;
   const seen = (one) => one.checkVisibility?.({ checkVisibilityCSS: true }) ?? Boolean(one.offsetParent);
-  const normal = (text) => text.replace(/[\u2018\u2019\u02bc\u00b4`]/g, "'").toLowerCase().split(/\s+/).filter(Boolean).join(" ");
   const large = (one, { width = 0, height = 0 }) => one.offsetWidth >= width && one.offsetHeight >= height;
-  const found = ({ css, says }, least) => [...document.querySelectorAll(css)].some(
-    (one) => seen(one) && large(one, least) && (!says || normal(one.textContent).startsWith(says)));
+  const found = ({ css, says, about }, least) => [...document.querySelectorAll(css)].some(
+    (one) => seen(one) && large(one, least) && (!says || normal(one.textContent).startsWith(says)) && isAbout(one, about));
 
   const shown = {};
   for (const [name, { find, least }] of Object.entries(controls)) {
@@ -19,7 +18,7 @@
   }
 
   const [tiles, own] = [[...document.querySelectorAll(roster.tile)].filter(seen), roster.own];
-  const calls = joined && tiles.length > 0 && "leave" in shown;
+  const inCall = joined && calls.some((call) => call.every((name) => name in shown));
   const phrases = [];
   const words = (root) => {
     const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
@@ -29,7 +28,7 @@
       if (text && seen(parent) && !parent.closest(roster.peoples_words)) phrases.push(text.slice(0, LENGTH));
     }
   };
-  if (!calls) words(document.body);
+  if (!inCall) words(document.body);
   else if (roster.notices) for (const one of document.querySelectorAll(roster.notices)) if (seen(one)) words(one);
 
   const people = tiles.map((tile) => {

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from connectors.kit.web.classifier import Message, Person, Sighting
-from connectors.kit.web.screens import Screens, normal
+from connectors.kit.web.screens import Place, Screens, normal
 from connectors.kit.words import NAME_CHARACTERS, plain
 
-LOOK_JS = (Path(__file__).parent / "look.js").read_text("utf-8")
+_HERE = Path(__file__).parent
+PAGE_JS = (_HERE / "page.js").read_text("utf-8")
+LOOK_JS = f"(given) => {{ const page = {PAGE_JS}; return ({(_HERE / 'look.js').read_text('utf-8')})(given, page); }}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,12 +44,16 @@ def given(
     size on, width and height in pixels."""
     controls = {
         name: {
-            "find": [{"css": find.css, "says": normal(find.says)} for find in control.find],
+            "find": [
+                {"css": find.css, "says": normal(find.says), "about": normal(find.about)} for find in control.find
+            ],
             "least": dict(zip(("width", "height"), least.get(name, (0, 0)), strict=True)),
         }
         for name, control in screens.controls.items()
     }
-    return {"controls": controls, "roster": asdict(roster), "afterMessage": after_message, "joined": joined}
+    calls = [list(rule.shows) for rule in screens.rules if rule.place is Place.CALL]
+    asked = {"controls": controls, "calls": calls, "roster": asdict(roster)}
+    return {**asked, "afterMessage": after_message, "joined": joined}
 
 
 def sighting_of(read: dict[str, Any], told: frozenset[str]) -> Sighting:
@@ -56,7 +62,8 @@ def sighting_of(read: dict[str, Any], told: frozenset[str]) -> Sighting:
         title=normal(str(read["title"])),
         shown=frozenset(str(name) for name in read["shown"]),
         told=told,
-        people={str(one["id"]): _person(one) for one in read["people"]},
+        people={str(one["id"]): _person(one) for one in read["people"] if one["id"]},
+        tiles=len(read["people"]),
         messages=tuple(_message(one) for one in read["messages"]),
     )
 

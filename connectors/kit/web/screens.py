@@ -3,7 +3,7 @@
 Read from the platform's `selectors.toml`, dated, each text with its language and its source:
 
     [controls.join]                       # ordered: the first that is seen is taken, and counted
-    find = ["#join", { css = "button", says = "Ask to join" }]
+    find = ["#join", { css = "button", says = "Ask to join" }, { css = "button", says = "OK", about = "A notice" }]
     source = "vexa"
 
     [[screens]]
@@ -69,10 +69,12 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Find:
-    """One way to find a control. `says`: its words begin so, without regard to case and spaces."""
+    """One way to find a control. `says`: its words begin so, without regard to case and spaces. `about`: so begins what
+    the window around it says, for a button whose own words may stand under anything."""
 
     css: str
     says: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -26,10 +26,6 @@ def test_the_description_is_valid_openapi_and_names_every_route():
     }
 
 
-def test_every_scope_a_route_needs_can_be_given():
-    assert {route.scope for route in ROUTES} == set(keys.ALL_SCOPES)
-
-
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer uk_x", "Basic abc", "Bearer uk_0123456789abcdef_" + "a" * 43])
 async def test_without_a_valid_key_nothing_is_answered(api, header):
     status, problem = await api.ask("GET", "/bots", headers={"Authorization": header})
@@ -40,6 +36,10 @@ async def test_a_revoked_key_opens_nothing(api):
     async with api.store.database.write() as session:
         await keys.revoke(session, api.key.split("_")[1], workspace_id=api.store.workspace.id, now=NOW)
     assert (await api.ask("GET", "/bots"))[0] == 401
+
+
+def test_every_scope_is_needed_by_a_route():
+    assert {route.scope for route in ROUTES} == set(keys.ALL_SCOPES)
 
 
 async def test_a_key_opens_only_what_its_scopes_name(api):
