@@ -15,7 +15,7 @@ from bot.api import openapi
 from bot.api.calendar_notices import GoogleNotices, MicrosoftNotices
 from bot.api.consent import ConsentDoor
 from bot.api.feed import Feed
-from bot.api.handlers import audit, bots, calendars, characters, live, webhooks
+from bot.api.handlers import audit, bots, calendars, characters, keys, live, webhooks
 from bot.api.handlers.live import FEED, LIMITS, StreamLimits
 from bot.api.metrics import Access, expose
 from bot.api.pages import Pages
@@ -35,7 +35,7 @@ from bot.vault import KEY_FILE, Vault
 
 ROUTES: tuple[Route, ...] = (
     *(*bots.ROUTES, *characters.ROUTES, *live.ROUTES, *webhooks.ROUTES),
-    *(*audit.ROUTES, *calendars.ROUTES),
+    *(*audit.ROUTES, *calendars.ROUTES, *keys.ROUTES),
 )
 NOTICES = {"google": GoogleNotices, "microsoft": MicrosoftNotices}
 READY_TIMEOUT_S = 5.0

@@ -12,6 +12,8 @@ from pydantic.json_schema import models_json_schema
 from bot.api import problems
 from bot.api.routes import Route
 from bot.api.sign_in import COOKIE
+from bot.domain import roles
+from bot.domain.roles import Role
 from bot.errors import BotError
 
 _LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
@@ -59,7 +61,7 @@ def _operation(route: Route, refs: Any) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
-        "description": f"Needs the scope `{route.scope}`.",
+        "description": _needs(route),
         "tags": [route.tag],
         "parameters": [*_parameters(route.path_model, "path"), *_parameters(route.query, "query")],
         "responses": {
@@ -81,6 +83,12 @@ def _operation(route: Route, refs: Any) -> dict[str, Any]:
         lines = "\n".join(f"- `{error.code}`: {problems.title(error)}" for error in errors)
         operation["responses"][status] = {"description": lines, "content": {problems.MEDIA_TYPE: problem}}
     return operation
+
+
+def _needs(route: Route) -> str:
+    above = [role for role in Role if route.scope in roles.SCOPES[role] and role is not route.role]
+    or_more = f" or {', '.join(f'`{role}`' for role in above)}" if above else ""
+    return f"Needs the role `{route.role}`{or_more}, or a key with the scope `{route.scope}`."
 
 
 _REPEATABLE = {

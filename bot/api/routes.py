@@ -36,6 +36,8 @@ from bot.api.rates import UNLIMITED, Rates, Standing, TooManyRequests
 from bot.api.repeats import Repeat, Sent, once
 from bot.calendars.model import Rules
 from bot.clock import Clock
+from bot.domain import roles
+from bot.domain.roles import Role
 from bot.egress.addresses import Network
 from bot.errors import BotError
 from bot.log import get_log
@@ -117,6 +119,8 @@ class Call(Generic[P, Q, B]):
     services: Services
     workspace_id: str
     scopes: frozenset[str]  # what else the one who asks may do
+    role: Role | None  # None: a key with scopes of its own
+    key_ends_at: datetime | None  # None: a key without an end, or a browser
     asked_by: Mapping[str, str]  # the API key or the browser, for what is written down with the deed
     now: datetime
     path: P
@@ -144,6 +148,15 @@ class Route:
     body: type[BaseModel] = NoBody
     body_limit: int = 256 * 1024  # bytes
     errors: tuple[type[BotError], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.scope not in roles.ALL_SCOPES:
+            raise ValueError(f"{self.name} needs {self.scope!r}, which no role has")
+
+    @property
+    def role(self) -> Role:
+        """The least that may."""
+        return roles.least(self.scope)
 
     @property
     def media_type(self) -> str:
@@ -208,7 +221,7 @@ async def _write_down(request: web.Request, route: Route, call: Call[Any, Any, A
                 workspace_id=call.workspace_id,
                 action=route.name,
                 object=request.path.removeprefix(PREFIX),
-                actor={**call.asked_by, "address": request.remote or ""},
+                actor={**call.asked_by, "role": call.role, "address": request.remote or ""},
                 details={"request_id": request[REQUEST_ID]},
                 at=call.now,
             )
@@ -221,8 +234,7 @@ async def _call(request: web.Request, route: Route) -> tuple[Call[Any, Any, Any]
     now = services.clock.now()
     key = await _key(request, services, now)
     _limit(request, route, key)
-    if route.scope not in key.scopes:
-        raise InsufficientScope(scope=route.scope)
+    _check(route, key)
     path, query = (
         _parse(route.path_model, dict(request.match_info), "path"),
         _parse(route.query, _single(request), "query"),
@@ -232,6 +244,8 @@ async def _call(request: web.Request, route: Route) -> tuple[Call[Any, Any, Any]
         services=services,
         workspace_id=key.workspace_id,
         scopes=frozenset(key.scopes),
+        role=key.role,
+        key_ends_at=key.expires_at if isinstance(key, ApiKey) else None,
         asked_by=_name(key),
         now=now,
         path=path,
@@ -240,6 +254,19 @@ async def _call(request: web.Request, route: Route) -> tuple[Call[Any, Any, Any]
         repeat=Repeat(services.vault, status=route.status),
     )
     return call, Sent(workspace_id=key.workspace_id, raw=raw, now=now)
+
+
+def _check(route: Route, key: ApiKey | BrowserSession) -> None:
+    """Raises InsufficientScope."""
+    if route.scope in key.scopes:
+        return
+    has = f"has the role {key.role}" if key.role is not None else "has other scopes"
+    raise InsufficientScope(
+        f"This needs the role {route.role}, or a key with the scope {route.scope}; who asks {has}.",
+        scope=route.scope,
+        role=route.role,
+        has_role=key.role,
+    )
 
 
 def _limit(request: web.Request, route: Route, key: ApiKey | BrowserSession) -> None:

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from bot.api.problems import BodyTooLarge, CrossOrigin, MalformedJson, UnsupportedMediaType
+from bot.api.problems import REQUEST_ID, BodyTooLarge, CrossOrigin, MalformedJson, UnsupportedMediaType
 from bot.clock import Clock
 from bot.errors import BotError
-from bot.store import sign_ins
-from bot.store.session import Database
+from bot.store import audit, sign_ins
+from bot.store.session import Database, Session
 from bot.store.sign_ins import BadSetupToken, BrowserSession
 
 COOKIE = "understudy_session"
@@ -96,6 +96,7 @@ class SignIn:
         try:
             async with self._database.write() as session:
                 made, secret = await sign_ins.exchange(session, token, now=self._clock.now())
+                await self._write_down(session, made, request)
         except BadSetupToken:
             self._failures.note(address)
             raise
@@ -112,6 +113,17 @@ class SignIn:
         )
         return answer
 
+    async def _write_down(self, session: Session, made: BrowserSession, request: web.Request) -> None:
+        await audit.add(
+            session,
+            workspace_id=made.workspace_id,
+            action="sign_in",
+            object=PATH,
+            actor={"by": "dashboard", "role": made.role, "address": request.remote or ""},
+            details={"request_id": request[REQUEST_ID]},
+            at=self._clock.now(),
+        )
+
     async def show(self, request: web.Request) -> web.Response:
         """Raises SignedOut."""
         return _shown(await session_of(request, self._database, self._clock.now()))
@@ -127,7 +139,8 @@ class SignIn:
 
 
 def _shown(found: BrowserSession) -> web.Response:
-    return web.json_response({"expires_at": found.expires_at.isoformat()})
+    shown = {"expires_at": found.expires_at.isoformat(), "role": found.role, "scopes": list(found.scopes)}
+    return web.json_response(shown)
 
 
 async def _token(request: web.Request) -> str:

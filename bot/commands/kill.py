@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
-import pwd
 from datetime import UTC, datetime
 
+from bot.commands.person import at_the_command_line
 from bot.config import Settings
 from bot.errors import BadInput
 
@@ -37,7 +36,7 @@ async def _run(args: argparse.Namespace, settings: Settings) -> None:
     from bot.store import leases, workspaces
     from bot.store.session import Database
 
-    now, by = datetime.now(UTC), {"by": "command_line", "user": _user()}
+    now, by = datetime.now(UTC), at_the_command_line()
     async with Database.open(settings) as database:
         async with database.write() as session:
             if args.all:
@@ -50,10 +49,3 @@ async def _run(args: argparse.Namespace, settings: Settings) -> None:
         print(f"{bot.id}  {bot.bot_name}  {bot.state}")
     if not killed:
         print("no bot is in a meeting or on its way")
-
-
-def _user() -> str:
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"uid {os.getuid()}"

@@ -10,12 +10,14 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
+from bot.domain import roles
+from bot.domain.roles import Role
 from bot.errors import BotError
 from bot.store import tables
-from bot.store.keys import ALL_SCOPES
 from bot.store.session import Session
 
 TOKEN_LIFE = timedelta(hours=1)
@@ -38,29 +40,36 @@ class SignedOut(BotError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BrowserSession:
-    """A person at a browser; may do all there is to do in the workspace."""
+    """A person at a browser."""
 
     workspace_id: str
+    role: Role
     expires_at: datetime
-    scopes: Sequence[str] = ALL_SCOPES
+
+    @property
+    def scopes(self) -> Sequence[str]:
+        return sorted(roles.SCOPES[self.role])
 
 
-async def issue_token(session: Session, *, workspace_id: str, now: datetime) -> str:
-    """The text of a new set-up token, which cannot be had again."""
+async def issue_token(session: Session, *, workspace_id: str, role: Role = Role.ADMIN, now: datetime) -> str:
+    """The text of a new set-up token, which cannot be had again; who signs in with it has the `role`."""
     for table in (tables.setup_tokens, tables.browser_sessions):
         await session.execute(sa.delete(table).where(table.c.expires_at <= now))
-    return await _keep(session, tables.setup_tokens, workspace_id, now, TOKEN_LIFE)
+    secret, row = _new(workspace_id, role, now, TOKEN_LIFE)
+    await session.execute(sa.insert(tables.setup_tokens).values(**row))
+    return secret
 
 
 async def exchange(session: Session, token: str, *, now: datetime) -> tuple[BrowserSession, str]:
     """A new session and its secret; the token is used up. Raises BadSetupToken, the same for every reason."""
     table = tables.setup_tokens
     used = sa.delete(table).where(table.c.sha256 == _digest(token), table.c.expires_at > now)
-    workspace_id = (await session.execute(used.returning(table.c.workspace_id))).scalar_one_or_none()
-    if workspace_id is None:
+    found = (await session.execute(used.returning(table.c.workspace_id, table.c.role))).one_or_none()
+    if found is None:
         raise BadSetupToken
-    secret = await _keep(session, tables.browser_sessions, workspace_id, now, SESSION_LIFE)
-    return BrowserSession(workspace_id=workspace_id, expires_at=now + SESSION_LIFE), secret
+    secret, row = _new(found.workspace_id, _role(found.role), now, SESSION_LIFE)
+    made = await session.execute(sa.insert(tables.browser_sessions).values(**row).returning(tables.browser_sessions))
+    return _session(made.one()), secret
 
 
 async def verify(session: Session, secret: str, *, now: datetime) -> BrowserSession:
@@ -70,7 +79,7 @@ async def verify(session: Session, secret: str, *, now: datetime) -> BrowserSess
     row = (await session.execute(query)).one_or_none()
     if row is None:
         raise SignedOut
-    return BrowserSession(workspace_id=row.workspace_id, expires_at=row.expires_at)
+    return _session(row)
 
 
 async def end(session: Session, secret: str) -> None:
@@ -79,11 +88,19 @@ async def end(session: Session, secret: str) -> None:
     await session.execute(sa.delete(table).where(table.c.sha256 == _digest(secret)))
 
 
-async def _keep(session: Session, table: sa.Table, workspace_id: str, now: datetime, life: timedelta) -> str:
+def _new(workspace_id: str, role: Role, now: datetime, life: timedelta) -> tuple[str, dict[str, Any]]:
+    """A secret, and the row that knows it again."""
     secret = secrets.token_urlsafe(_SECRET_BYTES)
-    row = {"sha256": _digest(secret), "workspace_id": workspace_id, "created_at": now, "expires_at": now + life}
-    await session.execute(sa.insert(table).values(**row))
-    return secret
+    row = {"sha256": _digest(secret), "workspace_id": workspace_id, "role": role}
+    return secret, row | {"created_at": now, "expires_at": now + life}
+
+
+def _session(row: sa.Row[Any]) -> BrowserSession:
+    return BrowserSession(workspace_id=row.workspace_id, role=_role(row.role), expires_at=row.expires_at)
+
+
+def _role(name: str) -> Role:
+    return roles.named(name) or Role.VIEWER  # of a role that only a later version has: what all of them may
 
 
 def _digest(secret: str) -> str:

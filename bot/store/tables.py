@@ -359,7 +359,8 @@ api_keys = sa.Table(
     _workspace(),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("secret_sha256", sa.Text, nullable=False),
-    sa.Column("scopes", Json, nullable=False),
+    sa.Column("role", sa.Text),  # None: the scopes are the key's own
+    sa.Column("scopes", Json, nullable=False),  # with a role: what it might do when the key was made
     _created(),
     _time("last_used_at", nullable=True),
     _time("revoked_at", nullable=True),
@@ -367,23 +368,21 @@ api_keys = sa.Table(
     sa.Index(None, "workspace_id"),
 )
 
-setup_tokens = sa.Table(  # each opens the dashboard once
-    "setup_tokens",
-    metadata,
-    sa.Column("sha256", sa.Text, primary_key=True),
-    _workspace(),
-    _created(),
-    _time("expires_at"),
-)
 
-browser_sessions = sa.Table(
-    "browser_sessions",
-    metadata,
-    sa.Column("sha256", sa.Text, primary_key=True),
-    _workspace(),
-    _created(),
-    _time("expires_at"),
-)
+def _way_in(name: str) -> sa.Table:
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("sha256", sa.Text, primary_key=True),
+        _workspace(),
+        sa.Column("role", sa.Text, nullable=False, server_default="admin"),
+        _created(),
+        _time("expires_at"),
+    )
+
+
+setup_tokens = _way_in("setup_tokens")  # each opens the dashboard once
+browser_sessions = _way_in("browser_sessions")
 
 bot_lines = sa.Table(  # what users want a bot to say, until its process takes it
     "bot_lines",

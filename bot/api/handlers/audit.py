@@ -15,7 +15,7 @@ from bot.store.audit import Entry
 class AuditEntry(BaseModel):
     sequence: int = Field(description="1, 2, 3... of the workspace")
     at: AwareDatetime
-    action: str = Field(description="the operation's id, as in this description")
+    action: str = Field(description="the operation's id, as in this description, or `sign_in`")
     object: str
     actor: dict[str, Any]
     details: dict[str, Any]

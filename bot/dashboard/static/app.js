@@ -6,12 +6,14 @@ import { html } from "./html.js";
 import * as api from "./api.js";
 import { Bot } from "./bot.js";
 import { Calendar } from "./calendar.js";
-import { attempt, begin, inPhase, leave, model } from "./model.js";
+import { attempt, begin, inPhase, leave, may, model } from "./model.js";
 import { HoldButton, Problem, useModel } from "./parts.js";
 import { SignIn } from "./sign_in.js";
 import { Wall } from "./wall.js";
 
 const LINK = { connecting: "Connecting", open: "Live", lost: "Reconnecting" };
+
+const ROLES = { viewer: "Viewing only", operator: "Operator" };
 
 const CALENDAR = "#/calendar";
 
@@ -51,9 +53,11 @@ function Bar() {
     <span class=${`link ${model.link}`} role="status"><span class="dot" aria-hidden="true"></span>${LINK[model.link]}</span>
     <a href=${CALENDAR}>Calendar</a>
     <span class="grow" role="status">${stopped}</span>
-    ${live > 0 &&
+    ${model.role !== "admin" && html`<span class="hint">${ROLES[model.role] ?? model.role}</span>`}
+    ${(live > 0 || !model.loaded) &&
+    may("bots:write") &&
     html`<${HoldButton}
-      label=${`Stop all (${live})`}
+      label=${model.loaded ? `Stop all (${live}${model.moreLive ? "+" : ""})` : "Stop all"}
       again="Press again within five seconds to stop all."
       onHeld=${stopAll}
     />`}

@@ -3,7 +3,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { html } from "./html.js";
 import * as api from "./api.js";
-import { act, attempt, look, model } from "./model.js";
+import { act, attempt, look, may, model } from "./model.js";
 import { MeetingLink, Name, Picture, Said, Since, State } from "./parts.js";
 import { PHASES, askedBy, clean, cleanLine, clockTime, eventTitle, hueOf, offset, sentenceOf } from "./words.js";
 
@@ -32,9 +32,9 @@ export function Bot({ id, focus }) {
         <p class="now" role="status"><${State} bot=${bot} /> <span>${clean(sentenceOf(bot), 400)}</span></p>
         ${!PHASES.upcoming.has(bot.state) && html`<p class="since"><${Since} iso=${bot.updated_at} /></p>`}
       </div>
-      <${Actions} key=${id} bot=${bot} />
+      ${may("bots:write") && html`<${Actions} key=${id} bot=${bot} />`}
     </header>
-    ${bot.state === "in_call" && html`<${Say} key=${`say-${id}`} bot=${bot} />`}
+    ${bot.state === "in_call" && may("bots:write") && html`<${Say} key=${`say-${id}`} bot=${bot} />`}
     <div class="columns">
       <${Transcript} key=${`said-${id}`} bot=${bot} rows=${details.segments} />
       <${Events} key=${`events-${id}`} bot=${bot} rows=${details.events} />

@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { html } from "./html.js";
 import * as api from "./api.js";
-import { attempt, model } from "./model.js";
+import { attempt, may, model } from "./model.js";
 import { MeetingLink, Said } from "./parts.js";
 import { clean, cleanLine, moment } from "./words.js";
 
@@ -47,7 +47,7 @@ export function Calendar({ focus }) {
   return html`<main class="bot-page" aria-labelledby="calendar-heading">
     <a class="back" href="#/">All bots</a>
     <h1 id="calendar-heading" ref=${heading} tabindex="-1">Calendar</h1>
-    <${Connect} onConnected=${load} />
+    ${may("calendars:write") && html`<${Connect} onConnected=${load} />`}
     ${!known && html`<p class="hint">Loading…</p>`}
     ${known?.calendars.map((one) => html`<${Connected} key=${one.id} calendar=${one} onChanged=${load} />`)}
     ${known && html`<${Upcoming} events=${known.events} any=${known.calendars.length > 0} onChanged=${load} />`}
@@ -120,10 +120,11 @@ function Connected({ calendar, onChanged }) {
   return html`<section class="card" aria-label=${`Calendar ${name}`}>
     <div class="event-head"><strong><bdi dir="auto">${name}</bdi></strong> <span class="meta">${read}</span></div>
     ${calendar.code && html`<p class="problem">${clean(calendar.detail, 400)}</p>`}
-    <div class="row">
+    ${may("calendars:write") &&
+    html`<div class="row">
       <button type="button" onClick=${() => then(() => api.syncCalendar(calendar.id))}>Read now</button>
       <button type="button" onClick=${() => then(() => api.disconnectCalendar(calendar.id))}>Disconnect</button>
-    </div>
+    </div>`}
   </section>`;
 }
 
@@ -154,7 +155,7 @@ function Upcome({ event, onChanged }) {
     html`<p class="meta"><${MeetingLink} url=${event.chosen_link.url} /> from ${clean(event.chosen_because, 80)}</p>`}
     ${event.bot_id && html`<p class="meta"><a href=${`#/bots/${event.bot_id}`}>Its bot</a></p>`}
     <label for=${`of-${event.id}`}>For this event</label>
-    <select id=${`of-${event.id}`} value=${String(event.override)} onChange=${choose}>
+    <select id=${`of-${event.id}`} value=${String(event.override)} disabled=${!may("calendars:write")} onChange=${choose}>
       ${CHOICES.map(([value, words]) => html`<option key=${value} value=${value}>${words}</option>`)}
     </select>
   </li>`;

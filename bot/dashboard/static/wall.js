@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import { html } from "./html.js";
 import * as api from "./api.js";
-import { act, attempt, inPhase, loadMoreEnded, model } from "./model.js";
+import { act, attempt, inPhase, loadMoreEnded, may, model } from "./model.js";
 import { Name, Picture, Since, State } from "./parts.js";
 import { PHASES, cleanLine, meetingName, sentenceOf } from "./words.js";
 
@@ -15,7 +15,7 @@ const SECTIONS = [
 
 export function Wall({ chosen }) {
   return html`<nav class="wall" aria-label="Bots">
-    <${Send} />
+    ${may("bots:write") && html`<${Send} />`}
     ${SECTIONS.map(([phase, title, empty]) => html`<${Section} key=${phase} ...${{ phase, title, empty, chosen }} />`)}
   </nav>`;
 }

@@ -40,10 +40,11 @@ class Api:
         async with self.client.request(method, f"/api/v1{path}", headers=headers, **options) as response:
             return response.status, await response.json(content_type=None)
 
-    async def with_key(self, *, scopes: tuple[str, ...] = keys.ALL_SCOPES, workspace: str = "default") -> Api:
+    async def with_key(self, *, workspace: str = "default", **may: Any) -> Api:
+        """With another key: all scopes, or what is given."""
         async with self.store.database.write() as session:
             owner = await workspaces.ensure(session, slug=workspace)
-            _, text = await keys.create(session, workspace_id=owner.id, name="test", scopes=scopes)
+            _, text = await keys.create(session, workspace_id=owner.id, name="test", **may)
         return replace(self, key=text)
 
     def new_bot(self, **more: Any) -> dict[str, Any]:

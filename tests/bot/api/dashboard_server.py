@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from bot.api.app import make_app
 from bot.api.feed import Feed, Pace
 from bot.api.handlers.live import StreamLimits
+from bot.domain.roles import Role
 from bot.store import sign_ins
 from tests.bot.api.conftest import google, microsoft
 from tests.bot.clocks import HandClock
@@ -33,17 +34,18 @@ class Dashboard:
     def origin(self) -> str:
         return f"http://{self.client.host}:{self.client.port}"
 
-    async def token(self) -> str:
+    async def token(self, role: Role = Role.ADMIN) -> str:
+        mine = {"workspace_id": self.store.workspace.id, "role": role}
         async with self.store.database.write() as session:
-            return await sign_ins.issue_token(session, workspace_id=self.store.workspace.id, now=self.clock.now())
+            return await sign_ins.issue_token(session, **mine, now=self.clock.now())
 
     async def ask(self, method: str, path: str, *, origin: str | None = None, **more: Any) -> aiohttp.ClientResponse:
         """As our own page does, or one from `origin`; "" for none."""
         headers = {"Origin": self.origin if origin is None else origin}
         return await self.client.request(method, path, headers=headers if headers["Origin"] else {}, **more)
 
-    async def sign_in(self, **more: Any) -> aiohttp.ClientResponse:
-        return await self.ask("POST", SESSION, json={"token": await self.token()}, **more)
+    async def sign_in(self, *, role: Role = Role.ADMIN, **more: Any) -> aiohttp.ClientResponse:
+        return await self.ask("POST", SESSION, json={"token": await self.token(role)}, **more)
 
     def secret(self) -> str:
         return next((cookie.value for cookie in self.client.session.cookie_jar), "")

@@ -41,7 +41,8 @@ async def fuzz(store: Seeded, folder: Path, *words: str) -> tuple[int, str]:
         hook = await webhook_endpoints.create(session, url="https://hooks.example/", sealed_secret="-", **mine)
         told = await webhook_deliveries.add(session, hook, event_type="webhook.test", data={}, now=NOW)
     ids |= {"endpoint_id": hook.id, "delivery_id": told}
-    key = await key_of(store)
+    key, other = await key_of(store), await key_of(store)
+    ids |= {"own_key_id": key.split("_")[1], "key_id": other.split("_")[1]}
     async with dashboard_on(store, folder, limits=BRIEF) as server:
         argv = ("run", f"{server.origin}/openapi.json", "--header", f"Authorization: Bearer {key}", "--seed", "1")
         process = await asyncio.create_subprocess_exec(

@@ -64,6 +64,7 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "sync_calendar": {},
     "override_calendar_event": {},
+    "create_key": {"name": "CRM", "scopes": ["bots:read"], "expires_at": "2030-01-01T00:00:00Z"},
 }
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from bot.api import openapi
-from bot.api.app import PREFIX, ROUTES
+from bot.api.app import PREFIX, ROUTES, make_app
 from bot.api.webhook_schemas import Message
 from bot.store import keys
+from bot.store.session import Database
 from tests.bot.stores import NOW
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
@@ -24,10 +26,6 @@ def test_the_description_is_valid_openapi_and_names_every_route():
     }
 
 
-def test_every_scope_a_route_needs_can_be_given():
-    assert {route.scope for route in ROUTES} == set(keys.ALL_SCOPES)
-
-
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer uk_x", "Basic abc", "Bearer uk_0123456789abcdef_" + "a" * 43])
 async def test_without_a_valid_key_nothing_is_answered(api, header):
     status, problem = await api.ask("GET", "/bots", headers={"Authorization": header})
@@ -38,6 +36,10 @@ async def test_a_revoked_key_opens_nothing(api):
     async with api.store.database.write() as session:
         await keys.revoke(session, api.key.split("_")[1], workspace_id=api.store.workspace.id, now=NOW)
     assert (await api.ask("GET", "/bots"))[0] == 401
+
+
+def test_every_scope_is_needed_by_a_route():
+    assert {route.scope for route in ROUTES} == set(keys.ALL_SCOPES)
 
 
 async def test_a_key_opens_only_what_its_scopes_name(api):
@@ -95,6 +97,16 @@ async def test_what_is_not_there_is_a_problem_too(api, method, path, status):
 async def test_health_and_description_need_no_key(api, path):
     async with api.client.get(path) as response:
         assert response.status == 200
+
+
+async def test_what_a_database_says_of_itself_is_for_the_log_alone(tmp_path):
+    (tmp_path / "broken.sqlite3").write_bytes(b"no database" * 100)
+    async with Database.open(f"sqlite:///{tmp_path}/broken.sqlite3") as database:
+        app = make_app(database, home=tmp_path, split=lambda name, text: [])
+        async with TestClient(TestServer(app)) as client, client.get("/readyz") as response:
+            problem = await response.json(content_type=None)
+    assert (response.status, problem["code"]) == (500, "database_broken")
+    assert problem["detail"] == problem["title"] and "not a database" not in str(problem)
 
 
 async def test_a_character_is_made_listed_and_taught(api):

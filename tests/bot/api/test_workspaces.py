@@ -18,6 +18,7 @@ from bot.store import (
     calendar_events,
     calendars,
     characters,
+    keys,
     tables,
     transcripts,
     turns,
@@ -58,11 +59,12 @@ BODIES: dict[str, dict[str, Any]] = {
     "connect_microsoft_calendar": {"owner": "ann@example.com", "character_id": "{character_id}"},
     "sync_calendar": {},
     "override_calendar_event": {"join": None},
+    "create_key": {"name": "mine", "scopes": ["bots:read"]},
 }
 # What a stranger may do all the same, in a workspace of their own.
 OWN = {"list_bots": 200, "list_characters": 200, "create_character": 201, "kill_all_bots": 202, "follow_live": 200}
 OWN |= {"read_audit_trail": 200, "list_webhooks": 200, "create_webhook": 201}
-OWN |= {"list_calendars": 200, "list_calendar_events": 200}
+OWN |= {"list_calendars": 200, "list_calendar_events": 200, "list_keys": 200, "create_key": 201}
 # What the owner is told where the bot in its call cannot do it.
 TOLD = {"retime_bot": 409, "erase_bot_data": 409}
 
@@ -86,12 +88,13 @@ async def furnished(store: Seeded, home: Path) -> dict[str, str]:
         await calendar_events.replace_all(session, events=fresh, now=NOW, **its)
         (row,) = await calendar_events.since(session, workspace_id=bot.workspace_id, ended_after=NOW)
         told = await webhook_deliveries.add(session, hook, event_type="webhook.test", data={"x": SECRET}, now=NOW)
+        key, _ = await keys.create(session, workspace_id=bot.workspace_id, name=SECRET)
     folder = home / "evidence" / bot.id
     folder.mkdir(parents=True)
     (folder / "full.png").write_bytes(PNG + SECRET.encode())
     camera_picture(home, bot.id).write_bytes(PNG + SECRET.encode())
     ids = {"bot_id": bot.id, "character_id": store.character.id, "name": "full.png"}
-    ids |= {"calendar_id": made.id, "event_id": row.id}
+    ids |= {"calendar_id": made.id, "event_id": row.id, "key_id": key.id}
     return {**ids, "endpoint_id": hook.id, "delivery_id": told}
 
 

@@ -31,9 +31,14 @@ def test_a_database_is_made_checked_and_keyed(understudy):
     made = json.loads(understudy("keys", "create", "--json", "--name", "ci").stdout)
     assert made["key"].startswith(f"uk_{made['id']}_")
     assert understudy("keys", "revoke", made["id"]).returncode == 0
-    assert "revoked" in understudy("keys", "list").stdout
-    token = understudy("keys", "sign-in")
+    assert understudy("keys", "create", "--role", "viewer").returncode == 0
+    listed = understudy("keys", "list").stdout
+    assert "revoked" in listed and "(admin)" in listed and "(viewer)" in listed
+    token = understudy("keys", "sign-in", "--role", "operator")
     assert token.stdout.count("\n") == 1 and f"/dashboard/#token={token.stdout.strip()}\n" in token.stderr
+    trail = [json.loads(line) for line in understudy("audit", "export").stdout.splitlines()]
+    assert [one["action"] for one in trail] == ["create_key", "revoke_key", "create_key", "create_setup_token"]
+    assert {one["actor"]["by"] for one in trail} == {"command_line"} and trail[2]["details"]["role"] == "viewer"
     unknown = understudy("keys", "revoke", "0" * 16)
     assert (unknown.returncode, "unknown_key" in unknown.stderr) == (1, True)
 

@@ -14,6 +14,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from bot.api.feed import Pace
 from bot.domain.lifecycle import BotState
+from bot.domain.roles import Role
 from bot.store import bots, leases, transcripts
 from connectors.kit.browser import find_chromium
 from tests.bot.api.dashboard_server import Dashboard, dashboard_on
@@ -36,9 +37,9 @@ class Shown:
     def address(self) -> str:
         return f"{self.dashboard.origin}/dashboard/"
 
-    async def enter(self) -> None:
+    async def enter(self, role: Role = Role.ADMIN) -> None:
         """Signed in by the link, as `up` prints it."""
-        await self.page.goto(f"{self.address}#token={await self.dashboard.token()}")
+        await self.page.goto(f"{self.address}#token={await self.dashboard.token(role)}")
         await self.page.wait_for_selector(".link.open")
 
     async def live_bot(self, meeting: str = "abc-defg-hij", **options: Any) -> bots.Bot:

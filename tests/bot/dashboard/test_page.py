@@ -11,6 +11,7 @@ from playwright.async_api import Browser
 
 from bot.assets import camera_picture
 from bot.domain.lifecycle import BotState
+from bot.domain.roles import Role
 from bot.meeting.badge import neutral_picture
 from bot.meeting.thumbnail import WIDTH, thumbnail
 from bot.store import bots, characters, lines
@@ -156,6 +157,24 @@ async def test_stopping_all_must_be_held_by_pointer_or_key(shown: Shown) -> None
     for _ in range(2):
         await button.dispatch_event("click", {"detail": 0})
     await until(lambda: _count(shown, bot, 3))
+
+
+async def test_who_may_only_look_is_offered_nothing_else(shown: Shown) -> None:
+    bot = await shown.live_bot()
+    await shown.say(bot, "hello")
+    await shown.page.set_viewport_size({"width": 320, "height": 800})
+    await shown.enter(Role.VIEWER)
+    await shown.page.goto(f"{shown.address}#/bots/{bot.id}")
+    await shown.page.wait_for_selector(".line")
+    assert await shown.page.locator("form, .actions, .hold").count() == 0
+    assert await shown.page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert "Viewing only" in await shown.page.inner_text(".bar")
+    await shown.page.goto(f"{shown.address}#/calendar")
+    await shown.page.locator("text=No calendar is connected.").wait_for()
+    assert await shown.page.locator("form").count() == 0
+    origin = shown.dashboard.origin
+    refused = await shown.page.request.post(f"{origin}/api/v1/kill", headers={"Origin": origin})
+    assert refused.status == 403
 
 
 async def _count(shown: Shown, bot: bots.Bot, count: int) -> bool:

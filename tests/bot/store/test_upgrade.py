@@ -10,10 +10,11 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain.lifecycle import BotState
-from bot.store import bots, leases, outbox, schema, tables, transcripts, turns
+from bot.domain.roles import Role
+from bot.store import bots, keys, leases, outbox, schema, tables, transcripts, turns
 from bot.store.session import Database, DatabaseUnavailable
 from tests.bot.clocks import until
-from tests.bot.store.old_data import fill, reflected, rows
+from tests.bot.store.old_data import VALUES, fill, reflected, rows
 from tests.bot.store.test_bots import SEGMENT
 from tests.bot.stores import NOW
 
@@ -50,6 +51,21 @@ async def test_a_bot_of_the_version_before_is_led_to_its_end_by_this_one(empty_u
             assert (await bots.get(session, bot_id)).state is BotState.ENDED
             assert len(await transcripts.list(session, bot_id, history=True)) == 2
     assert [message.topic for message in told][-3:] == ["bot.leaving", "bot.post_processing", "bot.ended"]
+
+
+async def test_keys_and_browsers_of_before_there_were_roles_may_do_what_they_could(empty_url: str) -> None:
+    async with Database.open(empty_url) as database:
+        await schema.upgrade(database, to="0007")
+        await fill(database, await reflected(database))
+        await schema.upgrade(database)
+        async with database.write() as session:
+            workspace_id = str((await session.execute(sa.select(tables.workspaces.c.id))).scalar_one())
+            (key,) = await keys.list_all(session, workspace_id=workspace_id)
+            ways_in = [
+                (await session.execute(sa.select(table.c.role))).scalar_one()
+                for table in (tables.setup_tokens, tables.browser_sessions)
+            ]
+    assert (key.role, key.scopes, ways_in) == (None, VALUES["api_keys", "scopes"], [Role.ADMIN, Role.ADMIN])
 
 
 class OldBot:
