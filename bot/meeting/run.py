@@ -223,6 +223,7 @@ class Visit:
                     await self._stay.over()
                 return await self._leave(parts.connector, bridge, talk)
             finally:
+                self._count_rules(parts.connector)  # also of a page whose end is an error
                 for task in background:
                     task.cancel()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from bot.domain.figures import OTHER, word
 from connectors.base import Refusal
 from connectors.kit.web.admission import ON_THE_WAY_IN
 from connectors.kit.web.classifier import Sighting, classify, sighting
+from connectors.kit.web.look import Served, roster_of
 from connectors.kit.web.screens import LANGUAGES, Place, Proof, Screens
 from connectors.simulator.screens import rows
 from tests.connectors.platforms import CONNECTORS, FILES, FOLDERS, NO_PAGE, SIMULATED
@@ -33,7 +36,7 @@ def test_each_platform_has_the_same_files(name: str) -> None:
 @each
 def test_everything_has_a_public_source_and_a_date_or_is_the_replicas(name: str) -> None:
     known = screens(name)
-    used = {one.source for one in (*known.rules, *known.controls.values())}
+    used = {one.source for one in (*known.rules, *known.controls.values(), *known.marks.values())}
     assert used <= known.sources.keys()
     for source, where in known.sources.items():
         assert where.url.startswith("https://") or source == "replica"
@@ -115,8 +118,26 @@ def test_each_rule_decides_alone_where_nothing_speaks_against_it(name: str) -> N
 @each
 def test_what_a_page_was_known_by_can_be_counted(name: str) -> None:
     known = screens(name)
-    for one in (*(rule.id for rule in known.rules), *(f"{control}.9" for control in known.controls)):
+    ways = (*known.controls, *(f"people.{mark}" for mark in known.marks))
+    for one in (*(rule.id for rule in known.rules), *(f"{way}.9" for way in ways)):
         assert word(f"{name}.{one}") != OTHER, one
+
+
+def test_each_way_a_page_is_read_by_is_counted_when_it_begins_to_serve() -> None:
+    known = replace(screens("teams"), hits=Counter())
+    served, shown = Served(known), {"leave": 2, "people.tile": 1}
+    for ways in (shown, shown, {}, shown, {"leave": 0}):
+        served.take(ways)
+    assert known.hits == {"teams.leave.3": 1, "teams.people.tile.2": 1, "teams.leave.1": 1}
+
+
+@each
+def test_people_are_looked_for_by_data_alone(name: str) -> None:
+    """No way of finding them is written in the code beside it."""
+    code = [path.read_text("utf-8") for path in (FOLDERS / name).glob("*.py")]
+    ways = {css for mark in screens(name).marks.values() for css in mark.find}
+    assert ways and [css for css in ways if any(f'"{css}"' in text or f"'{css}'" in text for text in code)] == []
+    assert CONNECTORS[name].ways.roster == roster_of(screens(name))
 
 
 @each

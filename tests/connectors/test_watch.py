@@ -57,7 +57,7 @@ def test_of_many_messages_the_latest_are_remembered() -> None:
 
 def test_tiles_that_say_not_whose_they_are_make_nobody_up() -> None:
     tile = {"id": None, "name": "", "is_self": False, "speaking": True, "sharing": False}
-    read = {"phrases": [], "title": "", "shown": {}, "people": [tile, tile], "messages": []}
+    read = {"phrases": [], "title": "", "shown": {}, "people": [tile, tile], "messages": [], "ways": {}}
     seen = sighting_of(read, frozenset())
     assert list(Watcher().look(seen, 1.0)) == [] and seen.has_others
     assert not Sighting(people={"1": person("Iris (AI)", is_self=True)}, tiles=1).has_others

@@ -8,6 +8,7 @@ until enough of the last looks agree.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from connectors.base import Refusal
@@ -35,7 +36,7 @@ class Message:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sighting:
     """What a page shows at one moment. `shown`: the controls that are seen. `told`: what the network has said. `people`
-    are those whose tiles have an id, `tiles` counts all."""
+    are those whose tiles have an id, `tiles` counts all. `ways`: by which of its ways each of all these was found."""
 
     phrases: tuple[str, ...] = ()  # texts of single elements, as `normal` leaves them; never participants' words
     title: str = ""
@@ -43,6 +44,7 @@ class Sighting:
     told: frozenset[str] = frozenset()
     people: dict[str, Person] = field(default_factory=dict)
     tiles: int = 0
+    ways: Mapping[str, int] = field(default_factory=dict)
     messages: tuple[Message, ...] = ()
 
     @property

@@ -43,7 +43,7 @@ from connectors.kit.web.arrival import OUTBOUND_JS, SENT_JS, Sent
 from connectors.kit.web.classifier import Sighting
 from connectors.kit.web.discretion import cause_of, discreet, secrets_of
 from connectors.kit.web.hands import Hands, page_errors
-from connectors.kit.web.look import LOOK_JS, given, sighting_of
+from connectors.kit.web.look import LOOK_JS, Served, given, sighting_of
 from connectors.kit.web.network import Overheard
 from connectors.kit.web.presence import HANGING_S, Presence
 from connectors.kit.web.ways import Ways
@@ -80,6 +80,7 @@ class WebConnector:
         self._events: asyncio.Queue[Event | ConnectorError | None] = asyncio.Queue(EVENTS_HELD)
         self._outlet = AudioOutlet()
         self._overheard = Overheard(self.ways.hears)
+        self._served = Served(self.ways.screens)
         self._presence: Presence | None = None
         self._watching: asyncio.Task[None] | None = None
         self._mix: MixEars | None = None
@@ -296,11 +297,13 @@ class WebConnector:
         asked = given(self.ways.screens, self.ways.roster, self.ways.least, after_message, joined=joined)
         try:
             async with asyncio.timeout(timeout_s):
-                return sighting_of(await self._browser.page.evaluate(LOOK_JS, asked), self._overheard.signs)
+                seen = sighting_of(await self._browser.page.evaluate(LOOK_JS, asked), self._overheard.signs)
         except page_errors() as error:
             if "context was destroyed" not in str(error):
                 raise
             return Sighting()  # the page is on its way to another one: nothing to see yet
+        self._served.take(seen.ways)
+        return seen
 
     async def _stop_listening(self) -> None:
         if self._watching is not None:

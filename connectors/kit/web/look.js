@@ -17,7 +17,19 @@
     if (at >= 0) shown[name] = at;
   }
 
-  const [tiles, own] = [[...document.querySelectorAll(roster.tile)].filter(seen), roster.own];
+  // What a mark is on, in `root` or it itself: by the first of its ways that finds something, which is told.
+  const ways = {};
+  const marked = (mark, root = null, fits = () => true) => {
+    for (const [at, css] of (roster[mark]?.find ?? []).entries()) {
+      const found = [...(root?.matches(css) ? [root] : []), ...(root ?? document).querySelectorAll(css)].filter(fits);
+      if (found.length) ways[mark] ??= at;
+      if (found.length) return found;
+    }
+    return [];
+  };
+  const every = (...marks) => marks.flatMap((mark) => roster[mark]?.find ?? []).join(", ");
+  const tiles = marked("tile", null, seen);
+  const theirs = every("peoples_words", "tile", "message", "sender");
   const inCall = joined && calls.some((call) => call.every((name) => name in shown));
   const phrases = [];
   const words = (root) => {
@@ -25,27 +37,28 @@
     while (walker.nextNode() && phrases.length < PHRASES) {
       const parent = walker.currentNode.parentElement;
       const text = walker.currentNode.textContent.trim();
-      if (text && seen(parent) && !parent.closest(roster.peoples_words)) phrases.push(text.slice(0, LENGTH));
+      if (text && seen(parent) && !parent.closest(theirs)) phrases.push(text.slice(0, LENGTH));
     }
   };
   if (!inCall) words(document.body);
-  else if (roster.notices) for (const one of document.querySelectorAll(roster.notices)) if (seen(one)) words(one);
+  else if (roster.notices) for (const one of document.querySelectorAll(every("notices"))) if (seen(one)) words(one);
 
   const people = tiles.map((tile) => {
-    const self = tile.matches(own) ? tile : tile.querySelector(own);
-    const name = self?.getAttribute(roster.own_name) || tile.querySelector(roster.name)?.textContent || "";
-    const is = (css) => Boolean(css) && (tile.matches(css) || Boolean(tile.querySelector(css)));
-    return { id: tile.getAttribute(roster.participant), name: name.slice(0, LENGTH), is_self: Boolean(self), speaking: is(roster.speaking), sharing: is(roster.sharing) };
+    const [self] = marked("own", tile);
+    const name = self?.getAttribute(roster.own.attribute) || marked("name", tile)[0]?.textContent || "";
+    const is = (mark) => marked(mark, tile).length > 0;
+    return { id: tile.getAttribute(roster.tile.attribute), name: name.slice(0, LENGTH), is_self: Boolean(self), speaking: is("speaking"), sharing: is("sharing") };
   });
 
   // A page drops old messages when many are there; where the one told last is gone, the latest are read.
-  const written = roster.message ? [...document.querySelectorAll(roster.message)] : [];
-  const told = afterMessage ? written.findLastIndex((one) => one.getAttribute(roster.message_id) === afterMessage) : -1;
+  const written = marked("message");
+  const numbered = (one) => one.getAttribute(roster.message.attribute);
+  const told = afterMessage ? written.findLastIndex((one) => numbered(one) === afterMessage) : -1;
   const first = afterMessage && told < 0 ? Math.max(0, written.length - MESSAGES) : told + 1;
   const messages = written.slice(first, first + MESSAGES).map((one) => ({
-    id: one.getAttribute(roster.message_id),
-    sender: roster.own_message && one.closest(roster.own_message) ? "" : (one.parentElement.querySelector(roster.sender)?.textContent ?? "").slice(0, LENGTH),
+    id: numbered(one),
+    sender: roster.own_message && one.closest(every("own_message")) ? "" : (marked("sender", one.parentElement)[0]?.textContent ?? "").slice(0, LENGTH),
     text: one.textContent.slice(0, MESSAGE_LENGTH),
   }));
-  return { phrases, title: document.title.slice(0, LENGTH), shown, people, messages };
+  return { phrases, title: document.title.slice(0, LENGTH), shown, people, messages, ways };
 }

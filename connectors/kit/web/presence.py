@@ -105,7 +105,7 @@ class Presence:
         await self._keep_up(seen)
         if now_s - self._counted_s > COUNT_S:
             self._counted_s = now_s
-            await self._count(others=len(seen.people) > 1)
+            await self._count(others=seen.has_others)
 
     async def _keep_up(self, seen: Sighting) -> None:
         """Windows that come late are pressed away; what a lobby switched off is switched on again."""

@@ -6,6 +6,11 @@ Read from the platform's `selectors.toml`, dated, each text with its language an
     find = ["#join", { css = "button", says = "Ask to join" }, { css = "button", says = "OK", about = "A notice" }]
     source = "vexa"
 
+    [marks.tile]                          # of people and their words, ordered as well
+    find = ["[data-participant-id]"]
+    attribute = "data-participant-id"     # whose it is
+    source = "vexa"
+
     [[screens]]
     name = "denied"
     place = "refused"
@@ -85,6 +90,15 @@ class Control:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Mark:
+    """Where a page shows people or their words. `attribute`: the one that carries an id, or our own name."""
+
+    find: tuple[str, ...]  # CSS, ordered
+    attribute: str = ""
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
     """All of it has to hold: `says` begin some element's text each, `shows` are controls that are seen, `told` is what
     the network said, `title` begins the page's."""
@@ -110,6 +124,7 @@ class Screens:
     read_on: date
     sources: Mapping[str, Source]
     controls: Mapping[str, Control]
+    marks: Mapping[str, Mark] = field(default_factory=dict)
     rules: tuple[Rule, ...]
     missing: Mapping[str, frozenset[str]]
     advice: Mapping[Refusal, str]
@@ -130,6 +145,7 @@ def load(folder: Path) -> Screens:
         read_on=read["read_on"],
         sources={name: Source(**one) for name, one in read["sources"].items()},
         controls={name: _control(name, one) for name, one in read["controls"].items()},
+        marks={name: Mark(**{**one, "find": tuple(one["find"])}) for name, one in read["marks"].items()},
         rules=tuple(sorted(rules, key=lambda rule: rule.proof)),
         missing={screen["name"]: frozenset(screen.get("missing", ())) for screen in read["screens"]},
         advice={_REFUSALS[code]: text for code, text in read.get("advice", {}).items()},
