@@ -37,18 +37,20 @@ async def _overdue(settings: Settings) -> bool:
 async def _run(settings: Settings) -> None:
     from bot.clock import RealClock
     from bot.commands.stopping import until_stopped
-    from bot.scheduling.celery_app import launch_routes, make_celery
+    from bot.scheduling.celery_app import connect_ahead, launch_routes, make_celery
     from bot.scheduling.dispatcher import Dispatcher
     from bot.scheduling.policy import DEFAULT, IN_A_CLUSTER
     from bot.scheduling.retention import Retention
     from bot.store.session import Database
 
-    routes = launch_routes(make_celery(settings))
+    app = make_celery(settings)
+    routes = launch_routes(app)
     async with Database.open(settings) as database, asyncio.TaskGroup() as group:
         clock = RealClock()
         retention = Retention(database, home=settings.home, default_days=settings.retention_days, clock=clock)
         policy = IN_A_CLUSTER if settings.kubernetes_template else DEFAULT
         dispatcher = Dispatcher(database, routes, clock=clock, policy=policy, retention=retention)
-        serving = group.create_task(dispatcher.run())
+        tasks = [group.create_task(dispatcher.run()), group.create_task(connect_ahead(app))]
         await until_stopped()
-        serving.cancel()
+        for task in tasks:
+            task.cancel()

@@ -7,8 +7,10 @@ worker, RabbitMQ one whose worker's connection broke, so whatever a task does ta
 
 from __future__ import annotations
 
+import asyncio
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import kombu.exceptions
@@ -76,6 +78,23 @@ def worker_answers(app: Celery, *, timeout_s: float = CHECK_TIMEOUT_S) -> bool:
         return bool(app.control.ping(destination=[worker_name()], timeout=timeout_s))
     except _troubles(app):
         return False
+
+
+def connect(app: Celery) -> None:
+    """What the library leaves to the first message, done before there is one: its parts, the connection, the queue.
+    Blocks. Raises BrokerUnavailable; the first message then tries anew."""
+    try:
+        with app.producer_pool.acquire(block=True) as producer:
+            producer.maybe_declare(app.amqp.queues[LAUNCH_QUEUE])
+            _ = app.backend, app.amqp.send_task_message, app.amqp.router
+    except _troubles(app) as error:
+        raise BrokerUnavailable from error
+
+
+async def connect_ahead(app: Celery) -> None:
+    """Connect while nothing is due. A broker that is away is told of by the first message."""
+    with suppress(BrokerUnavailable):
+        await asyncio.to_thread(connect, app)
 
 
 def launch_routes(app: Celery) -> dict[str, Publish]:

@@ -33,7 +33,8 @@ CLOSE_S = 5.0
 EVIDENCE_S = 5.0
 HEADING_LIMIT = 300
 ERROR_LIMIT = 1000
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+SCRIPT_BYTES = 8192  # of a program that is a script: what it starts is named in them
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 FLAGS = (
     "--autoplay-policy=no-user-gesture-required",
@@ -179,7 +180,7 @@ class Browser:
                 self._context = await playwright.chromium.launch_persistent_context(
                     self._home / "profile",
                     artifacts_dir=self._home / "artifacts",  # Playwright's own folder outlives a killed driver
-                    executable_path=self._program or find_chromium(),
+                    executable_path=find_chromium(self._program),
                     headless=False,  # Playwright's own headless mode is another browser; the flag below is Chromium's
                     args=[*FLAGS, *headless, *self._flags],
                     chromium_sandbox=sandboxed,
@@ -209,13 +210,27 @@ class Browser:
         await end_processes(await asyncio.to_thread(self.processes))
 
 
-def find_chromium() -> str:
-    """Raises DeviceFailed."""
-    for program in PROGRAMS:
-        found = shutil.which(program, path=PATH)
-        if found:
+def find_chromium(program: str = "") -> str:
+    """Where this program is, a path or a name; the first one installed when none is named. A snap cannot see a bot's
+    private folders and is passed over. Raises DeviceFailed."""
+    if program:
+        found = shutil.which(program)
+        if found is None:
+            raise DeviceFailed(f"the browser did not start: {program} is no program here")
+        return found
+    for name in PROGRAMS:
+        found = shutil.which(name, path=PATH)
+        if found and not is_snap(Path(found)):
             return found
     raise DeviceFailed("no Chromium is installed; `understudy doctor` says how to get it")
+
+
+def is_snap(program: Path) -> bool:
+    """A link into a snap, or a script that starts one."""
+    with suppress(OSError), program.open("rb") as file:
+        begins = file.read(SCRIPT_BYTES)
+        return "/snap" in str(program.resolve()) or (begins.startswith(b"#!") and b"/snap/" in begins)
+    return False
 
 
 def _copy_profile(profile: Path, to: Path) -> None:

@@ -77,10 +77,14 @@ def dispatchers(settings: Settings) -> Iterator[None]:
             process.wait(30)
 
 
-async def lateness(url: str, count: int) -> list[float]:
-    """Of each bot's launch, by when the dispatcher wrote down that the broker has it: rather too late than early."""
+async def prepare(url: str) -> None:
+    """Before there are dispatchers: without tables they end."""
     async with Database.open(url) as database:
         await schema.upgrade(database)
+
+
+async def lateness(url: str, count: int) -> list[float]:
+    """Of each bot's launch, by when the dispatcher wrote down that the broker has it: rather too late than early."""
     async with seeded(url) as store:
         await sent(store, topic="bot.scheduled", bots_made=await made(store, count))
         due_s = await due(store)
@@ -112,6 +116,7 @@ def main() -> int:
             urls |= {"sqlite": f"sqlite:///{home / 'bench.sqlite3'}"}
             for name, url in urls.items():
                 settings = replace(Settings(), home=home, database_url=url)
+                asyncio.run(prepare(url))
                 with dispatchers(settings):
                     late_s = percentiles(asyncio.run(lateness(url, count)))
                 assert broker.client.llen(LAUNCH_QUEUE) * TOGETHER >= count, "every launch is with the broker"

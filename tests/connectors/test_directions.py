@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("pulseaudio"), reason="no PulseAudio is installed"),
 ]
 
-# Notes who sets a direction, by their stack, or stops a transceiver, in any frame: a page's connections may be another's.
+# Notes who sets a direction, by their stack, or stops a transceiver, in any frame: connections may be another page's.
 TRAP_JS = """(() => {
   const noted = (window.top.directionsChanged ??= []);
   const of = RTCRtpTransceiver.prototype;

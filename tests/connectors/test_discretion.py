@@ -35,6 +35,11 @@ def test_what_lets_someone_in_is_hidden_and_the_rest_is_kept(address: str, more:
         assert discreet(f"<a>{said}</a>", secrets) == f"<a>{HIDDEN}</a>"
 
 
+def test_what_is_no_address_has_no_secrets_and_breaks_nothing() -> None:
+    for text in ("", "//[", f"see {LINK}", "https://[half", "https://host/?pwd", "#token"):
+        assert discreet("kept", secrets_of(text, request(text))) == "kept"
+
+
 def test_of_a_page_that_did_not_open_the_cause_alone_is_told() -> None:
     assert cause_of(f"Page.goto: net::ERR_NAME_NOT_RESOLVED at {LINK}\nCall log: ...") == "net::ERR_NAME_NOT_RESOLVED"
     assert cause_of(f"Timeout 30000ms exceeded.\nnavigating to {LINK}") == "Timeout 30000ms exceeded"

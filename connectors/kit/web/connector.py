@@ -150,7 +150,7 @@ class WebConnector:
     async def join(self, request: JoinRequest) -> None:
         link = find_meeting(request.meeting_url, own_hosts=self._own_hosts)
         if link is None or link.platform not in self.ways.links:
-            raise JoinRefused(Refusal.INVALID_LINK)
+            raise JoinRefused(Refusal.INVALID_LINK, Evidence(url=""))  # it may hold what lets someone in elsewhere
         request = replace(request, passcode=request.passcode or link.passcode)
         address = self.ways.address(link, request)
         self._secrets = secrets_of(address, request) | secrets_of(request.meeting_url, request)

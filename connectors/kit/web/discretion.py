@@ -17,9 +17,15 @@ _CAUSE = re.compile(r"\bnet::ERR_[A-Z0-9_]{1,60}\b|\bTimeout \d{1,9}ms exceeded\
 
 def secrets_of(address: str, request: JoinRequest) -> frozenset[str]:
     """Whatever lets someone in, as it is and as addresses write it."""
-    parts = urlsplit(address)
-    named = [value for text in (parts.query, parts.fragment) for name, value in parse_qsl(text) if name in _NAMES]
-    return frozenset(_spellings([*named, request.passcode or "", request.identification or ""]))
+    return frozenset(_spellings([*_named(address), request.passcode or "", request.identification or ""]))
+
+
+def _named(address: str) -> list[str]:
+    try:
+        parts = urlsplit(address)
+        return [value for text in (parts.query, parts.fragment) for name, value in parse_qsl(text) if name in _NAMES]
+    except ValueError:  # what people paste need not be an address
+        return []
 
 
 def _spellings(secrets: Iterable[str]) -> Iterator[str]:

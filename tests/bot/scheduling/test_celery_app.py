@@ -8,7 +8,7 @@ import pytest
 from celery.exceptions import Retry
 
 from bot.config import Settings
-from bot.scheduling.celery_app import LAUNCH_QUEUE, TIME_LIMIT_S, broker_url, launch_routes, make_celery
+from bot.scheduling.celery_app import LAUNCH_QUEUE, TIME_LIMIT_S, broker_url, connect, launch_routes, make_celery
 from bot.scheduling.relay import BrokerUnavailable
 from bot.scheduling.tasks import LAUNCH_BOT, LAUNCH_BOTS, RETRIES, RETRY_S
 from tests.bot.scheduling.brokers import DATABASE, PASSWORD, redis
@@ -47,6 +47,8 @@ def test_of_launches_asked_for_together_those_refused_for_now_are_tried_again(ap
 
 def test_without_a_broker_publishing_is_a_typed_error(app):
     with pytest.raises(BrokerUnavailable):
+        connect(app)
+    with pytest.raises(BrokerUnavailable):
         launch_routes(app)["bot.claimed"]([CLAIM])
 
 
@@ -56,6 +58,8 @@ def test_without_a_broker_publishing_is_a_typed_error(app):
 def test_a_launch_waits_in_the_broker_that_was_set_and_in_its_database(tmp_path, by_url):
     with redis(tmp_path, by_url=by_url) as broker:
         app = make_celery(Settings(home=tmp_path, broker_url=broker.url))
+        connect(app)
+        assert broker.client.llen(LAUNCH_QUEUE) == 0, "nothing is sent by being ready to"
         launch_routes(app)["bot.claimed"]([CLAIM])
         app.close()
         assert [key for key in broker.client.scan_iter() if b"_kombu" not in key] == [LAUNCH_QUEUE.encode()]
