@@ -1,3 +1,5 @@
 from bot.cli import main
+from bot.log import tell_uncaught
 
+tell_uncaught()
 raise SystemExit(main())

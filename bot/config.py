@@ -89,6 +89,16 @@ class Settings:
     max_meeting_s: float = 4 * 3600.0
 
     @property
+    def own_host(self) -> str:
+        """By which this machine reaches its own API: what listens on every address is at none of them."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.api_host, self.api_host)
+
+    @property
+    def own_url(self) -> str:
+        host = f"[{self.own_host}]" if ":" in self.own_host else self.own_host
+        return f"http://{host}:{self.api_port}"
+
+    @property
     def engine_servers(self) -> tuple[str, ...]:
         return tuple(url.strip() for url in self.engine_urls.split(",") if url.strip())
 

@@ -19,6 +19,7 @@ class BotError(Exception):
     code = "internal_error"
     http_status = 500
     retryable = False
+    detail_is_ours = False  # of a 5xx, clients are told the message only where no other program wrote a word of it
 
     def __init__(self, detail: str | None = None, **fields: Any) -> None:
         super().__init__(detail or (type(self).__doc__ or "").strip())

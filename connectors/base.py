@@ -136,6 +136,10 @@ class ConnectorError(Exception):
     code = "connector_error"
     retryable = False
 
+    def __init__(self, *said: object, evidence: Evidence | None = None) -> None:
+        super().__init__(*said)
+        self.evidence = evidence
+
 
 class UnknownPlatform(ConnectorError):
     """No connector knows this link; supported are the platforms listed in the README."""
@@ -148,6 +152,19 @@ class BrowserDied(ConnectorError):
 
     code = "browser_died"
     retryable = True
+
+
+class ConnectionLost(ConnectorError):
+    """The meeting's page lost its connection, or has shown the call no more for long."""
+
+    code = "connection_lost"
+    retryable = True
+
+
+class LeftUnasked(ConnectorError):
+    """The meeting's page has left without the bot having asked for it; who or what did that, it does not say."""
+
+    code = "left_unasked"
 
 
 class DeviceFailed(ConnectorError):
@@ -163,15 +180,21 @@ class NotSupported(ConnectorError):
     code = "not_supported"
 
 
+class NotDone(ConnectorError):
+    """The meeting's page did not do what it was asked to: its control is not there, or had no effect."""
+
+    code = "not_done"
+    retryable = True
+
+
 class JoinRefused(ConnectorError):
-    """The meeting did not let the bot in."""
+    """The meeting did not let the bot in, or lets it stay no longer."""
 
     code = "join_refused"
 
     def __init__(self, refusal: Refusal, evidence: Evidence | None = None, *, advice: str | None = None) -> None:
-        super().__init__(refusal.text)
+        super().__init__(refusal.text, evidence=evidence)
         self.refusal = refusal
-        self.evidence = evidence
         self.advice = refusal.advice if advice is None else advice
 
 
@@ -208,6 +231,8 @@ class Admitted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InLobby:
+    """The bot waits to be let in; also out of a call, when it has been sent back. Then all others are told as gone."""
+
     at_s: float
 
 
@@ -259,6 +284,15 @@ class PictureArrives:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SoundArrives:
+    """Whether the bot's voice leaves for the others, by the connections' own measure: told when it has spoken and
+    nothing left though someone is there, as when a host has switched its microphone off, and when it does again."""
+
+    at_s: float
+    active: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Removed:
     """A host removed the bot. Final: the bot does not come back."""
 
@@ -283,6 +317,7 @@ Event = (
     | ChatMessage
     | ScreenShared
     | PictureArrives
+    | SoundArrives
     | Removed
     | Ended
 )
@@ -373,7 +408,8 @@ class Connector(Protocol):
         ...
 
     def events(self) -> AsyncIterator[Event]:
-        """One consumer, may start before `join`. Ends after Removed, Ended or `leave`. Raises BrowserDied."""
+        """One consumer, may start before `join`. Ends after Removed, Ended or `leave`. Raises BrowserDied,
+        ConnectionLost, LeftUnasked, and JoinRefused when a call turns into a refusal."""
         ...
 
     def audio(self) -> AsyncIterator[AudioChunk]:
@@ -381,11 +417,11 @@ class Connector(Protocol):
         ...
 
     async def say_in_chat(self, text: str) -> None:
-        """Raises NotSupported."""
+        """Returns when the page has sent it. Raises NotSupported, NotDone, BrowserDied."""
         ...
 
     async def raise_hand(self, up: bool) -> None:
-        """Raises NotSupported."""
+        """Raises NotSupported, NotDone, BrowserDied."""
         ...
 
     def hits(self) -> Mapping[str, int]:

@@ -18,10 +18,10 @@ def until_true(ask: Callable[[], object], deadline_s: float) -> None:
         time.sleep(POLL_S)
 
 
-async def eventually(ask: Callable[[], object], deadline_s: float = 10.0) -> None:
-    """The same beside a running event loop."""
+async def eventually(ask: Callable[[], object], deadline_s: float = 10.0, *, every_s: float = POLL_S) -> None:
+    """The same beside a running event loop; `every_s` where asking is work."""
     end_s = time.monotonic() + deadline_s
     while not ask():
         if time.monotonic() > end_s:
             raise TimeoutError(f"not true within {deadline_s:g} s: {ask}")
-        await asyncio.sleep(POLL_S)
+        await asyncio.sleep(every_s)

@@ -86,7 +86,11 @@ class CrossOrigin(BotError):
 class NotReady(Unavailable):
     """The service cannot work now; `detail` says why."""
 
-    code = "not_ready"
+    code, detail_is_ours = "not_ready", True
+
+
+class Unforeseen(BotError):
+    """Something unexpected went wrong; the log has it under the request id."""
 
 
 def title(error: type[BotError]) -> str:
@@ -99,7 +103,7 @@ def answer(request: web.Request, error: BotError) -> web.Response:
         "type": f"urn:understudy:problem:{error.code}",
         "title": title(type(error)),
         "status": error.http_status,
-        "detail": str(error),
+        "detail": _detail(error),
         "instance": request.path,
         "code": error.code,
         "errors": [field.model_dump() for field in getattr(error, "errors", ())],
@@ -128,13 +132,19 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return told
     except Exception:  # the boundary: a client gets an answer whatever broke
         log.exception("a request failed unexpectedly", request_id=request[REQUEST_ID])
-        return answer(request, BotError("Something unexpected went wrong; the log has it under the request id."))
+        return answer(request, Unforeseen())
+
+
+def _detail(error: BotError) -> str:
+    """Whoever has no key may read it: not what a database says of its addresses, users and statements."""
+    return str(error) if error.http_status < 500 or error.detail_is_ours else title(type(error))
 
 
 def _from_http(refused: web.HTTPException) -> BotError:
     status = HTTPStatus(refused.status)
     error = BotError(f"{status.phrase}.", **_allowed(refused))
     error.code, error.http_status = status.phrase.lower().replace(" ", "_"), refused.status
+    error.detail_is_ours = True
     return error
 
 

@@ -32,7 +32,7 @@ from bot.api.problems import (
     MalformedJson,
     UnsupportedMediaType,
 )
-from bot.api.rates import UNLIMITED, Rates, Standing, TooManyRequests
+from bot.api.rates import COUNTED_APART, UNLIMITED, Rates, Standing, TooManyRequests
 from bot.api.repeats import Repeat, Sent, once
 from bot.calendars.model import Rules
 from bot.clock import Clock
@@ -274,6 +274,7 @@ def _limit(request: web.Request, route: Route, key: ApiKey | BrowserSession) -> 
     if route.name in UNLIMITED:
         return
     who = key.id if isinstance(key, ApiKey) else f"dashboard {key.workspace_id}"
+    who += f" {route.name}" if route.name in COUNTED_APART else ""
     standing, wait_s = request.app[RATES].take(who, "write" if route.changes else "read")
     if standing is not None:
         request[STANDING] = standing
@@ -328,6 +329,17 @@ async def _key(request: web.Request, services: Services, now: datetime) -> ApiKe
         async with services.database.write() as session:
             await keys.touch(session, key.id, now=now)
     return key
+
+
+async def may_still(request: web.Request, call: Call[Any, Any, Any]) -> bool:
+    """Of an answer that goes on for minutes: is the key or the session that began it as good as it was?"""
+    try:
+        key = await _key(request, call.services, call.services.clock.now())
+    except (BadKey, SignedOut):
+        return False
+    except DatabaseUnavailable:  # asked again soon, and meanwhile nothing is told that comes from there
+        return True
+    return call.scopes <= frozenset(key.scopes)
 
 
 def _single(request: web.Request) -> dict[str, str]:

@@ -37,7 +37,8 @@ class TooManySignIns(BotError):
 
 
 class Failures:
-    """Who failed to sign in lately, by address. Forgets the oldest address before it grows without end."""
+    """Who failed to sign in lately, by address. A good token is taken all the same: behind a proxy all have one
+    address, and nobody guesses a token. Forgets the oldest address before it grows without end."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -90,14 +91,15 @@ class SignIn:
     async def enter(self, request: web.Request) -> web.Response:
         """Raises CrossOrigin, TooManySignIns, BadSetupToken, MalformedJson, UnsupportedMediaType, BodyTooLarge."""
         check_origin(request)
-        address = request.remote or ""
-        self._failures.check(address)
-        token = await _token(request)
+        token, address = await _token(request), request.remote or ""
         try:
+            async with self._database.read() as session:  # who knows no token keeps no writer waiting
+                await sign_ins.check_token(session, token, now=self._clock.now())
             async with self._database.write() as session:
                 made, secret = await sign_ins.exchange(session, token, now=self._clock.now())
                 await self._write_down(session, made, request)
         except BadSetupToken:
+            self._failures.check(address)
             self._failures.note(address)
             raise
         answer = _shown(made)

@@ -17,6 +17,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
+    from bot.supervision.probes import http_status
+
+    if args.check:  # before what it takes to serve is loaded: it is asked again and again
+        return int(asyncio.run(http_status(settings.own_host, settings.api_port, "/readyz")) != 200)
     from aiohttp import web
 
     from bot.api.app import make_app
@@ -27,11 +31,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from bot.egress.addresses import parse_networks
     from bot.store.session import Database
     from bot.supervision.installation import free_port
-    from bot.supervision.probes import http_status
     from bot.vault import Vault
-
-    if args.check:
-        return int(asyncio.run(http_status("127.0.0.1", settings.api_port, "/readyz")) != 200)
 
     async def build() -> web.Application:
         database = Database.open(settings)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from bot.config import Settings
 from bot.errors import NotFound
+from bot.supervision.kernel import dying_with_parent
 
 HELP = "run a benchmark; its last line is JSON"
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,4 +35,5 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.name not in names():
         raise NoSuchBenchmark(f"no benchmark is called {args.name!r}; there is: {', '.join(names()) or 'none yet'}")
-    return subprocess.run([sys.executable, "-m", f"tests.benchmarks.{args.name}", *args.words], cwd=ROOT).returncode
+    words = [sys.executable, "-m", f"tests.benchmarks.{args.name}", *args.words]
+    return subprocess.run(words, cwd=ROOT, preexec_fn=dying_with_parent(signal.SIGTERM)).returncode

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from bot.client import Bot, Client
 
 HELP = "send, watch, move and stop bots, by the API"
-ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # listened on, but nowhere to go
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,8 +53,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 async def _run(args: argparse.Namespace, settings: Settings) -> None:
     from bot.client import Client
 
-    host = ANY_ADDRESS.get(settings.api_host, settings.api_host)
-    async with Client(args.api or f"http://{host}:{settings.api_port}", _key(args, settings)) as client:
+    async with Client(args.api or settings.own_url, _key(args, settings)) as client:
         await ACTIONS[args.action](client, args)
 
 

@@ -21,7 +21,6 @@ HELP = "make API keys"
 ROLES = [role.value for role in Role]
 MAY = "what it may do: a viewer looks, an operator runs bots and calendars, an admin all (when left out)"
 MOST_DAYS = 3650
-ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # listened on, but nowhere to go
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions.add_parser("list", help="the keys there are, without their secrets")
     sign_in = actions.add_parser("sign-in", help="print a set-up token for the dashboard: good once, for an hour")
     sign_in.add_argument("--role", choices=ROLES, default=Role.ADMIN, help=MAY)
+    actions.add_parser("sign-out", help="sign every browser out of the dashboard; set-up tokens open nothing any more")
     revoke = actions.add_parser("revoke", help="from now on the key opens nothing")
     revoke.add_argument("key_id", metavar="ID")
 
@@ -69,11 +69,18 @@ async def _sign_in(args: argparse.Namespace, settings: Settings, session: Sessio
 
     token = await sign_ins.issue_token(session, workspace_id=workspace_id, role=Role(args.role), now=datetime.now(UTC))
     await _write_down(session, workspace_id, "create_setup_token", "", {"role": args.role})
-    host = ANY_ADDRESS.get(settings.api_host, settings.api_host)
-    page = f"http://{host}:{settings.api_port}/dashboard/"
+    page = f"{settings.own_url}/dashboard/"
     print(f"Paste this into {page}, or open {page}#token={token}", file=sys.stderr)
     print(f"It signs in one browser as {args.role}, once, within an hour.", file=sys.stderr, flush=True)
     print(token)  # alone on standard output, for scripts
+
+
+async def _sign_out(_args: argparse.Namespace, _settings: Settings, session: Session, workspace_id: str) -> None:
+    from bot.store import sign_ins
+
+    ended = await sign_ins.end_all(session, workspace_id=workspace_id)
+    await _write_down(session, workspace_id, "end_all_sessions", "", {"sessions": ended})
+    print(f"signed out {ended}")
 
 
 async def _revoke(args: argparse.Namespace, _settings: Settings, session: Session, workspace_id: str) -> None:
@@ -94,7 +101,7 @@ async def _list(_args: argparse.Namespace, _settings: Settings, session: Session
         print(f"{key.id}  {state:7}  made {key.created_at:%Y-%m-%d}  {key.name}  ({may})")
 
 
-ACTIONS = {"create": _create, "sign-in": _sign_in, "revoke": _revoke, "list": _list}
+ACTIONS = {"create": _create, "sign-in": _sign_in, "sign-out": _sign_out, "revoke": _revoke, "list": _list}
 
 
 async def _write_down(session: Session, workspace_id: str, action: str, key_id: str, details: dict[str, Any]) -> None:

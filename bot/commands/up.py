@@ -39,7 +39,7 @@ async def up(settings: Settings) -> None:
     async def serve(tree: Tree) -> None:
         first_time = not (settings.home / LOCAL_KEY).exists()
         await local_key(settings)
-        address = f"http://{settings.api_host}:{settings.api_port}"
+        address = settings.own_url
         print(f"page     {await dashboard_link(settings)}   signs in one browser, once, within an hour")
         print(f"API      {address}/api/v1   description: {address}/openapi.json")
         print(f"API key  in {settings.home / LOCAL_KEY}{' (made now)' if first_time else ''}")

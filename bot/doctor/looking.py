@@ -32,7 +32,6 @@ from bot.supervision.probes import redis_answers
 
 PROGRAM_TIMEOUT_S = 15.0
 NETWORK_TIMEOUT_S = 5.0
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 def program(name: str, *version_words: str) -> Callable[[Settings], str]:
@@ -61,11 +60,15 @@ def first_line(argv: Sequence[str]) -> str:
 
 
 def chromium_path(settings: Settings) -> str:
-    names = (settings.chromium,) if settings.chromium else CHROMIUM_NAMES
-    path = next((found for name in names if (found := shutil.which(name))), None)
-    if path is None:
-        raise Missing(f"no {' or '.join(names)}")
-    return path
+    """The one a bot would start."""
+    from connectors.base import DeviceFailed
+    from connectors.kit.browser import PROGRAMS, find_chromium
+
+    try:
+        return find_chromium(settings.chromium)
+    except DeviceFailed as missing:
+        names = (settings.chromium,) if settings.chromium else PROGRAMS
+        raise Missing(f"no {' or '.join(names)}") from missing
 
 
 def chromium(settings: Settings) -> str:

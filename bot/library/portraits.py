@@ -35,7 +35,7 @@ class PictureRefused(BadInput):
 class PortraitUnavailable(Unavailable):
     """What makes or shows portraits does not work here now; the message says why."""
 
-    code = "portrait_unavailable"
+    code, detail_is_ours = "portrait_unavailable", True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,6 +18,7 @@ def main() -> int:
     from bot.meeting.outcome import FAILURES
     from bot.meeting.run import Launch, attend
 
+    log.tell_uncaught()
     parser = argparse.ArgumentParser(prog="python -m bot.meeting")
     parser.add_argument("bot_id")
     parser.add_argument("--attempt", type=int)

@@ -50,6 +50,7 @@ class Disclosure:
         self._connector, self._speaker, self._recorder, self._clock = connector, speaker, recorder, clock
         self._name, self._greeting = name, notices.spoken_greeting(name, greeting)
         self._greeted = False
+        self._sounds = True
         self._audience = Audience(by_chat=connector.capabilities.chat)
 
     def joined(self, participant: str, name: str) -> None:
@@ -57,6 +58,10 @@ class Disclosure:
 
     def left(self, participant: str) -> None:
         self._audience.left(participant, self._clock.monotonic_s())
+
+    def sounds(self, arrives: bool) -> None:
+        """Whether the bot's voice leaves for the others: a notice said while it does not has told nobody."""
+        self._sounds = arrives
 
     async def run(self) -> None:
         """The full notice once someone can hear it, then a short one to who comes later."""
@@ -99,6 +104,9 @@ class Disclosure:
         except TimeoutError:
             log.warning("a spoken notice was not heard in time")
         way, now_s = self._audience.spoken, self._clock.monotonic_s()
+        if heard is not None and not self._sounds:
+            self._failed("spoken", way, to, "muted")
+            return
         if heard is not None and heard.text:
             self._recorder.note("disclosure.spoken", to=list(to), text=heard.text, cut=heard.cut)
         if heard is None or not heard.text or heard.cut:

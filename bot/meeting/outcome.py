@@ -103,6 +103,8 @@ FAILURES: dict[str, Outcome] = {
         _failed("bad_settings", "A setting cannot be used; the bot's log names it.", 42),
         _failed("engine_error", "The avatar engine could not go on.", 43),
         _failed("connector_error", "The connector could not go on.", 44),
+        _failed("connection_lost", "The meeting's page lost its connection.", 45, retryable=True),
+        _failed("left_unasked", "The meeting's page left the call without the bot having asked for it.", 46),
     )
 }
 

@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 from bot.assets import camera_picture
@@ -23,6 +22,7 @@ from bot.log import get_log
 from bot.meeting.badge import neutral_picture
 from bot.meeting.bridge import Bridge
 from bot.meeting.disclosure import Disclosure
+from bot.meeting.evidence import keep
 from bot.meeting.lease import Lease
 from bot.meeting.lines import say_what_is_asked
 from bot.meeting.minds import mind_for, passage_of
@@ -43,7 +43,7 @@ from bot.store.bots import Bot
 from bot.store.characters import Character
 from bot.store.fence import Fenced
 from bot.store.session import Database, DatabaseUnavailable
-from connectors.base import Connector, JoinRefused
+from connectors.base import Connector, ConnectorError, Evidence, JoinRefused
 from connectors.kit.folders import make_folder
 
 log = get_log(__name__)
@@ -223,6 +223,7 @@ class Visit:
                     await self._stay.over()
                 return await self._leave(parts.connector, bridge, talk)
             finally:
+                self._count_rules(parts.connector)  # also of a page whose end is an error
                 for task in background:
                     task.cancel()
 
@@ -292,6 +293,10 @@ class Visit:
         async with self._moving:
             if not self._in_call:
                 await self._recorder.move(BotState.WAITING_ROOM)
+                return
+        log.warning("the bot was sent back to the lobby")
+        self._roster.sent_out()
+        self._recorder.note("lobby.sent_back")
 
     async def _leave(self, connector: Connector, bridge: Bridge, talk: Talk) -> Outcome:
         """Politely where there is time and someone to hear it. A kill meanwhile cuts that short and has the last
@@ -316,7 +321,7 @@ class Visit:
         if self._in_call:
             await self._move(BotState.POST_PROCESSING)
         outcome = REASONS[self._stay.reason or reason]
-        await self._end(outcome)
+        await self._end(outcome, **self._kept(self._stay.evidence))
         return outcome
 
     async def _end(self, outcome: Outcome, **data: Any) -> None:
@@ -329,29 +334,21 @@ class Visit:
 
     async def _refused(self, refused: JoinRefused) -> Outcome:
         outcome = REFUSALS[refused.refusal]
-        evidence = refused.evidence
-        data: dict[str, Any] = {"retryable": outcome.retryable}
-        if evidence is not None:
-            data["heading"] = evidence.heading
-            data["rule"] = evidence.rule
-            data["evidence"] = [self._keep(path) for path in (evidence.screenshot, evidence.html) if path]
+        data: dict[str, Any] = {"retryable": outcome.retryable, **self._kept(refused.evidence)}
         log.warning("the meeting refused the bot", code=outcome.code)
         self._recorder.count("refusals", 1, outcome.code)
         await self._end(replace(outcome, sentence=f"{outcome.sentence} {refused.advice}".strip()), **data)
         return outcome
 
-    def _keep(self, path: Path) -> str:
-        """Move evidence to the installation's home; its path there, relative to the home."""
-        folder = self._settings.home / "evidence" / self._bot.id
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        kept = shutil.copy2(path, folder / path.name)
-        return str(Path(kept).relative_to(self._settings.home))
+    def _kept(self, evidence: Evidence | None) -> dict[str, Any]:
+        return keep(evidence, home=self._settings.home, bot_id=self._bot.id)
 
     async def _broken(self, error: BaseException) -> Outcome:
         outcome = failure_of(error)
         log.error("a part failed", code=outcome.code, error=type(error).__name__, pii_detail=str(error))
+        seen = self._kept(error.evidence) if isinstance(error, ConnectorError) else {}
         with suppress(Fenced):
-            await self._end(outcome, error=type(error).__name__)
+            await self._end(outcome, error=type(error).__name__, **seen)
         return outcome
 
 

@@ -1,4 +1,4 @@
-"""Who is in the meeting, since when it is quiet, and when the bot's stay ends. Pure bookkeeping over a clock; knows no
+"""Who is in the meeting, since when it is quiet, and when the bot's stay ends. Pure bookkeeping over a clock; drives no
 connector. The rules themselves are `bot.domain.leave_rules`.
 """
 
@@ -12,6 +12,7 @@ from bot.clock import Clock
 from bot.domain.leave_rules import Snapshot, stronger
 from bot.domain.naming import DISCLOSURE
 from bot.meeting.newest import Newest
+from connectors.base import Evidence
 
 KNOWN = 1000  # people whose name is remembered when they have left
 
@@ -22,9 +23,12 @@ class Stay:
     def __init__(self) -> None:
         self.reason: str | None = None
         self._told: set[str] = set()
+        self._seen: dict[str, Evidence] = {}
         self._over, self._killed = asyncio.Event(), asyncio.Event()
 
-    def end(self, reason: str) -> None:
+    def end(self, reason: str, *, evidence: Evidence | None = None) -> None:
+        if evidence is not None:
+            self._seen.setdefault(reason, evidence)
         if stronger(reason, self.reason):
             self.reason = reason
         self._told.add(reason)
@@ -36,6 +40,11 @@ class Stay:
     def told(self) -> frozenset[str]:
         """Every reason that was given, the overruled ones too."""
         return frozenset(self._told)
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """What was on the screen, where the meeting's page gave the reason that stands."""
+        return self._seen.get(self.reason or "")
 
     async def over(self) -> str:
         await self._over.wait()
@@ -63,6 +72,7 @@ class Roster:
         self._known: Newest[str, Participant] = Newest(KNOWN, stays=lambda one: one in self._present)
         self._bots: set[str] = set()
         self._entered_s: float | None = None
+        self._outside = False
         self._alone_since_s: float | None = None
         self._last_sign_s = 0.0
         self.own: str | None = None
@@ -70,6 +80,17 @@ class Roster:
     def entered(self) -> None:
         """The bot is in the call: from now on time counts."""
         self._entered_s = self._last_sign_s = self._clock.monotonic_s()
+
+    def sent_out(self) -> None:
+        """Back to the lobby: nobody is there, and that is no reason to leave."""
+        self._outside = True
+
+    def back(self) -> None:
+        if self._outside:
+            self._outside = False
+            self._last_sign_s = self._clock.monotonic_s()
+            self._alone_since_s = None
+            self._count()
 
     def joined(self, participant: str, name: str, *, is_self: bool) -> None:
         if is_self:
@@ -143,6 +164,8 @@ class Roster:
             return Snapshot(told=told)
         now_s = self._clock.monotonic_s()
         in_call_s = now_s - self._entered_s
+        if self._outside:
+            return Snapshot(told=told, in_call_s=in_call_s)
         return Snapshot(
             told=told,
             alone_s=0.0 if self._alone_since_s is None else now_s - self._alone_since_s,

@@ -29,6 +29,7 @@ from connectors.base import (
     PictureArrives,
     Removed,
     ScreenShared,
+    SoundArrives,
     Speaking,
 )
 
@@ -56,6 +57,10 @@ async def follow(
         elif isinstance(event, PictureArrives):
             log.warning("the bot's picture leaves again" if event.active else "the bot's picture does not arrive")
             recorder.note("media.picture_back" if event.active else "media.picture_missing")
+        elif isinstance(event, SoundArrives):
+            log.warning("the bot's voice leaves again" if event.active else "the bot's voice does not arrive")
+            recorder.note("media.sound_back" if event.active else "media.sound_missing")
+            disclosure.sounds(event.active)
         else:
             _tell(event, roster, stay, talk, disclosure)
 
@@ -79,10 +84,12 @@ def _tell(event: Event, roster: Roster, stay: Stay, talk: Talk, disclosure: Disc
             roster.spoke(event.participant)
             talk.speakers.shows(event)
         case Removed():
-            stay.end("removed_by_host")
+            stay.end("removed_by_host", evidence=event.evidence)
         case Ended():
-            stay.end("meeting_ended")
-        case Admitted() | InLobby() | PictureArrives() | ScreenShared():
+            stay.end("meeting_ended", evidence=event.evidence)
+        case Admitted():
+            roster.back()
+        case InLobby() | PictureArrives() | SoundArrives() | ScreenShared():
             pass
         case _:
             assert_never(event)

@@ -6,7 +6,6 @@ theirs.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,9 +13,8 @@ from pathlib import Path
 import psutil
 
 from bot.supervision import kernel
-from connectors.kit.folders import maker_of
+from connectors.kit.folders import PLACES, maker_of
 
-PLACES = (Path("/dev/shm"), Path(tempfile.gettempdir()))
 OURS = "understudy"
 
 

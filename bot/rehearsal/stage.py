@@ -47,7 +47,7 @@ class Stage:
 
 
 def api_url(settings: Settings) -> str:
-    return f"http://{settings.api_host}:{settings.api_port}"
+    return settings.own_url
 
 
 async def on_stage(

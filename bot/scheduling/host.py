@@ -37,6 +37,7 @@ from bot.scheduling.launchers import HostFull, Launch, LaunchFailed, LaunchRefus
 from bot.scheduling.launchers.subprocess import MAX_LINE_BYTES
 from bot.scheduling.policy import DEFAULT, Policy
 from bot.scheduling.reaper import Cause, bury
+from bot.sockets import make_private
 from bot.store import bots, counters, leases
 from bot.store.session import Database
 from bot.supervision.kernel import adopting_orphans, dying_with_parent
@@ -104,7 +105,7 @@ class BotHost:
         self._not_ours: set[int] = set()  # children this process had before
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve until `stop` is set, then end every bot in order. Raises HostRunning."""
+        """Serve until `stop` is set, then end every bot in order. Raises HostRunning, FolderNotOurs."""
         server = await self._listen()
         async with self._owning():
             log.info("bot host listening", socket=str(self._socket), max_bots=self._max_bots)
@@ -142,9 +143,8 @@ class BotHost:
             await self._kill_orphans()
 
     async def _listen(self) -> asyncio.Server:
-        for folder in (self._socket.parent, self._logs):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._socket.parent.chmod(0o700)  # who can reach the socket can start processes
+        make_private(self._socket.parent)
+        self._logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             _, writer = await asyncio.open_unix_connection(str(self._socket))
         except OSError:

@@ -60,6 +60,14 @@ async def issue_token(session: Session, *, workspace_id: str, role: Role = Role.
     return secret
 
 
+async def check_token(session: Session, token: str, *, now: datetime) -> None:
+    """Raises BadSetupToken where `exchange` would, and changes nothing."""
+    table = tables.setup_tokens
+    known = sa.select(table.c.sha256).where(table.c.sha256 == _digest(token), table.c.expires_at > now)
+    if (await session.execute(known)).one_or_none() is None:
+        raise BadSetupToken
+
+
 async def exchange(session: Session, token: str, *, now: datetime) -> tuple[BrowserSession, str]:
     """A new session and its secret; the token is used up. Raises BadSetupToken, the same for every reason."""
     table = tables.setup_tokens
@@ -86,6 +94,15 @@ async def end(session: Session, secret: str) -> None:
     """From now on the secret opens nothing. Safe twice."""
     table = tables.browser_sessions
     await session.execute(sa.delete(table).where(table.c.sha256 == _digest(secret)))
+
+
+async def end_all(session: Session, *, workspace_id: str) -> int:
+    """From now on no session of the workspace opens anything, nor does a token that waits to become one; how many
+    sessions there were, over or not."""
+    table = tables.browser_sessions
+    await session.execute(sa.delete(tables.setup_tokens).where(tables.setup_tokens.c.workspace_id == workspace_id))
+    ended = sa.delete(table).where(table.c.workspace_id == workspace_id)
+    return len((await session.execute(ended.returning(table.c.sha256))).all())
 
 
 def _new(workspace_id: str, role: Role, now: datetime, life: timedelta) -> tuple[str, dict[str, Any]]:

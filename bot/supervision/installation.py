@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import hashlib
 import importlib.util
 import json
 import os
@@ -17,7 +16,6 @@ import shutil
 import signal
 import socket
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,6 +24,7 @@ from pathlib import Path
 from bot.config import Settings, child_environment
 from bot.errors import Conflict, Unavailable
 from bot.log import get_log
+from bot.sockets import make_private, socket_path
 from bot.supervision import kernel
 from bot.supervision.probes import http_answers, http_status, redis_answers
 from bot.supervision.tree import ChildSpec
@@ -33,7 +32,6 @@ from bot.supervision.tree import ChildSpec
 GOODBYE_TIMEOUT_S = 30.0  # a bot says goodbye and leaves its meeting
 WORKER_STOP_TIMEOUT_S = 15.0  # a task takes seconds; the worker finishes those it has begun
 COMMAND_TIMEOUT_S = 120.0
-SOCKET_PATH_LIMIT = 100  # of 108 bytes in sockaddr_un (unix(7))
 LOCAL_KEY = "local-api-key"
 UNAUTHORIZED = 401
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,14 +70,14 @@ def command(*words: str) -> tuple[str, ...]:
 
 def installation(settings: Settings) -> tuple[Settings, tuple[ChildSpec, ...]]:
     """The settings as the children get them (the private broker's URL when none is set, a free port for 0) and the
-    children. Raises AddressInUse, NoBroker."""
+    children. Raises AddressInUse, NoBroker, FolderNotOurs."""
     settings = replace(settings, api_port=free_port(settings.api_host, settings.api_port))
     broker: tuple[ChildSpec, ...] = ()
     if not settings.broker_url:
         where = broker_socket(settings.home)
         settings = replace(settings, broker_url=f"redis+socket://{where}")
         broker = (_broker(settings.home, where),)
-    api_ready = http_answers(settings.api_host, settings.api_port, "/readyz")
+    api_ready = http_answers(settings.own_host, settings.api_port, "/readyz")
     return settings, (
         *broker,
         replace(_ours(settings, "api"), ready=api_ready),
@@ -97,12 +95,8 @@ def _ours(settings: Settings, name: str) -> ChildSpec:
 
 
 def broker_socket(home: Path) -> Path:
-    """Where the private broker listens: in `home`, or in the temporary folder when that path is too long for one."""
-    path = home / "run" / "redis.sock"
-    if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
-        return path
-    name = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"understudy-{os.getuid()}-{name}" / "redis.sock"
+    """Where the private broker listens."""
+    return socket_path(home, "redis.sock")
 
 
 def redis_server() -> Path:
@@ -119,8 +113,8 @@ def redis_server() -> Path:
 
 def _broker(home: Path, where: Path) -> ChildSpec:
     folder = home / "redis"
-    for private in (folder, where.parent):
-        private.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(where.parent)
     listen = ("--port", "0", "--unixsocket", str(where), "--unixsocketperm", "700")
     keep = ("--dir", str(folder), "--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction")
     return ChildSpec(name="broker", argv=(str(redis_server()), *listen, *keep), ready=redis_answers(where))
@@ -182,7 +176,7 @@ async def local_key(settings: Settings) -> str:
     path = settings.home / LOCAL_KEY
     if path.exists():
         key = path.read_text().strip()
-        where = settings.api_host, settings.api_port, "/api/v1/bots?limit=1"
+        where = settings.own_host, settings.api_port, "/api/v1/bots?limit=1"
         if await http_status(*where, f"Authorization: Bearer {key}") != UNAUTHORIZED:
             return key
     answer = await run_command(settings, "keys", "create", "--name", "local", "--json")
@@ -195,7 +189,7 @@ async def dashboard_link(settings: Settings) -> str:
     """The dashboard's address, with a set-up token that signs in one browser, once. Raises CommandFailed."""
     token = (await run_command(settings, "keys", "sign-in")).splitlines()[-1]
     # behind the #: no server and no proxy's log sees it
-    return f"http://{settings.api_host}:{settings.api_port}/dashboard/#token={token}"
+    return f"{settings.own_url}/dashboard/#token={token}"
 
 
 def write_private(path: Path, text: str) -> None:

@@ -24,7 +24,8 @@ def http_answers(host: str, port: int, path: str) -> Probe:
 
 async def http_status(host: str, port: int, path: str, *headers: str) -> int | None:
     """The status of the answer to a GET; None when there is none in time. A header is a whole line."""
-    lines = (f"GET {path} HTTP/1.1", f"Host: {host}:{port}", "Connection: close", *headers, "", "")
+    name = f"[{host}]" if ":" in host else host
+    lines = (f"GET {path} HTTP/1.1", f"Host: {name}:{port}", "Connection: close", *headers, "", "")
     answer = await _first_line(lambda: asyncio.open_connection(host, port), "\r\n".join(lines).encode())
     version, _, rest = answer.partition(b" ")
     status = rest.partition(b" ")[0].strip()

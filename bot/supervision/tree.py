@@ -16,6 +16,7 @@ orphans are adopted (child subreaper) and ended too. So start helpers of your ow
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import time
 from collections import deque
@@ -37,6 +38,7 @@ READY_POLL_S = 0.05
 ORPHAN_GRACE_S = 2.0
 LOG_LIMIT_BYTES = 10 * 1024 * 1024
 LOG_TAIL_LINES = 15
+MOST_DOUBLINGS = 30
 
 Result = TypeVar("Result")
 
@@ -61,11 +63,14 @@ class _AskedToStop(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Restarts:
-    """How often a child may end by itself before the whole tree gives up, and how long to wait before each new start:
-    `first_delay_s`, doubled each time within the window, never over `longest_delay_s`."""
+    """How long to wait before each new start of a child that ended by itself: `first_delay_s`, doubled each time within
+    the window, never over `longest_delay_s`. Over `most` ends in the window end the whole tree when the child has never
+    stood for `stood_s`, for it cannot; one that has is started again and again, for the others run, and bots with
+    them."""
 
     most: int = 5
     window_s: float = 300.0
+    stood_s: float = 60.0
     first_delay_s: float = 0.5
     longest_delay_s: float = 15.0
 
@@ -99,7 +104,7 @@ class Tree:
         return self._named(name).log_path
 
     async def until_stopped(self) -> NoReturn:
-        """Waits; `body` is cancelled here when the tree is asked to stop or a child cannot be kept alive."""
+        """Waits; `body` is cancelled here when the tree is asked to stop or a child never stands."""
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -158,9 +163,9 @@ async def run_tree(
 ) -> Result | None:
     """Run the children while `body` runs; its result, or None when the tree was asked to stop before it ended.
 
-    Raises what `body` raises, ChildFailed when a child does not get ready, ChildKeepsEnding when one cannot be kept
-    alive. In every case all is stopped first. Takes over SIGINT and SIGTERM of this process; call from its main
-    thread."""
+    Raises what `body` raises, ChildFailed when a child does not get ready, ChildKeepsEnding when one ends again and
+    again from the start on. In every case all is stopped first. Takes over SIGINT and SIGTERM of this process; call
+    from its main thread."""
     tree = Tree(specs, log_folder)
     with kernel.adopting_orphans() as spared, tree._hearing_signals(spared):
         try:
@@ -184,6 +189,8 @@ class _Child:
         self._hurry = hurry
         self._process: asyncio.subprocess.Process | None = None
         self._ends: deque[float] = deque()
+        self._ready_at_s = math.inf  # not yet
+        self._has_stood = False
 
     @property
     def started(self) -> bool:
@@ -197,11 +204,12 @@ class _Child:
 
     async def start(self) -> None:
         """Returns when it is ready. Raises ChildFailed."""
-        self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        if self.log_path.exists() and self.log_path.stat().st_size > LOG_LIMIT_BYTES:
-            self.log_path.replace(self.log_path.with_suffix(".log.1"))
-        with self.log_path.open("ab") as output:
-            try:
+        self._ready_at_s = math.inf
+        try:
+            self.log_path.parent.mkdir(parents=True, exist_ok=True)
+            if self.log_path.exists() and self.log_path.stat().st_size > LOG_LIMIT_BYTES:
+                self.log_path.replace(self.log_path.with_suffix(".log.1"))
+            with self.log_path.open("ab") as output:
                 self._process = await asyncio.create_subprocess_exec(
                     *self.spec.argv,
                     cwd=self.spec.folder,
@@ -212,12 +220,13 @@ class _Child:
                     start_new_session=True,
                     preexec_fn=kernel.dying_with_parent(self.spec.death_signal),
                 )
-            except OSError as error:
-                raise ChildFailed(f"{self.spec.name} cannot be started: {error.strerror}") from error
+        except OSError as error:
+            raise ChildFailed(f"{self.spec.name} cannot be started: {error.strerror}") from error
         await self._until_ready()
+        self._ready_at_s = time.monotonic()
 
     async def keep(self, spared: frozenset[psutil.Process]) -> None:
-        """For ever: start it again when it ends. Raises ChildKeepsEnding."""
+        """For ever: start it again when it ends. Raises ChildKeepsEnding for one that has never stood."""
         while True:
             assert self._process is not None
             code = await self._process.wait()
@@ -271,13 +280,16 @@ class _Child:
     def _delay_after(self, now_s: float) -> float:
         """How long to wait before the next start. Raises ChildKeepsEnding."""
         policy = self.spec.restarts
+        self._has_stood = self._has_stood or now_s - self._ready_at_s >= policy.stood_s
         while self._ends and self._ends[0] < now_s - policy.window_s:
             self._ends.popleft()
         self._ends.append(now_s)
-        if len(self._ends) > policy.most:
-            ends = f"{self.spec.name} ended {len(self._ends)} times in {policy.window_s:g} s"
-            raise ChildKeepsEnding(f"{ends}.{self._told()}")
-        return float(min(policy.longest_delay_s, policy.first_delay_s * 2 ** (len(self._ends) - 1)))
+        ends = len(self._ends)
+        if ends > policy.most:
+            if not self._has_stood:
+                raise ChildKeepsEnding(f"{self.spec.name} ended {ends} times in {policy.window_s:g} s.{self._told()}")
+            log.error("child keeps ending", child=self.spec.name, times=ends, within_s=policy.window_s)
+        return float(min(policy.longest_delay_s, policy.first_delay_s * 2.0 ** min(ends - 1, MOST_DOUBLINGS)))
 
     def _told(self) -> str:
         """Where its log is, and how it ends, for the message of an error."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from connectors.base import Capabilities
+from connectors.janus.roster import ROSTER
 from connectors.kit.web.ways import Tracks
 
 TRACKS = Tracks(
-    tile="[data-participant]",
-    participant="data-participant",
+    tile=", ".join(ROSTER.tile.find),
+    participant=ROSTER.tile.attribute,
     sources=(Path(__file__).parent / "room.js").read_text("utf-8"),
 )
 CAPABILITIES = Capabilities(

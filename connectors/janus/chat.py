@@ -10,5 +10,5 @@ async def open_chat(hands: Hands) -> None:
     """There is none to open."""
 
 
-async def write(hands: Hands, text: str) -> None:
+async def write(hands: Hands, text: str) -> bool:
     raise NotSupported("a VideoRoom has no chat")

@@ -23,9 +23,8 @@ def address(link: MeetingLink, request: JoinRequest) -> str:
     return link.join_url.partition("&pin=")[0]
 
 
-async def knock(hands: Hands, request: JoinRequest) -> None:
-    patience_ms = request.page_timeout_s * 1000
+async def knock(hands: Hands, request: JoinRequest) -> bool:
     said = {"display": request.display_name, **({"pin": request.passcode} if request.passcode else {})}
     await hands.tell("understudyJoinAs", said)
-    await hands.fill("name", _NOT_TYPED.sub("", request.display_name) or "bot", timeout_ms=patience_ms)
-    await hands.press("join", timeout_ms=patience_ms)
+    name = _NOT_TYPED.sub("", request.display_name) or "bot"
+    return await hands.fill("name", name) and await hands.press("join")

@@ -3,16 +3,7 @@ ids and its word on who speaks, where the room tells that, into attributes."""
 
 from __future__ import annotations
 
-from connectors.janus.screen import SHARING
-from connectors.kit.web.look import Roster
+from connectors.janus.admission import SCREENS
+from connectors.kit.web.look import roster_of
 
-ROSTER = Roster(
-    tile=".panel[data-participant]",
-    participant="data-participant",
-    name=".panel-title .label",
-    own="[data-self]",
-    own_name="data-self",
-    speaking="[data-speaking]",
-    sharing=SHARING,
-    peoples_words=".panel-title .label, #you, input",
-)
+ROSTER = roster_of(SCREENS)

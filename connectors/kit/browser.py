@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -33,7 +33,8 @@ CLOSE_S = 5.0
 EVIDENCE_S = 5.0
 HEADING_LIMIT = 300
 ERROR_LIMIT = 1000
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+SCRIPT_BYTES = 8192  # of a program that is a script: what it starts is named in them
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 FLAGS = (
     "--autoplay-policy=no-user-gesture-required",
@@ -134,9 +135,9 @@ class Browser:
             self.died.set()
         return self.died.is_set()
 
-    async def evidence(self, name: str, rule: str = "") -> Evidence:
+    async def evidence(self, name: str, rule: str = "", *, clean: Callable[[str], str] = lambda text: text) -> Evidence:
         """What is on the screen: a screenshot, the HTML and the first heading, in the browser's folder. What cannot
-        be had in time is left out."""
+        be had in time is left out, and what `clean` takes out of its texts."""
         screenshot, html = self._folder / f"{name}.png", self._folder / f"{name}.html"
         page = self.page
         await self._paint_video(page, painted=True)
@@ -148,11 +149,11 @@ class Browser:
         )
         await self._paint_video(page, painted=False)
         if isinstance(took[1], str):
-            html.write_text(took[1], "utf-8")
+            html.write_text(clean(took[1]), "utf-8")
         return Evidence(
-            url=page.url,
+            url=clean(page.url),
             rule=rule,
-            heading=took[2][:HEADING_LIMIT] if isinstance(took[2], str) else "",
+            heading=clean(took[2])[:HEADING_LIMIT] if isinstance(took[2], str) else "",
             screenshot=screenshot if screenshot.exists() else None,
             html=html if html.exists() else None,
         )
@@ -179,7 +180,7 @@ class Browser:
                 self._context = await playwright.chromium.launch_persistent_context(
                     self._home / "profile",
                     artifacts_dir=self._home / "artifacts",  # Playwright's own folder outlives a killed driver
-                    executable_path=self._program or find_chromium(),
+                    executable_path=find_chromium(self._program),
                     headless=False,  # Playwright's own headless mode is another browser; the flag below is Chromium's
                     args=[*FLAGS, *headless, *self._flags],
                     chromium_sandbox=sandboxed,
@@ -209,13 +210,27 @@ class Browser:
         await end_processes(await asyncio.to_thread(self.processes))
 
 
-def find_chromium() -> str:
-    """Raises DeviceFailed."""
-    for program in PROGRAMS:
-        found = shutil.which(program, path=PATH)
-        if found:
+def find_chromium(program: str = "") -> str:
+    """Where this program is, a path or a name; the first one installed when none is named. A snap cannot see a bot's
+    private folders and is passed over. Raises DeviceFailed."""
+    if program:
+        found = shutil.which(program)
+        if found is None:
+            raise DeviceFailed(f"the browser did not start: {program} is no program here")
+        return found
+    for name in PROGRAMS:
+        found = shutil.which(name, path=PATH)
+        if found and not is_snap(Path(found)):
             return found
     raise DeviceFailed("no Chromium is installed; `understudy doctor` says how to get it")
+
+
+def is_snap(program: Path) -> bool:
+    """A link into a snap, or a script that starts one."""
+    with suppress(OSError), program.open("rb") as file:
+        begins = file.read(SCRIPT_BYTES)
+        return "/snap" in str(program.resolve()) or (begins.startswith(b"#!") and b"/snap/" in begins)
+    return False
 
 
 def _copy_profile(profile: Path, to: Path) -> None:

@@ -10,13 +10,23 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-PLACES = (Path(tempfile.gettempdir()), Path("/dev/shm"))
+_PLAIN = re.compile(r"[\w/.+,@~-]+", re.ASCII)
+
+
+def plain_place(place: Path) -> Path:
+    """That one, or /tmp where its path has a space or the like: the browser splits a flag with our folder in it at
+    spaces, the sound server reads one in a script."""
+    return place if _PLAIN.fullmatch(str(place)) else Path("/tmp")
+
+
+PLACES = (plain_place(Path(tempfile.gettempdir())), Path("/dev/shm"))
 _NAME = re.compile(r"understudy-[a-z]+-(\d+)-[^/]+")
 
 
 def make_folder(kind: str, parent: Path | None = None) -> Path:
     """`understudy-KIND-PID-xxxx` in `parent` (the temporary folder), for its owner alone."""
-    return Path(tempfile.mkdtemp(prefix=f"understudy-{kind}-{os.getpid()}-", dir=parent))
+    place = parent or plain_place(Path(tempfile.gettempdir()))
+    return Path(tempfile.mkdtemp(prefix=f"understudy-{kind}-{os.getpid()}-", dir=place))
 
 
 def maker_of(folder: Path) -> int | None:

@@ -21,6 +21,7 @@ from connectors.kit.pulse import Pcm, Playback
 
 SLICE = MICROPHONE_RATE_HZ // 100
 RAMP = MICROPHONE_RATE_HZ // 50
+LOUD = 300  # peak from which a slice counts as voice, of 32767
 LOCK_S = 0.5  # a device that does not take sound for so long is not waited for
 
 
@@ -42,7 +43,7 @@ class VirtualMicrophone:
         self._lock = threading.Lock()
         self._floor = 0  # sound of an older epoch is silence
         self._muted = False
-        self._written = 0
+        self._written = self._loud = 0
         self._runs: deque[tuple[int, int]] = deque([(0, 0)])  # (first sample, epoch), ascending
         self._last: Pcm = np.zeros(RAMP, np.int16)  # the newest sound written
         self._tail: Pcm = np.zeros(0, np.int16)  # what is left of the fade of flushed sound
@@ -65,6 +66,11 @@ class VirtualMicrophone:
         if not self._muted:
             self._muted = True
             self._fade()
+
+    @property
+    def spoken_s(self) -> float:
+        """From any thread: how many seconds of what went to the device were not silent."""
+        return self._loud / MICROPHONE_RATE_HZ
 
     def heard(self) -> tuple[int, int]:
         noted_s, left = self._noted
@@ -92,6 +98,7 @@ class VirtualMicrophone:
         self._device.write(sound)
         self._last = np.concatenate([self._last, sound])[-RAMP:]
         self._written += len(sound)
+        self._loud += len(sound) if np.abs(sound.astype(np.int32)).max(initial=0) > LOUD else 0
         self._note()
 
     def _note(self) -> None:

@@ -25,7 +25,7 @@ from typing import Self
 import numpy as np
 
 from connectors.base import DeviceFailed
-from connectors.kit.folders import make_folder
+from connectors.kit.folders import make_folder, plain_place
 from connectors.kit.processes import Child, clean_environment
 from connectors.kit.pulse import Pcm, Playback, Record
 
@@ -158,10 +158,9 @@ class SoundServer:
             stream.close()
 
     def _make_folder(self) -> Path:
-        folder = self._folder
-        if folder is None or len(str(folder.absolute())) > SOCKET_PATH_LIMIT - len("/pulse.sock"):
+        folder = self._folder.absolute() if self._folder is not None else None
+        if folder is None or len(str(folder)) > SOCKET_PATH_LIMIT - len("/pulse.sock") or plain_place(folder) != folder:
             return make_folder("sound")
-        folder = folder.absolute()
         folder.mkdir(mode=0o700, parents=True, exist_ok=False)
         return folder
 

@@ -1,10 +1,15 @@
-"""The passcode an invitation tells beside its link, in the words it is labelled with. A telephone's PIN is none."""
+"""The passcode an invitation tells beside its link, in the words it is labelled with. A telephone's PIN is none.
+
+A password of something else must never be sent to a meeting's platform, so less is read than a person would: a label
+has nothing before it on its line but words of a meeting, and its value nothing behind it but what closes it.
+"""
 
 from __future__ import annotations
 
 import re
 
 AFTER_CHARACTERS, BEFORE_CHARACTERS = 1500, 300
+PREFIX_CHARACTERS = 80
 
 # As the platforms' own invitations say it in English, German, French, Spanish, Portuguese, Italian, Dutch, Japanese and
 # Chinese.
@@ -13,13 +18,51 @@ LABELS = (
     *("código de acceso", "contraseña", "senha de acesso", "senha", "código de acesso", "codice di accesso"),
     *("codice d'accesso", "wachtwoord", "toegangscode", "パスコード", "パスワード", "密码", "密碼"),
 )
-_LABEL = re.compile("|".join(sorted(LABELS, key=len, reverse=True)), re.IGNORECASE)
-_SPACE = r"[ \t\u00a0]*"
-_VALUE = re.compile(
-    rf"{_SPACE}(?:\([^()\n]{{0,40}}\))?{_SPACE}[:：=]{_SPACE}(?:([!-~]{{1,40}})|\s{{1,10}}([!-~]{{1,40}}))"
+OF_A_MEETING = (  # words that may stand before a label
+    *("meeting", "zoom", "microsoft", "teams", "webex", "webinar", "event", "call", "video", "join", "the", "your"),
+    *("use", "with", "and", "besprechung", "ミーティング", "会議", "会议", "會議"),
 )
-_ANOTHERS = re.compile(r"(?:phone|dial-?in|numeric|host|audio|telefon|teléfono|h\.?323)[ \t-]{1,3}$", re.IGNORECASE)
-_TAG = re.compile(r"<[^<>]*>")
+NONE_THERE = frozenset(  # words that say that there is no passcode, or not here
+    {
+        *("none", "no", "not", "n/a", "na", "nil", "tba", "tbd", "tbc", "required", "optional", "see", "below"),
+        *(
+            "above",
+            "keine",
+            "keiner",
+            "kein",
+            "keins",
+            "entfällt",
+            "aucun",
+            "aucune",
+            "sans",
+            "ninguno",
+            "ninguna",
+            "sin",
+        ),
+        *("nenhum", "nenhuma", "sem", "nessuno", "nessuna", "geen"),
+    }
+)
+_LABEL = re.compile("|".join(sorted(LABELS, key=len, reverse=True)), re.IGNORECASE)
+_CLOSED = "\x1f"  # where a tag within a line stood
+_SPACE = rf"[ \t\u00a0{_CLOSED}]{{0,12}}"
+_BOLD = r"(?:\*\*|__)?"
+_VALUE = re.compile(
+    rf"{_BOLD}{_SPACE}(?:\([^()\n]{{0,40}}\))?{_SPACE}[:：=]{_BOLD}(?P<next_line>{_SPACE}\n\s{{0,10}})?{_SPACE}"
+    r"(?P<bold>\*\*|__)?(?P<value>[!#-'*-;=?-Z\\^-z|~]{1,40})"
+)  # no value has brackets or quotation marks
+_ENDS = re.compile(rf"[ \t\u00a0]*(?:\([^()\n]{{0,80}}\)[ \t\u00a0.]*)?(?:[\n{_CLOSED})\]}}>\"]|\Z)")
+_BEFORE = re.compile(
+    rf"\W*(?:(?:{'|'.join(OF_A_MEETING)})\W*)*(?:(?:meeting[ -]?)?id[ \t]{{0,3}}[:：]?[0-9 \t\u00a0-]{{6,20}}\W*)?",
+    re.IGNORECASE,
+)
+_OF_SOMETHING_ELSE = re.compile(
+    r"wi-?fi|wlan|wireless|ssid|network|\bvpn\b|user ?name|\buser\b|log-?in|account|benutzer|utilisateur|usu[aá]rio",
+    re.IGNORECASE,
+)
+_TAG = re.compile(r"<(/?[a-zA-Z][a-zA-Z0-9]*+)?+[^<>]*+>")
+_IN_A_LINE = frozenset({"a", "b", "em", "font", "i", "small", "span", "strong", "td", "th", "u"})
+_IN_A_LINE |= {f"/{name}" for name in _IN_A_LINE} - {"/a"}  # what a link is called is none of its line's words
+_TAG_BEGUN, _TAG_ENDED = re.compile(r"<[^<>]*\Z"), re.compile(r"\A(?:[\"'][^<>]*)?>")
 
 
 def passcode_near(text: str, begin: int, end: int, *, until: int) -> str | None:
@@ -28,16 +71,38 @@ def passcode_near(text: str, begin: int, end: int, *, until: int) -> str | None:
 
 
 def _passcode(text: str) -> str | None:
-    text = _TAG.sub(" ", text).replace("\u2019", "'")
-    for label in _LABEL.finditer(text):
-        if text[: label.start()][-1:].isalpha() and label[0][0].isascii():
+    lines = _lines(text)
+    for label in _LABEL.finditer(lines):
+        said = _VALUE.match(lines, label.end())
+        if said is None or not _is_of_a_meeting(lines, label.start()):
             continue
-        said = _VALUE.match(text, label.end())
-        if said is None or _ANOTHERS.search(text[max(0, label.start() - 12) : label.start()]):
-            continue
-        value = said[1] or said[2]
-        value = value.rstrip(".,;)>")
-        on_another_line = said[1] is None and not re.search("[0-9]", value)
-        if value and not on_another_line and "://" not in value:
+        value = said["value"].removesuffix(said["bold"] or "").rstrip(".,;|")
+        on_another_line = said["next_line"] is not None and not re.search("[0-9]", value)
+        if _is_a_passcode(value) and not on_another_line and _is_whole(lines, said, value):
             return value
     return None
+
+
+def _lines(text: str) -> str:
+    """As they are seen: a tag either ends a line or stands within one."""
+    text = _TAG_BEGUN.sub("\n", _TAG_ENDED.sub("", text))
+    text = re.sub("[\r\x1e]", "\n", text.replace("\u2019", "'"))
+    return _TAG.sub(lambda tag: _CLOSED if (tag[1] or "").lower() in _IN_A_LINE else "\n", text)
+
+
+def _is_of_a_meeting(lines: str, label_at: int) -> bool:
+    line_at = lines.rfind("\n", 0, label_at) + 1
+    if label_at - line_at > PREFIX_CHARACTERS or _BEFORE.fullmatch(lines, line_at, label_at) is None:
+        return False
+    above = lines[:line_at].rstrip()
+    return _OF_SOMETHING_ELSE.search(above, max(above.rfind("\n"), len(above) - PREFIX_CHARACTERS, 0)) is None
+
+
+def _is_a_passcode(value: str) -> bool:
+    return bool(re.search("[0-9A-Za-z]", value)) and "://" not in value and value.lower() not in NONE_THERE
+
+
+def _is_whole(lines: str, said: re.Match[str], value: str) -> bool:
+    """Nothing behind it makes it a word of a sentence."""
+    goes_on = said["value"] != value and re.search("[0-9]", value) is not None  # "4711, see you"
+    return goes_on or _ENDS.match(lines, said.end()) is not None

@@ -35,8 +35,9 @@ _LINKS_OWN = re.compile(r"//|[@\\]|%[0-9a-f]{2}|(?:https?|zoommtg|zoomus|msteams
 _REST = re.compile(r"(?:[\w!#$%&*+\-./:=?@~]|[,;](?!(?i:https?:|zoommtg:|zoomus:|msteams:)))*")
 _RAW_CONTEXT = re.compile(r"\{[^{}<>]{0,1000}\}")
 _WEB = re.compile(r"https?(?::|%3a)", re.IGNORECASE | re.ASCII)
-_LABELLED_CODE = re.compile(
-    r"(?:meet(?:ing)?(?:[ \t]{1,3}(?:code|id|link))?[ \t]{0,3}[:=#]|google[ \t]{1,3}meet|meet(?:ing)?[ \t]{1,3}code)"
+_LABELLED_CODE = re.compile(  # "meeting:" says no more than that what follows may be a room's name
+    r"(?:meet(?:ing)?[ \t]{1,3}(?:code|(?:code|id|link)[ \t]{0,3}[:=#])"
+    r"|google[ \t]{1,3}meet(?:[ \t]{0,3}[:=#])?|(?<![a-z0-9][ \t])meet[ \t]{0,3}[:=#])"
     r"[ \t]{0,3}\(?([a-z]{3}-[a-z]{4}-[a-z]{3})(?![\w@/-]|\.\w)"
 )
 _CODE = re.compile(r"[a-z]{3}-[a-z]{4}-[a-z]{3}")

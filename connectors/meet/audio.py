@@ -8,10 +8,11 @@ from pathlib import Path
 
 from connectors.base import Capabilities
 from connectors.kit.web.ways import Tracks
+from connectors.meet.roster import ROSTER
 
 TRACKS = Tracks(
-    tile="[data-participant-id]",
-    participant="data-participant-id",
+    tile=", ".join(ROSTER.tile.find),
+    participant=ROSTER.tile.attribute,
     sources=(Path(__file__).parent / "sources.js").read_text("utf-8"),
 )
 CAPABILITIES = Capabilities(

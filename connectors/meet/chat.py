@@ -10,6 +10,5 @@ async def open_chat(hands: Hands) -> None:
         await hands.press("chat_open")
 
 
-async def write(hands: Hands, text: str) -> None:
-    await hands.fill("chat_box", text)
-    await hands.key("chat_box", "Enter")
+async def write(hands: Hands, text: str) -> bool:
+    return await hands.write("chat_box", text)

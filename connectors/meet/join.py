@@ -17,11 +17,10 @@ def address(link: MeetingLink, request: JoinRequest) -> str:
     return f"{link.join_url}?hl=en" if link.platform == "meet" else link.join_url
 
 
-async def knock(hands: Hands, request: JoinRequest) -> None:
+async def knock(hands: Hands, request: JoinRequest) -> bool:
     """An account that is signed in is asked for no name: its own is shown."""
-    patience_ms = request.page_timeout_s * 1000
     if await hands.appears("name"):
-        await hands.fill("name", request.display_name, timeout_ms=patience_ms)
+        await hands.fill("name", request.display_name)
     for name in TURN_ON:
         await hands.press(name)
-    await hands.press("join", timeout_ms=patience_ms)
+    return await hands.press("join")

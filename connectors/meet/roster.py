@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.kit.web.look import Roster
-from connectors.meet.screen import SHARING
+from connectors.kit.web.look import roster_of
+from connectors.meet.admission import SCREENS
 
-ROSTER = Roster(
-    tile="[data-participant-id]",
-    participant="data-participant-id",
-    name=".notranslate",
-    own="[data-self-name]",
-    own_name="data-self-name",
-    speaking=".speaking",  # the replica's; Meet's own class changes with its builds and is left to other evidence
-    sharing=SHARING,
-    message="[data-message-id]",
-    message_id="data-message-id",
-    sender=".sender",
-    peoples_words='[data-participant-id], [data-message-id], [role="listitem"], .sender, textarea, input',
-)
+ROSTER = roster_of(SCREENS)

@@ -73,12 +73,16 @@ class Cell:
 HAPPENINGS: dict[str, str] = {
     "modal_before": "a window stands before the door",
     "modal_late": "a window covers the call some seconds after it began",
+    "recording_before": "a window before the door tells of a recording, with a button that agrees",
+    "recording_late": "such a window comes some seconds after the call began",
     "hiding_toolbar": "controls are seen only while the pointer moves",
     "phantom": "the lobby shows a tile, and the button to leave",
     "camera_off": "the camera is switched off while one waits",
+    "microphone_off": "the microphone is switched off while one waits",
     "renamed_chat": "the chat's button says more than its name",
     "light": "after the launcher a lighter page is loaded, without the ids and labels of the full one",
     "shared": "Meet's page gets three tracks for all who speak, told apart by contributing sources",
+    "one_track": "the same with one track, which those who speak take turns on",
     "signed_in": "the page knows an account: it asks for no name",
 }
 

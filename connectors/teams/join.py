@@ -23,9 +23,9 @@ def address(link: MeetingLink, request: JoinRequest) -> str:
     return f"{link.join_url}#token={quote(token, safe='')}" if token and link.platform == "teams" else link.join_url
 
 
-async def knock(hands: Hands, request: JoinRequest) -> None:
-    patience_ms = request.page_timeout_s * 1000
-    await hands.fill("name", request.display_name, timeout_ms=patience_ms)
+async def knock(hands: Hands, request: JoinRequest) -> bool:
+    if not await hands.fill("name", request.display_name):
+        return False
     for name in TURN_ON:
         await hands.press(name)
-    await hands.press("join", timeout_ms=patience_ms)
+    return await hands.press("join")

@@ -2,5 +2,4 @@
 
 from __future__ import annotations
 
-SHARING = "[data-sharing]"  # the replica's; live Teams tells it in its list of participants' streams
 PASSES: tuple[str, ...] = ()

@@ -30,11 +30,11 @@ def address(link: MeetingLink, request: JoinRequest) -> str:
     return f"{WEB_CLIENT}/{link.key}/join" + (f"?{'&'.join(fields)}" if fields else "")
 
 
-async def knock(hands: Hands, request: JoinRequest) -> None:
-    patience_ms = request.page_timeout_s * 1000
-    await hands.type("name", request.display_name, timeout_ms=patience_ms)
+async def knock(hands: Hands, request: JoinRequest) -> bool:
+    if not await hands.type("name", request.display_name):
+        return False
     if request.passcode:
-        await hands.type("passcode", request.passcode, timeout_ms=patience_ms)
+        await hands.type("passcode", request.passcode)
     for name in TURN_ON:
         await hands.press(name)
-    await hands.press_in_page("join")
+    return await hands.press_in_page("join")

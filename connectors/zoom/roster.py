@@ -3,21 +3,7 @@ client are not known well enough to go by."""
 
 from __future__ import annotations
 
-from connectors.kit.web.look import Roster
-from connectors.zoom.screen import SHARING
+from connectors.kit.web.look import roster_of
+from connectors.zoom.admission import SCREENS
 
-ROSTER = Roster(
-    tile=".video-avatar__avatar[data-user]",
-    participant="data-user",
-    name=".video-avatar__avatar-name",
-    own="[data-self]",
-    own_name="data-self",
-    speaking=".video-avatar__avatar--active",
-    sharing=SHARING,
-    message=".new-chat-message__content[data-message]",
-    message_id="data-message",
-    sender=".chat-item__sender",
-    own_message=".new-chat-message__container--mine",
-    peoples_words='[data-user], [data-message], [role="listitem"], .sender, [contenteditable], input',
-    notices=".zm-modal-body-title",
-)
+ROSTER = roster_of(SCREENS)

@@ -2,5 +2,4 @@
 
 from __future__ import annotations
 
-SHARING = "[data-sharing]"  # the replica's; how Zoom's own page marks who shares is not known
 PASSES: tuple[str, ...] = ()

@@ -8,13 +8,17 @@ from __future__ import annotations
 import json
 import os
 import platform
+import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
+
+from bot.supervision.kernel import dying_with_parent
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,6 +62,19 @@ def commit() -> str:
         return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return "unknown"
+
+
+def last_line_of(words: Sequence[str], *, limit_s: float) -> tuple[dict[str, Any], int]:
+    """What `python -m bot WORDS` said last, as JSON, and its exit status. It is told to end when this process dies."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bot", *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=limit_s,
+        preexec_fn=dying_with_parent(signal.SIGTERM),
+    )
+    return json.loads(done.stdout.splitlines()[-1]), done.returncode
 
 
 def _cpu_model() -> str:

@@ -25,7 +25,9 @@ WRITTEN_S = 0.001  # it takes a tenth of that to write one
 ROWS = 5
 KEPT = 24 * 120
 PARTS = {  # of a bot's processes, by their command lines; the first that fits
-    "browser": r"chromium|chrome|playwright/driver",
+    "driver": r"playwright/driver",
+    "page": r"--type=renderer",
+    "browser": r"chromium|chrome",
     "sound server": r"pulseaudio",
     "portrait": r"engine\.portrait",
     "recogniser": r"pocketsphinx_process|whisper_process",

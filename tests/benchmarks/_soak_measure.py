@@ -6,6 +6,7 @@ mouth over the same line as the engine makes it, exactly in time.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ DRIFT_MS, GROWTH_SHARE, GROWTH_MB, MORE_FILES = 20.0, 0.05, 20.0, 8
 UNLIKE_SHARE = 0.2  # of the lines, that may not resemble their reference: then nothing is known of their skew
 LOST_SHARE = 0.05  # of the lines' frames, that may be repeated or missing
 GAP_MS = 60.0  # by which the middle line may last longer, or be shorter, than it should
+BROKEN_MS, BROKEN_SHARE = 150.0, 0.05  # a line so much too long was heard to break off; and of how many, or apart
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,17 +118,23 @@ def figures_of(lines: Sequence[Line], samples: Sequence[Sample], *, minutes: flo
     return {
         "lines": len(lines),
         "skew_ms": _spread([skew for _, skew in skews]),
-        "skew_outside": sum(not SKEW_MS[0] <= skew <= SKEW_MS[1] for _, skew in skews),
+        "skew_outside": sum(_is_apart(skew) for _, skew in skews),
         "skew_drift_ms": _rounded(drift),
         "frames": frames,
         "frames_repeated": sum(line.repeated for line in lines),
         "frames_dropped": sum(line.dropped for line in lines),
         "gap_ms": _spread([gap for _, gap in gaps]),
+        "lines_broken": sum(abs(gap) > BROKEN_MS for _, gap in gaps),
         "memory_mb": _spread([value for _, value in memory]),
         "memory_growth_mb": _rounded(grown and grown[1]),
+        "memory_growth_by_part_mb": _grown_by_part(samples, minutes=minutes),
         "open_files": _spread([value for _, value in files]),
         "open_files_growth": _rounded(opened and opened[1]),
-        "problems": [*problems_of_lines(lines), *problems_of(skews, drift, grown, opened)],
+        "problems": [
+            *problems_of_lines(lines),
+            *problems_of(skews, drift, grown, opened),
+            *(f"from some moment on nothing is known of its {part}" for part in _missing(samples)),
+        ],
     }
 
 
@@ -141,7 +149,31 @@ def problems_of_lines(lines: Sequence[Line]) -> list[str]:
         found.append(f"{lost} of {frames} frames were repeated or did not come")
     if lines and (gap_ms := float(np.median([abs(line.gap_ms) for line in lines]))) > GAP_MS:
         found.append(f"half of the lines are at least {gap_ms:.0f} ms longer or shorter than they should be")
+    rows = (
+        ("break off", sum(abs(line.gap_ms) > BROKEN_MS for line in lines)),
+        ("are apart from their picture", sum(_is_apart(line.skew_ms) for line in lines)),
+    )
+    found += [f"{count} of {len(lines)} lines {what}" for what, count in rows if count > BROKEN_SHARE * len(lines)]
     return found
+
+
+def _is_apart(skew_ms: float | None) -> bool:
+    return skew_ms is not None and not SKEW_MS[0] <= skew_ms <= SKEW_MS[1]
+
+
+def _missing(samples: Sequence[Sample]) -> list[str]:
+    """Parts that were there for most of the time and not at the end."""
+    seen = Counter(part for one in samples for part in one.memory_mb)
+    at_the_end = set().union(*(one.memory_mb for one in samples[-FEW:]))
+    return sorted(part for part, times in seen.items() if 2 * times > len(samples) and part not in at_the_end)
+
+
+def _grown_by_part(samples: Sequence[Sample], *, minutes: float) -> dict[str, float]:
+    parts = sorted(set().union(*(one.memory_mb for one in samples)))
+    grown = {
+        part: growth([(one.at_min, one.memory_mb.get(part, 0.0)) for one in samples], minutes=minutes) for part in parts
+    }
+    return {part: round(found[1], 1) for part, found in grown.items() if found is not None}
 
 
 def problems_of(
@@ -153,8 +185,6 @@ def problems_of(
     found = []
     if not skews:
         found.append("no line could be laid over its reference")
-    elif not SKEW_MS[0] <= float(np.median([skew for _, skew in skews])) <= SKEW_MS[1]:
-        found.append("sound and picture are apart")
     if drift is not None and abs(drift) > DRIFT_MS:
         found.append(f"sound and picture drift apart: {drift:+.0f} ms over the whole time")
     if grown is not None and grown[1] > max(GROWTH_MB, GROWTH_SHARE * grown[0]):

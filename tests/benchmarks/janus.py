@@ -6,13 +6,15 @@ The bots speak at the same time, each a text of its own, and hear through the se
 is what a bot's ears get from the packets, `played` what its browser plays, as a person would hear it: how well its
 envelope follows what was said, and how long after its turn at the microphone it is there (the median). `mouth_dry_s`:
 for how long the speaker's microphone had nothing to say, as the machine did not keep up; what is heard then is as it
-was said, but late where it is played. `misses` names what is not as it should be; the exit code is 1 then.
+was said, but late where it is played. `busy`: the share of all cores that anything used meanwhile. `misses` names what
+is not as it should be; the exit code is 1 then.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import os
 import tempfile
 import threading
@@ -41,7 +43,8 @@ LINES = {  # name: voice, text
 WINDOW_S = 0.005
 MOST_LAG_S = 1.0
 LEAST_CORRELATION, LEAST_FPS, MOST_EAR_MS = 0.75, 20.0, 300.0
-MOST_DRY_S = 0.2  # else the machine is what was measured
+MOST_DRY_S, MOST_BUSY = 0.2, 0.9  # else the machine is what was measured
+FULL = (1280, 720)
 STEADY_S, PATIENCE_S = 5.0, 40.0
 _SIZE_JS = """async () => {
   for (const link of window.understudyLinks) for (const one of (await link.getStats()).values()) {
@@ -138,10 +141,11 @@ async def pair(*, settle_s: float, seconds: float) -> dict[str, Any]:
             await bot.connector.browser.page.evaluate(READ_JS, [BITS, "[id^=videoremote] video"])
         janus_cpu = psutil.Process(janus.pid)
         janus_cpu.cpu_percent()
+        psutil.cpu_percent()
         begin_s = asyncio.get_running_loop().time()
         await asyncio.sleep(seconds)
         end_s = asyncio.get_running_loop().time()
-        share = janus_cpu.cpu_percent() / 100
+        share, busy = janus_cpu.cpu_percent() / 100, psutil.cpu_percent() / 100
         seen = [await bot.connector.browser.page.evaluate("window.seen") for bot in bots]
         await asyncio.sleep(MOST_LAG_S)
         one, other = bots
@@ -149,7 +153,7 @@ async def pair(*, settle_s: float, seconds: float) -> dict[str, Any]:
             one.name: _of(one, other, seen[0], begin_s, end_s),
             other.name: _of(other, one, seen[1], begin_s, end_s),
         }
-    return {**figures, "janus_cores": round(share, 3)}
+    return {**figures, "janus_cores": round(share, 3), "busy": round(busy, 3)}
 
 
 async def _until_steady(bots: list[Bot]) -> None:
@@ -191,7 +195,7 @@ async def alone(*, settle_s: float, seconds: float) -> dict[str, Any]:
         await bot.join(url)
         clock = asyncio.get_running_loop().time
         begin_s, looks = clock(), [await connector.browser.page.evaluate(_SIZE_JS)]
-        while looks[-1][:2] != [1280, 720] and clock() - begin_s < settle_s:
+        while tuple(looks[-1][:2]) != FULL and clock() - begin_s < settle_s:
             await asyncio.sleep(0.5)
             looks.append(await connector.browser.page.evaluate(_SIZE_JS))
         ramp_s, looks, begin_s = clock() - begin_s, looks[-1:], clock()
@@ -200,13 +204,20 @@ async def alone(*, settle_s: float, seconds: float) -> dict[str, Any]:
             looks.append(await connector.browser.page.evaluate(_SIZE_JS))
         wall_s = clock() - begin_s
         await bot.leave()
-    sizes = [f"{width}x{height}" for width, height, *_ in looks]
+    return {"full_size_after_s": round(ramp_s, 1), **of_looks(looks, wall_s)}
+
+
+def of_looks(looks: list[list[Any]], wall_s: float) -> dict[str, Any]:
+    """What looks at the sender's own statistics come to, the first of them the beginning: width, height, frames sent so
+    far, what limits it. A sender that has stopped keeps its size and counts on no more."""
+    sizes = [(width, height) for width, height, *_ in looks]
+    counts = [count for _, _, count, _ in looks]
     return {
-        "full_size_after_s": round(ramp_s, 1),
         "looks": len(sizes),
-        "full_size": sizes.count("1280x720"),
-        "smallest": min(sizes, key=lambda size: int(size.split("x")[0])),
-        "fps_sent": round((looks[-1][2] - looks[0][2]) / wall_s, 1),
+        "full_size": sizes.count(FULL),
+        "smallest": "{}x{}".format(*min(sizes)),
+        "stood_still": sum(after <= before for before, after in itertools.pairwise(counts)),
+        "fps_sent": round((counts[-1] - counts[0]) / wall_s, 1),
         "limited_by": sorted({reason for *_, reason in looks}),
     }
 
@@ -252,6 +263,12 @@ def remains(folder: Path) -> dict[str, int]:
     }
 
 
+def kept_up(pair: dict[str, Any]) -> bool:
+    """Whether it was the bots that were measured and not the machine."""
+    dry_s = [one["mouth_dry_s"] for one in pair.values() if isinstance(one, dict)]
+    return max(dry_s) <= MOST_DRY_S and bool(pair["busy"] <= MOST_BUSY)
+
+
 def misses_of(figures: dict[str, Any]) -> list[str]:
     found = []
     for name, one in figures.get("pair", {}).items():
@@ -260,9 +277,13 @@ def misses_of(figures: dict[str, Any]) -> list[str]:
                 found += [f"{name}: {way} correlation"] * (one[way]["correlation"] < LEAST_CORRELATION)
                 found += [f"{name}: {way} mouth to ear"] * (one[way]["mouth_to_ear_ms"] >= MOST_EAR_MS)
             found += [f"{name}: fps"] * (one["fps_distinct"] < LEAST_FPS)
+            found += [f"{name}: size"] * (one["size"] != "640x360")
             found += [f"{name}: the machine did not keep up"] * (one["mouth_dry_s"] > MOST_DRY_S)
+    found += ["the machine was busy"] * (figures.get("pair", {}).get("busy", 0.0) > MOST_BUSY)
     if (one := figures.get("alone")) is not None:
         found += ["alone: not full size"] * (one["full_size"] < one["looks"])
+        found += ["alone: no frame sent between two looks"] * (one["stood_still"] > 0)
+        found += ["alone: fps"] * (one["fps_sent"] < LEAST_FPS)
     found += [f"left behind: {kind}" for kind, count in figures.get("joins", {}).items() if count]
     return found
 

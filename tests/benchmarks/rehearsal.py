@@ -5,12 +5,10 @@ Options go to `understudy demo --rehearse` (`--voice espeak`, `--questions FILE`
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 
 from bot.library import SHIPPED
-from tests.benchmarks._report import ROOT, percentiles, report
+from tests.benchmarks._report import last_line_of, percentiles, report
 
 LIMIT_S = 900
 
@@ -19,9 +17,7 @@ def main() -> int:
     options = sys.argv[1:]
     if "--questions" not in options:
         options += ["--questions", str(SHIPPED / "rehearsal-ten.json")]
-    words = [sys.executable, "-m", "bot", "demo", "--rehearse", "--headless", *options]
-    done = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=LIMIT_S)
-    whole = json.loads(done.stdout.splitlines()[-1])
+    whole, status = last_line_of(["demo", "--rehearse", "--headless", *options], limit_s=LIMIT_S)
     turns = whole["turns"]
     judged = [turn["passage_right"] for turn in turns if turn["passage_right"] is not None]
     figures = {
@@ -39,7 +35,7 @@ def main() -> int:
         values = [turn[key] for turn in turns if turn[key] is not None]
         figures[key] = percentiles(values, digits=1) if values else None
     report("rehearsal", {"options": options}, figures)
-    return done.returncode
+    return status
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ ASKED = "Iris, when should I water the tomatoes?"
 EVERY_S, ASK_EVERY, SAMPLE_EVERY_S = 15.0, 4, 5.0
 SETTLE_S, JOIN_S, SPEAK_S, SAY_LIMIT_S, QUIET_S = 10.0, 120.0, 10.0, 30.0, 1.2
 MARGIN_S = 0.5
+LISTEN_S = 0.2  # looking through all that was recorded is work, beside which the bot is measured
 
 
 class Soak:
@@ -148,7 +149,7 @@ async def _until_quiet(sound: Recording, since_s: float, *, quiet_s: float = QUI
     def quiet() -> bool:
         return time.monotonic() - (_last_end_s(sound, since_s) or since_s) > quiet_s
 
-    await eventually(quiet, SAY_LIMIT_S)
+    await eventually(quiet, SAY_LIMIT_S, every_s=LISTEN_S)
     return _last_end_s(sound, since_s) or since_s
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -18,7 +16,7 @@ from typing import Any
 
 from bot.domain.turn_record import STAGES
 from bot.library import SHIPPED
-from tests.benchmarks._report import ROOT, commit, percentiles, report
+from tests.benchmarks._report import ROOT, commit, last_line_of, percentiles, report
 from tests.benchmarks._waterfall import Row, svg
 
 QUESTIONS = 20
@@ -57,10 +55,8 @@ def rehearsed(asked: Sequence[Any], *, settle_s: float, options: Sequence[str]) 
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(list(asked), file)
         file.flush()
-        words = [sys.executable, "-m", "bot", "demo", "--rehearse", "--headless", "--questions", file.name]
-        words += ["--settle", str(settle_s), *options]
-        done = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=LIMIT_S)
-    return json.loads(done.stdout.splitlines()[-1]), done.returncode
+        words = ["demo", "--rehearse", "--headless", "--questions", file.name, "--settle", str(settle_s), *options]
+        return last_line_of(words, limit_s=LIMIT_S)
 
 
 def figures_of(whole: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,3 +63,17 @@ def test_a_new_home_is_for_its_owner_alone(tmp_path: Path) -> None:
     home = tmp_path / "a" / "b"
     prepare_home(Settings(home=home))
     assert home.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8420"),
+        ("0.0.0.0", "http://127.0.0.1:8420"),
+        ("::", "http://[::1]:8420"),
+        ("::1", "http://[::1]:8420"),
+        ("bots.lan", "http://bots.lan:8420"),
+    ],
+)
+def test_what_is_printed_of_the_api_leads_to_it(host: str, url: str) -> None:
+    assert Settings(api_host=host).own_url == url

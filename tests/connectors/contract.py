@@ -177,6 +177,11 @@ class ConnectorContract:
             with pytest.raises(JoinRefused) as refused:
                 await connector.join(JoinRequest(meeting_url=url, display_name=NAME, page_timeout_s=10.0))
             assert refused.value.refusal is refusal
+            evidence = refused.value.evidence
+            assert evidence is not None
+            if refusal not in WITHOUT_A_PAGE:
+                assert evidence.screenshot is not None and evidence.html is not None
+                assert evidence.rule or refusal is Refusal.PAGE_NOT_UNDERSTOOD
 
     @pytest.mark.parallel
     async def test_participants_chat_and_leaving_are_told(self, stage: Stage, tmp_path: Any) -> None:
@@ -243,12 +248,14 @@ class ConnectorContract:
     async def test_a_removal_and_an_ended_meeting_are_different_ends(self, stage: Stage, tmp_path: Any) -> None:
         async with self.in_call(stage, tmp_path) as (_, notes):
             await stage.host_removes(NAME)
-            await until(lambda: notes.of(Removed))
+            removed = (await until(lambda: notes.of(Removed)))[0]
             await asyncio.wait_for(notes.ended.wait(), 10)
         async with self.in_call(stage, tmp_path) as (_, notes):
             await stage.host_ends()
-            await until(lambda: notes.of(Ended))
+            ended = (await until(lambda: notes.of(Ended)))[0]
             assert not notes.of(Removed)
+        for end in (removed, ended):
+            assert end.evidence is not None and end.evidence.rule and end.evidence.html is not None
 
 
 class LobbyContract(ConnectorContract):

@@ -1,7 +1,9 @@
 """The simulator's table, cell by cell, before a real browser: what a connector's way in makes of each screen.
 
-A page needs no camera and no sound for that, so one browser serves every cell. `recorded` is what was seen last, for
-tests that have no browser: `python -m tests.connectors.matrix [PLATFORM ...]` records anew.
+A cell is decided where its words are told, or where something besides words says what it is; each decided cell has one
+right outcome, and each other one has to stay open: shown, and not taken for anything. A page needs no camera and no
+sound for that, so one browser serves every cell. `recorded` is what was seen last, for tests that have no browser:
+`python -m tests.connectors.matrix [PLATFORM ...]` records anew and says of how many cells what decides.
 """
 
 from __future__ import annotations
@@ -12,8 +14,10 @@ import random
 import string
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -39,7 +43,9 @@ CONNECTORS: dict[str, type[WebConnector]] = {"meet": MeetConnector, "teams": Tea
 LOOKS = Path(__file__).parents[1] / "data" / "looks.json"
 NOT_UNDERSTOOD = "page_not_understood"
 ENDINGS = {"removed": "removed", "ended": "ended", "lost": "cut", "left": "open"}  # ending: the scenario it is in
-KNOWN_S, UNKNOWN_S = 15.0, 0.8  # patience with a page whose words are known, and with one whose are not
+DECIDED_S, OPEN_S = 15.0, 2.0  # patience with a page of which something is known, and with one that stays open
+NOT_TOLD = "not known in"  # what a page says where its words are missing
+REPLICA, SOURCE, OPEN = "replica", "source", "open"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,15 +64,59 @@ def row_of(cell: Cell) -> dict[str, Any]:
     return rows(cell.platform)[cell.name, cell.variant]
 
 
-def is_known(cell: Cell) -> bool:
+def is_told(cell: Cell) -> bool:
+    """Its words are known, with a source."""
     return cell.language in row_of(cell)
 
 
+def is_marked(cell: Cell) -> bool:
+    """Something besides words says what it is. The marks of a heading alone do not: they say that it is one."""
+    row = row_of(cell)
+    return bool(row.get("frames") or row.get("title") or row.get("captcha") or "notice" in row.get("marks", {}))
+
+
+def is_decided(cell: Cell) -> bool:
+    return is_told(cell) or is_marked(cell)
+
+
+def to_record() -> list[Cell]:
+    """Whose words are told; and one of each row that is marked, where they are not: those are all alike."""
+    return [cell for cell in cells() if is_told(cell) or (is_marked(cell) and cell == untold(cell))]
+
+
+def untold(cell: Cell) -> Cell:
+    return replace(cell, language=next(iter(row_of(cell)["missing"]), ""))
+
+
 def expected(cell: Cell) -> str:
-    """What a cell whose words are known has to come out as."""
+    """What a cell has to come out as."""
+    if not is_decided(cell):
+        return NOT_UNDERSTOOD
+    if row_of(cell).get("captcha") and not is_told(cell):
+        return Refusal.CAPTCHA.value  # which it shows, whatever its words say of it
     if cell.name == "lobby":
         return "meeting_not_started" if cell.variant == "no_host" else "lobby_timeout"
     return cell.name
+
+
+def decided_by(cell: Cell, looks: dict[str, dict[str, Any]]) -> str:
+    """SOURCE: something that somebody has told of the platform. REPLICA: a mark of our page alone, which proves no more
+    than our loop."""
+    if not is_decided(cell):
+        return OPEN
+    alike = key(cell if is_told(cell) else untold(cell))
+    screens = CONNECTORS[cell.platform].ways.screens
+    verdict = classify(screens, sighting_from(looks[alike]))
+    assert verdict is not None, f"{alike} was not understood when it was recorded"
+    rule = next(one for one in screens.rules if one.id == verdict.rule)
+    sources = {rule.source, *(screens.controls[name].source for name in rule.shows)}
+    return REPLICA if REPLICA in sources else SOURCE
+
+
+def counts() -> Counter[str]:
+    """Of how many cells what decides."""
+    looks = {key(cell): look for cell, look in recorded()}
+    return Counter(decided_by(cell, looks) for cell in cells())
 
 
 def meaning(cell: Cell, verdict: Verdict | None) -> str:
@@ -106,7 +156,7 @@ async def play(browser: Browser, base_url: str, cell: Cell) -> Outcome:
     request = JoinRequest(
         meeting_url=link_of(base_url, cell),
         display_name="Iris (AI)",
-        page_timeout_s=KNOWN_S if is_known(cell) and cell.name != NOT_UNDERSTOOD else UNKNOWN_S,
+        page_timeout_s=DECIDED_S if is_decided(cell) else OPEN_S,
         lobby_timeout_s=0.5,
     )
     link = find_meeting(request.meeting_url)
@@ -118,29 +168,28 @@ async def play(browser: Browser, base_url: str, cell: Cell) -> Outcome:
         await way.go(lambda: told.append("lobby"), lambda: looker.ways.leave(looker.hands))
         looker.joined = True
         if cell.name in ENDINGS:
-            said = await ending(looker, cell)
+            said, evidence = await ending(looker, cell)
     except JoinRefused as refused:
         said, evidence = refused.refusal.value, refused.evidence
     return Outcome(cell=cell, said=said, lobby=bool(told), call=looker.called, evidence=evidence, seen=looker.seen)
 
 
-async def ending(looker: Looker, cell: Cell) -> str:
+async def ending(looker: Looker, cell: Cell) -> tuple[str, Evidence]:
     """What the page turns to after the call."""
     if cell.name == "left":
         await looker.ways.leave(looker.hands)
-    settled, said = Settled(), [NOT_UNDERSTOOD]
+    settled, found = Settled(), []
 
     async def over() -> bool:
         sure = settled.take(classify(looker.ways.screens, await looker.look()))
         if sure is not None and sure.place not in (Place.CALL, Place.DOOR):
-            said.append(sure.place.value)
-        return len(said) > 1
+            found.append(sure)
+        return bool(found)
 
-    try:
-        await eventually_async(over, KNOWN_S if is_known(cell) else UNKNOWN_S + 2.0)
-    except TimeoutError:
-        return NOT_UNDERSTOOD
-    return said[-1]
+    with suppress(TimeoutError):
+        await eventually_async(over, DECIDED_S if is_decided(cell) else OPEN_S + 2.0)
+    said, rule = (found[0].place.value, found[0].rule) if found else (NOT_UNDERSTOOD, "")
+    return said, await looker.evidence(said, rule)
 
 
 async def eventually_async(ask: Any, deadline_s: float) -> None:
@@ -171,19 +220,17 @@ def link_of(base_url: str, cell: Cell) -> str:
 
 
 def wrong(outcome: Outcome) -> str:
-    """What is wrong with it; empty when nothing is. Words nobody knows may stay unknown, but never pass for others."""
-    cell, said = outcome.cell, outcome.said
+    """What is wrong with it; empty when nothing is."""
+    cell, said, evidence = outcome.cell, outcome.said, outcome.evidence
     if cell.name not in ENDINGS and outcome.call:
         return f"{cell}: taken for a call"
-    fine = {expected(cell)} if is_known(cell) else {expected(cell), NOT_UNDERSTOOD}
-    if row_of(cell).get("captcha") and not is_known(cell):
-        fine.add("captcha_shown")  # which it shows, whatever its words say of it
-    if said not in fine:
+    if said != expected(cell):
         return f"{cell}: came out as {said}, seen was {outcome.seen}"
-    refused = cell.name not in ENDINGS
-    if refused and (outcome.evidence is None or not (outcome.evidence.screenshot and outcome.evidence.html)):
+    if said == NOT_UNDERSTOOD and not any(NOT_TOLD in phrase for phrase in outcome.seen.phrases):
+        return f"{cell}: left open before it was shown, seen was {outcome.seen}"
+    if evidence is None or not (evidence.screenshot and evidence.html):
         return f"{cell}: no evidence"
-    if refused and said not in (NOT_UNDERSTOOD,) and outcome.evidence is not None and not outcome.evidence.rule:
+    if said != NOT_UNDERSTOOD and not evidence.rule:
         return f"{cell}: no rule"
     return ""
 
@@ -193,10 +240,11 @@ def chosen(platform: str, language: str) -> list[Cell]:
 
 
 def record(outcomes: list[Outcome]) -> None:
-    """Keep what was seen where the words are known, for tests without a browser."""
-    kept = {key(cell): look for cell, look in recorded()}
-    kept |= {key(one.cell): look_of(one.seen) for one in outcomes if is_known(one.cell)}
-    LOOKS.write_text(json.dumps(dict(sorted(kept.items())), ensure_ascii=False, indent=1) + "\n", "utf-8")
+    """Keep what was seen, for tests without a browser."""
+    kept = {key(cell): look for cell, look in recorded()} | {key(one.cell): look_of(one.seen) for one in outcomes}
+    there = {key(cell) for cell in to_record()}
+    told = {name: look for name, look in sorted(kept.items()) if name in there}
+    LOOKS.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
 
 def recorded() -> Iterator[tuple[Cell, dict[str, Any]]]:
@@ -215,14 +263,21 @@ def look_of(seen: Sighting) -> dict[str, Any]:
     return {name: value for name, value in look.items() if value}
 
 
+def sighting_from(look: dict[str, Any]) -> Sighting:
+    """Of one that was recorded."""
+    sets = {name: frozenset(look.get(name, ())) for name in ("shown", "told")}
+    return Sighting(phrases=tuple(look.get("phrases", ())), title=look.get("title", ""), **sets)
+
+
 async def main(platforms: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         async with Browser(Path(folder)) as browser, SimulatorServer() as simulator:
-            known = [cell for cell in cells() if cell.platform in platforms and is_known(cell)]
-            outcomes = [await play(browser, simulator.base_url, cell) for cell in known]
+            chosen = [cell for cell in to_record() if cell.platform in platforms]
+            outcomes = [await play(browser, simulator.base_url, cell) for cell in chosen]
     for outcome in outcomes:
         print(wrong(outcome) or f"{key(outcome.cell)}: {outcome.said}")
     record(outcomes)
+    print(dict(counts()))
 
 
 if __name__ == "__main__":

@@ -80,6 +80,12 @@ class MeetingStage:
     async def host_ends(self) -> None:
         self.room.end()
 
+    def beside(self, folder: Path) -> MeetingStage:
+        """The same meeting with a guest more, who has a browser and a sound server of their own."""
+        other = MeetingStage(self.simulator, folder, self._stack, self.platform)
+        other._room = self.room
+        return other
+
     async def guest_joins(self, name: str) -> None:
         if self._guest is None:
             self._sound = await self._stack.enter_async_context(SoundServer())

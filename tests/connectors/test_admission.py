@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
+from playwright.async_api import TimeoutError as PageTimeout
 
 from connectors.base import Evidence, JoinRefused, JoinRequest, Refusal
 from connectors.kit.web.admission import Way
@@ -25,8 +26,8 @@ WINDOW = Sighting(shown=frozenset({"launcher"}))
 class Pages:
     """Shows these looks one after the other, the last one for good; keeps what is done to it."""
 
-    def __init__(self, looks: Iterable[Sighting]) -> None:
-        self.looks = list(looks)
+    def __init__(self, looks: Iterable[Sighting], *, not_taken: Iterable[Exception | None] = ()) -> None:
+        self.looks, self.not_taken = list(looks), list(not_taken)
         self.done: list[str] = []
 
     async def look(self) -> Sighting:
@@ -42,8 +43,14 @@ class Pages:
     async def wake(self) -> None:
         self.done.append("wake")
 
-    async def knock(self, hands: object, request: JoinRequest) -> None:
+    async def knock(self, hands: object, request: JoinRequest) -> bool:
         self.done.append("knock")
+        if not self.not_taken:
+            return True
+        broken = self.not_taken.pop(0)
+        if broken is not None:
+            raise broken
+        return False
 
     async def go(self, **patience: float) -> list[str]:
         ways = replace(TeamsConnector.ways, knock=self.knock)
@@ -88,6 +95,18 @@ async def test_a_lobby_nobody_answers_in_is_left() -> None:
 
 async def test_what_stands_before_the_door_is_pressed_away() -> None:
     assert (await Pages([WINDOW, DOOR, CALL]).go())[:2] == ["launcher", "knock"]
+
+
+async def test_a_door_that_did_not_take_a_knock_is_knocked_at_again() -> None:
+    pages = Pages([DOOR, DOOR, DOOR, CALL], not_taken=[None, PageTimeout("the button was switched off")])
+    assert await pages.go() == ["knock", "knock", "knock"]
+
+
+async def test_a_door_that_never_takes_a_knock_ends_in_time() -> None:
+    pages = Pages([DOOR], not_taken=[None] * 10_000)
+    with pytest.raises(JoinRefused) as refused:
+        await pages.go()
+    assert refused.value.refusal is Refusal.PAGE_NOT_UNDERSTOOD and len(pages.done) > 1
 
 
 async def test_who_was_removed_before_the_call_was_denied() -> None:

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from connectors.base import PictureArrives
-from connectors.kit.web.arrival import MISSING_S, Arrival, Sent
+import pytest
+
+from connectors.base import PictureArrives, SoundArrives
+from connectors.kit.web.arrival import MISSING_S, UNHEARD_S, Arrival, Sent
 
 
-def told(counts: list[int], *, others: bool = True, arrival: Arrival | None = None) -> list[PictureArrives]:
+def told(counts: list[int], *, others: bool = True) -> list[PictureArrives | SoundArrives]:
     """One count a second."""
-    arrival = arrival or Arrival()
+    arrival = Arrival()
     return [
         event
         for at_s, frames in enumerate(counts)
-        for event in arrival.take(Sent(links=1, frames=frames, energy=0.0), others=others, at_s=float(at_s))
+        for event in arrival.take(
+            Sent(links=1, frames=frames, energy=0.0), others=others, spoken_s=0.0, at_s=float(at_s)
+        )
     ]
+
+
+def told_of_sound(counts: list[tuple[float, float]], *, others: bool = True, links: int = 1) -> list[SoundArrives]:
+    """One count a second: seconds spoken so far, and the energy of what left."""
+    arrival, events = Arrival(), []
+    for at_s, (spoken_s, energy) in enumerate(counts):
+        sent = Sent(links=links, frames=at_s, energy=energy)
+        events += arrival.take(sent, others=others, spoken_s=spoken_s, at_s=float(at_s))
+    return [event for event in events if isinstance(event, SoundArrives)]
 
 
 def test_a_picture_that_leaves_is_nothing_to_tell() -> None:
@@ -39,7 +52,26 @@ def test_connections_that_begin_anew_count_from_there() -> None:
 
 def test_silence_and_sound_are_told_apart() -> None:
     arrival = Arrival()
-    list(arrival.take(Sent(links=1, frames=1, energy=0.0), others=True, at_s=0.0))
+    list(arrival.take(Sent(links=1, frames=1, energy=0.0), others=True, spoken_s=0.0, at_s=0.0))
     assert not arrival.sounds
-    list(arrival.take(Sent(links=1, frames=2, energy=0.3), others=True, at_s=1.0))
+    list(arrival.take(Sent(links=1, frames=2, energy=0.3), others=True, spoken_s=1.0, at_s=1.0))
     assert arrival.sounds
+
+
+def test_a_voice_that_leaves_and_a_bot_that_is_silent_are_nothing_to_tell() -> None:
+    assert told_of_sound([(0.0, 0.0), (1.0, 0.1), (2.0, 0.2), (2.0, 0.2), (2.0, 0.2), (2.0, 0.2)]) == []
+
+
+def test_a_voice_that_does_not_leave_any_more_is_told_once_and_again_when_it_does() -> None:
+    spoken = [(0.0, 0.0), (1.0, 0.1), (2.0, 0.1), (3.0, 0.1), (4.0, 0.1), (4.0, 0.1), (5.0, 0.2)]
+    assert UNHEARD_S <= 2.0
+    assert told_of_sound(spoken) == [SoundArrives(at_s=3.0, active=False), SoundArrives(at_s=6.0, active=True)]
+
+
+@pytest.mark.parametrize(("others", "links"), [(False, 1), (True, 0)])
+def test_a_voice_nobody_is_connected_to_is_not_missed(others: bool, links: int) -> None:
+    assert told_of_sound([(float(at_s), 0.0) for at_s in range(9)], others=others, links=links) == []
+
+
+def test_a_voice_counts_anew_when_its_connections_do() -> None:
+    assert told_of_sound([(0.0, 0.0), (1.0, 0.5), (2.0, 0.1), (3.0, 0.2), (4.0, 0.3)]) == []

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from connectors.base import BrowserDied, DeviceFailed
-from connectors.kit.browser import PROGRAMS, Browser
+from connectors.kit.browser import PROGRAMS, Browser, is_snap
 from tests.connectors.contract import until
 
 pytestmark = [
@@ -158,3 +158,12 @@ async def test_a_browser_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(DeviceFailed, match="did not start"):
         async with Browser(tmp_path, chromium=str(tmp_path / "no-such-browser")):
             pass
+
+
+def test_a_snap_is_told_from_a_program(tmp_path: Path) -> None:
+    programs = {"elf": b"\x7fELF /snap/", "wrapper": b"#!/bin/sh\nexec /snap/bin/chromium\n", "script": b"#!/bin/sh\n"}
+    for name, content in programs.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "snap").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "snap")
+    assert [name for name in (*programs, "link") if is_snap(tmp_path / name)] == ["wrapper", "link"]

@@ -115,6 +115,26 @@ async def test_a_camera_that_does_not_arrive_is_replaced_by_one_in_the_page(tmp_
             assert host.way == "page" and "file" in host.failures
 
 
+async def test_each_cameras_known_picture_is_its_own() -> None:
+    async with Channel() as channel:
+        pictures = [CameraHost(channel, width=WIDTH, height=HEIGHT).known_picture for _ in range(2)]
+    assert all(one.shape == (HEIGHT * 3 // 2, WIDTH) for one in pictures)
+    assert not np.array_equal(*pictures), "else two bots that start together could take each other's"
+
+
+@pytest.mark.acceptance
+@pytest.mark.browser
+@needs_browser
+async def test_the_camera_of_another_bot_does_not_pass_for_ones_own(tmp_path: Path) -> None:
+    """As on a host with kernel devices, where every browser sees the cameras of all."""
+    async with Channel() as channel, CameraHost(channel, way="file") as theirs, CameraHost(channel, way="file") as ours:
+        async with Browser(tmp_path, flags=theirs.flags) as opened:
+            theirs.camera.show(theirs.known_picture, epoch=0)
+            with pytest.raises(DeviceFailed, match="does not reach"):
+                await ours.settle(opened)
+            await theirs.settle(opened)
+
+
 @pytest.mark.slow
 @pytest.mark.browser
 @needs_browser

@@ -11,15 +11,20 @@ import pytest
 
 from connectors.base import (
     Admitted,
-    BrowserDied,
     ChatMessage,
+    ConnectionLost,
     Ended,
     InLobby,
+    JoinRefused,
     JoinRequest,
+    LeftUnasked,
+    NotDone,
     ParticipantJoined,
     PictureArrives,
+    Refusal,
     Removed,
     ScreenShared,
+    SoundArrives,
     Speaking,
 )
 from connectors.kit.browser import PROGRAMS
@@ -81,8 +86,8 @@ async def test_a_page_with_everything_in_the_way_is_joined_and_left(
         await notes.close()
 
 
-@pytest.mark.parametrize(("scenario", "end"), [("removed", Removed), ("ended", Ended), ("cut", BrowserDied)])
-@pytest.mark.parametrize("platform", ["teams", "zoom"])
+@pytest.mark.parametrize(("scenario", "end"), [("removed", Removed), ("ended", Ended), ("cut", ConnectionLost)])
+@pytest.mark.parametrize("platform", PLATFORMS)
 async def test_how_a_call_ends_is_told_with_evidence(
     simulator: SimulatorServer, tmp_path: Path, platform: str, scenario: str, end: type
 ) -> None:
@@ -94,38 +99,88 @@ async def test_how_a_call_ends_is_told_with_evidence(
             async with asyncio.timeout(20):
                 async for event in connector.events():
                     told.append(event)
-        except BrowserDied as died:
-            told.append(died)
+        except ConnectionLost as lost:
+            told.append(lost)
     assert isinstance(told[-1], end)
-    if end is not BrowserDied:
-        evidence = told[-1].evidence
-        assert evidence.rule and evidence.screenshot.exists() and evidence.html.exists()
+    evidence = told[-1].evidence
+    assert evidence.rule and evidence.screenshot.exists() and evidence.html.exists()
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-async def test_a_camera_the_lobby_switched_off_is_on_again_in_the_call(platform: str, tmp_path: Path) -> None:
+async def test_a_page_that_leaves_by_itself_is_told_with_evidence(
+    simulator: SimulatorServer, tmp_path: Path, platform: str
+) -> None:
+    url = link(simulator, platform, "scenario=open")
+    async with open_connector(url, tmp_path) as connector:
+        await connector.join(JoinRequest(meeting_url=url, display_name=NAME))
+        simulator.room(CODE).leave(simulator.room(CODE).people()[0])
+        with pytest.raises(LeftUnasked) as left:
+            async with asyncio.timeout(20):
+                async for _ in connector.events():
+                    pass
+    assert left.value.evidence is not None and left.value.evidence.screenshot is not None
+
+
+@pytest.mark.parametrize("platform", ["meet", "zoom"])
+async def test_a_window_that_asks_to_agree_is_never_answered(
+    simulator: SimulatorServer, tmp_path: Path, platform: str
+) -> None:
+    url = link(simulator, platform, "scenario=open&variant=recording_before")
+    async with open_connector(url, tmp_path / "before") as connector:
+        with pytest.raises(JoinRefused) as refused:
+            await connector.join(JoinRequest(meeting_url=url, display_name=NAME))
+        assert refused.value.refusal is Refusal.CONSENT_REQUIRED
+        assert await connector.browser.page.evaluate(COVERED_JS) and not simulator.room(CODE).people()
+    url = url.replace("before", "late")
+    async with open_connector(url, tmp_path / "late") as connector:
+        await connector.join(JoinRequest(meeting_url=url, display_name=NAME))
+        await until(lambda: connector.browser.page.evaluate(COVERED_JS))
+        await connector.say_in_chat("hello")
+        assert await connector.browser.page.evaluate(COVERED_JS) and simulator.room(CODE).people()
+        await connector.leave()
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+async def test_a_chat_without_a_box_takes_nothing_and_says_so(
+    simulator: SimulatorServer, tmp_path: Path, platform: str
+) -> None:
+    url = link(simulator, platform, "scenario=open")
+    async with open_connector(url, tmp_path) as connector:
+        await connector.join(JoinRequest(meeting_url=url, display_name=NAME))
+        await connector.say_in_chat("hello")
+        await connector.browser.page.evaluate("() => document.querySelector('.composer').remove()")
+        with pytest.raises(NotDone):
+            await connector.say_in_chat("anyone there?")
+        await connector.leave()
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+async def test_devices_the_lobby_switched_off_are_on_again_in_the_call(platform: str, tmp_path: Path) -> None:
     async with meeting_stage(tmp_path / "guest", platform) as stage:
         url = await stage.open_meeting(lobby=False)
         await stage.guest_joins("Guest")
         stage.room.policy = type(stage.room.policy)(lobby=True)
         async with open_connector(url, tmp_path / "bot") as connector:
             joining = asyncio.create_task(
-                connector.join(JoinRequest(meeting_url=f"{url}?variant=camera_off", display_name=NAME))
+                connector.join(JoinRequest(meeting_url=f"{url}?variant=camera_off.microphone_off", display_name=NAME))
             )
             await until(stage.room.knocks)
-            await until(lambda: not stage.room.knocks()[0].state["camera"])
+            await until(lambda: not any(stage.room.knocks()[0].state[one] for one in ("camera", "microphone")))
             stage.room.admit(NAME)
             await joining
             notes = Notes(connector)
             with playing(connector, hz=440.0, luma=180):
                 await until(lambda: sees(stage, 180), 30)
+                assert abs(await stage.guest_hears_hz(1.5) - 440.0) < 15
             assert not [one for one in notes.of(PictureArrives) if not one.active]
             await connector.leave()
             await notes.close()
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-async def test_what_a_participant_does_is_told_and_a_picture_that_stops_too(platform: str, tmp_path: Path) -> None:
+async def test_what_a_participant_does_is_told_and_a_picture_or_a_voice_that_stops_too(
+    platform: str, tmp_path: Path
+) -> None:
     async with meeting_stage(tmp_path / "guest", platform) as stage:
         url = await stage.open_meeting(lobby=False)
         await stage.guest_joins("Guest")
@@ -143,6 +198,9 @@ async def test_what_a_participant_does_is_told_and_a_picture_that_stops_too(plat
             with playing(connector, hz=440.0, luma=180):
                 await until(lambda: sees(stage, 180), 30)
                 await until(lambda: connector.sound_left)
+                for sounds in (False, True):
+                    await connector.browser.page.evaluate(SOUND_JS, sounds)
+                    await until(lambda on=sounds: [one.active for one in notes.of(SoundArrives)][-1:] == [on])
             await connector.browser.page.evaluate(STOP_JS)
             await until(lambda: [one.active for one in notes.of(PictureArrives)] == [False], 20)
             await connector.leave()
@@ -153,6 +211,11 @@ async def sees(stage, luma: float) -> bool:
     return abs(await stage.guest_sees_luma() - luma) < 25
 
 
+COVERED_JS = "() => !document.querySelector('.modal').hidden"
+SOUND_JS = """(on) => {
+  for (const link of window.understudyLinks) for (const one of link.getSenders())
+    if (one.track?.kind === "audio") one.track.enabled = on;
+}"""
 STOP_JS = """async () => {
   for (const link of window.understudyLinks) for (const one of link.getSenders())
     if (one.track?.kind === "video") await one.replaceTrack(null);

@@ -1,8 +1,10 @@
-"""Two bots on one machine, in two meetings: neither hears the other, and nothing of either is left."""
+"""Two bots on one machine, in two meetings: neither hears or shows the other, and nothing of either is left."""
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 
 from connectors.base import JoinRequest
 from connectors.kit.browser import PROGRAMS
+from connectors.kit.web.connector import WebConnector
 from connectors.registry import open_connector
 from connectors.simulator import SimulatorServer
 from tests.connectors.contract import NAME, Notes, playing, until
@@ -43,6 +46,43 @@ async def test_two_bots_on_one_machine_hear_nothing_of_each_other(tmp_path: Path
             await notes.close()
     assert not [one for family in families for one in family if one.is_running() and one.status() != "zombie"]
     assert {path.suffix for path in files_in(tmp_path)} <= {".png", ".html"}
+
+
+# The bot's own picture as its page gives it to the connections.
+PUBLISHED_JS = """() => {
+  const video = document.querySelector(".tile.own video");
+  if (!video || video.readyState < 2 || !video.videoWidth) return -1;
+  const pen = new OffscreenCanvas(8, 8).getContext("2d");
+  pen.drawImage(video, 0, 0, 8, 8);
+  const pixels = pen.getImageData(0, 0, 8, 8).data;
+  let sum = 0;
+  for (let at = 0; at < pixels.length; at += 4) sum += pixels[at + 1];
+  return (sum / 64) * 219 / 255 + 16;
+}"""
+
+
+async def test_two_bots_that_start_together_publish_each_its_own_picture(tmp_path: Path) -> None:
+    lumas = {"teams/aaa-aaaa-aaa": 200, "zoom/bbb-bbbb-bbb": 60}
+    async with SimulatorServer() as simulator, AsyncExitStack() as stack:
+
+        async def bot(path: str) -> WebConnector:
+            url = f"{simulator.base_url}/{path}?scenario=open"
+            connector = await stack.enter_async_context(open_connector(url, tmp_path / path))
+            await connector.join(JoinRequest(meeting_url=url, display_name=NAME))
+            assert isinstance(connector, WebConnector)
+            return connector
+
+        bots = await asyncio.gather(*map(bot, lumas))
+        for connector, luma in zip(bots, lumas.values(), strict=True):
+            stack.enter_context(playing(connector, hz=440.0, luma=luma))
+        for connector, luma in zip(bots, lumas.values(), strict=True):
+            await until(lambda one=connector, luma=luma: publishes(one, luma))
+        seen = [[await one.browser.page.evaluate(PUBLISHED_JS) for one in bots] for _ in range(20)]
+    assert all(abs(found - luma) < 25 for look in seen for found, luma in zip(look, lumas.values(), strict=True)), seen
+
+
+async def publishes(connector: WebConnector, luma: int) -> bool:
+    return bool(abs(await connector.browser.page.evaluate(PUBLISHED_JS) - luma) < 25)
 
 
 def files_in(folder: Path) -> list[Path]:

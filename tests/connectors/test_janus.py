@@ -24,14 +24,17 @@ from connectors.kit.sound import MICROPHONE_SINK, SoundServer
 from connectors.urls import find_meeting
 from tests.benchmarks._said import Said
 from tests.benchmarks.janus import (
+    FULL,
     LEAST_CORRELATION,
     LINES,
-    MOST_DRY_S,
     MOST_LAG_S,
     alone,
     envelope,
     follows,
     joins,
+    kept_up,
+    misses_of,
+    of_looks,
     pair,
 )
 from tests.connectors.contract import NAME, ConnectorContract, Notes, Stage, until
@@ -182,6 +185,38 @@ def test_a_pin_is_for_the_server_and_not_for_logs_of_pages() -> None:
     assert address(link, JoinRequest(meeting_url="", display_name=NAME)).endswith("?room=5")
 
 
+@pytest.mark.parametrize(
+    ("counts", "size", "missed"),
+    [
+        ((0, 24, 48, 72), FULL, []),
+        ((0, 12, 24, 36), FULL, ["alone: fps"]),
+        ((0, 60, 60, 84), FULL, ["alone: no frame sent between two looks"]),
+        ((0, 0, 0, 0), FULL, ["alone: no frame sent between two looks", "alone: fps"]),
+        ((0, 24, 48, 72), (960, 540), ["alone: not full size"]),
+    ],
+)
+def test_the_bench_sees_when_sending_stops(counts: tuple[int, ...], size: tuple[int, int], missed: list[str]) -> None:
+    """Statistics go on to tell the last frame's size."""
+    figures = of_looks([[*FULL, counts[0], "none"], *([*size, count, "none"] for count in counts[1:])], 3.0)
+    assert misses_of({"alone": figures}) == missed, figures
+
+
+def test_the_bench_judges_a_pair_by_all_it_measures() -> None:
+    way = {"correlation": 0.8, "mouth_to_ear_ms": 200.0}
+    good = {"ears": way, "played": way, "mouth_dry_s": 0.0, "fps_distinct": 22.0, "size": "640x360"}
+    assert misses_of({"pair": {"Ada": good, "busy": 0.5}}) == [] and kept_up({"Ada": good, "busy": 0.5})
+    late, dry = {**way, "mouth_to_ear_ms": 300.0}, {**good, "mouth_dry_s": 1.0}
+    for bad in (
+        {"played": late},
+        {"ears": {**way, "correlation": 0.7}},
+        {"fps_distinct": 19.0},
+        {"size": "320x180"},
+        {"mouth_dry_s": 1.0},
+    ):
+        assert len(misses_of({"pair": {"Ada": {**good, **bad}, "busy": 0.5}})) == 1, bad
+    assert not kept_up({"Ada": good, "busy": 0.95}) and not kept_up({"Ada": dry, "busy": 0.5})
+
+
 @pytest.mark.acceptance
 @pytest.mark.sound
 @pytest.mark.skipif(not shutil.which("pulseaudio"), reason="no PulseAudio is installed")
@@ -278,14 +313,16 @@ class TestOnTheServer:
         for name in LINES:
             found = figures[name]
             assert found["ears"]["correlation"] >= LEAST_CORRELATION, figures
-            if found["mouth_dry_s"] <= MOST_DRY_S:  # what a browser plays is whole where the machine keeps up
-                assert found["played"]["correlation"] >= LEAST_CORRELATION, figures
             assert found["size"] == "640x360" and found["fps_distinct"] > 0
+        if not kept_up(figures):
+            pytest.skip(f"the machine did not keep up with two bots, so all it can show is that they hear: {figures}")
+        assert misses_of({"pair": figures}) == [], figures
 
     @pytest.mark.timeout(240)
     async def test_a_bot_alone_sends_frames_of_full_size(self) -> None:
         figures = await alone(settle_s=120.0, seconds=30.0)
-        assert figures["full_size"] == figures["looks"] > 10, figures
+        assert figures["looks"] > 10 and figures["full_size"] == figures["looks"], figures
+        assert misses_of({"alone": figures}) == [], figures
 
     @pytest.mark.timeout(400)
     async def test_ten_joins_and_leaves_leave_nothing_behind(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 from connectors.kit.browser import PROGRAMS, Browser
 from connectors.kit.web.look import LOOK_JS, given, sighting_of
 from connectors.meet.connector import MeetConnector
+from connectors.teams.connector import TeamsConnector
 
 pytestmark = [
     pytest.mark.slow,
@@ -19,6 +20,21 @@ pytestmark = [
 ]
 WRITTEN = """(numbers) => { document.body.innerHTML = numbers.map(
     (number) => `<div><b class="sender">Ada</b><p data-message-id="${number}">line ${number}</p></div>`).join(""); }"""
+
+
+WITHOUT_IDS = """() => { document.body.innerHTML = '<div data-stream-type="Video">Ada</div>'
+    + '<div data-stream-type="Video"><p class="speaking">Ben</p></div><p data-mid="1">hi</p>'; }"""
+
+
+async def test_tiles_without_an_id_are_counted_and_what_they_say_is_no_notice(tmp_path: Path) -> None:
+    ways = TeamsConnector.ways
+    async with Browser(tmp_path) as browser:
+        await browser.page.evaluate(WITHOUT_IDS)
+        asked = given(ways.screens, ways.roster, ways.least, "", joined=False)
+        seen = sighting_of(await browser.page.evaluate(LOOK_JS, asked), frozenset())
+    assert seen.people == {} and seen.tiles == 2 and seen.has_others and seen.phrases == ()
+    found = {"people.tile": 1, "people.speaking": 1, "people.message": 0}
+    assert {name: at for name, at in seen.ways.items() if name.startswith("people.")} == found
 
 
 async def test_what_is_written_is_read_on_from_the_message_told_last_though_old_ones_are_dropped(

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from connectors.base import Evidence
 from connectors.kit.browser import PROGRAMS, Browser
-from connectors.kit.web.classifier import Sighting, classify
+from connectors.kit.web.classifier import Sighting, classify, sighting
 from connectors.kit.web.screens import Place
 from connectors.simulator import SimulatorServer
-from connectors.simulator.screens import LANGUAGES, PLAIN, PLATFORMS, Cell, cells, rows, table
+from connectors.simulator.screens import LANGUAGES, PLAIN, PLATFORMS, TABLES, Cell, rows, table
 from tests.connectors.matrix import (
     CONNECTORS,
+    OPEN,
+    REPLICA,
+    SOURCE,
     Outcome,
     chosen,
+    counts,
     expected,
-    is_known,
     key,
     meaning,
     play,
     recorded,
+    sighting_from,
+    to_record,
     wrong,
 )
 
@@ -30,6 +37,12 @@ real = [
     pytest.mark.browser,
     pytest.mark.skipif(not any(map(shutil.which, PROGRAMS)), reason="no Chromium is installed"),
 ]
+TOLD = Cell(platform="meet", name="meeting_ended", variant=PLAIN, language="en")
+MARKED = Cell(platform="teams", name="blocked_by_policy", variant=PLAIN, language="ja")
+TOLD_ENDING = Cell(platform="zoom", name="removed", variant=PLAIN, language="en")
+UNTOLD = Cell(platform="meet", name="meeting_ended", variant=PLAIN, language="ja")
+LOOK = sighting("(the words of this screen are not known in ja)")
+SHOWN = Evidence(url="", screenshot=Path("shown.png"), html=Path("shown.html"))
 FEW = (
     Cell(platform="meet", name="lobby", variant="host_brings", language="en"),
     Cell(platform="teams", name="request_denied", variant=PLAIN, language="de"),
@@ -44,11 +57,26 @@ def test_the_table_marks_what_is_missing_and_names_its_sources(platform: str) ->
         known = {language for language in LANGUAGES if language in row}
         assert known | set(row["missing"]) == set(LANGUAGES) and not known & set(row["missing"]), (name, variant)
         assert all(row[language]["source"] in sources for language in known)
-    assert all(one["url"].startswith("https://") or name == "ours" for name, one in sources.items())
+    assert all(one["url"].startswith("https://") for one in sources.values()), "no wording is our own"
 
 
-def test_every_cell_whose_words_are_known_has_been_seen() -> None:
-    assert {key(cell) for cell, _ in recorded()} == {key(cell) for cell in cells() if is_known(cell)}
+def test_every_kind_of_cell_has_been_seen() -> None:
+    assert {key(cell) for cell, _ in recorded()} == {key(cell) for cell in to_record()}
+
+
+def test_the_readme_says_what_decides_of_how_many_cells() -> None:
+    found, readme = counts(), (TABLES.parent / "README.md").read_text("utf-8")
+    told = f"{found.total()} places", f"{found[SOURCE]} by what a source tells", f"{found[REPLICA]} by marks of our own"
+    assert all(one in " ".join(readme.split()) for one in (*told, f"other {found[OPEN]} stay open")), found
+
+
+def test_a_cell_of_which_something_is_known_has_one_outcome() -> None:
+    for cell, evidence in ((TOLD, None), (MARKED, None), (TOLD_ENDING, None), (UNTOLD, SHOWN)):
+        missing = Outcome(cell=cell, said="page_not_understood", lobby=False, call=False, evidence=evidence, seen=LOOK)
+        assert bool(wrong(missing)) == (cell is not UNTOLD), cell
+        right = replace(missing, said=expected(cell))
+        assert ("no evidence" in wrong(right)) == (evidence is None), cell
+    assert "before it was shown" in wrong(replace(missing, seen=Sighting()))
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -56,8 +84,7 @@ def test_recorded_screens_are_known_for_what_they_are(platform: str) -> None:
     misread = []
     for cell, look in recorded():
         if cell.platform == platform:
-            seen = Sighting(**{name: value if name == "title" else frozenset(value) for name, value in look.items()})
-            verdict = classify(CONNECTORS[platform].ways.screens, seen)
+            verdict = classify(CONNECTORS[platform].ways.screens, sighting_from(look))
             if meaning(cell, verdict) != expected(cell):
                 misread.append((cell, verdict))
             assert (verdict is not None and verdict.place is Place.LOBBY) == (cell.name == "lobby"), cell

@@ -17,6 +17,8 @@ import psutil
 import pytest
 
 from connectors.base import (
+    CHUNK_SAMPLES,
+    HEARING_RATE_HZ,
     BrowserDied,
     ChatMessage,
     Connector,
@@ -33,6 +35,9 @@ from tests.connectors.contract import NAME, LobbyContract, LobbyStage, Notes, un
 from tests.connectors.meeting_stage import MeetingStage, meeting_stage
 
 KINDS = ("browser", "camera", "sound")
+ADA_HZ, BEN_HZ = 600.0, 1000.0  # whole periods in a chunk: neither shows at the other's place
+AUDIBLE = 800  # amplitude; the guests' own is 8000
+MISTAKEN_S = 0.3  # at most, of the other's: where one's turn on a track begins
 
 pytestmark = [
     pytest.mark.slow,
@@ -44,22 +49,42 @@ pytestmark = [
 
 
 @pytest.mark.acceptance
-async def test_shared_tracks_are_told_apart_by_their_contributing_sources(tmp_path: Path) -> None:
-    async with meeting_stage(tmp_path / "guest") as stage:
-        url = await stage.open_meeting(lobby=False)
-        await stage.guest_joins("Guest")
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("variant", ["shared", "one_track"])
+async def test_shared_tracks_are_told_apart_by_their_contributing_sources(tmp_path: Path, variant: str) -> None:
+    """Two guests, one after the other; and where there is a track for each, at the same time too."""
+    async with meeting_stage(tmp_path / "ada") as stage:
+        url, beside = await stage.open_meeting(lobby=False), stage.beside(tmp_path / "ben")
+        await stage.guest_joins("Ada")
+        await beside.guest_joins("Ben")
         async with MeetConnector(tmp_path / "bot") as connector:
             notes = Notes(connector)
-            await connector.join(JoinRequest(meeting_url=f"{url}?variant=shared", display_name=NAME))
-            guest = (await until(lambda: [one for one in notes.of(ParticipantJoined) if not one.is_self]))[
-                0
-            ].participant
-            await stage.guest_beeps(600.0, 3.0)
-            theirs = [chunk for chunk in notes.chunks if chunk.participant == guest]
-            loud = [chunk for chunk in theirs if np.abs(chunk.pcm.astype(np.int32)).max() > 800]
-            assert len(loud) > 100, "two seconds of three, for a track is shared from the first sound on"
+            await connector.join(JoinRequest(meeting_url=f"{url}?variant={variant}", display_name=NAME))
+            ids = await until(lambda: ids_of(notes, "Ada", "Ben"))
+            await stage.guest_beeps(ADA_HZ, 3.0)
+            await beside.guest_beeps(BEN_HZ, 3.0)
+            if variant == "shared":
+                await asyncio.gather(stage.guest_beeps(ADA_HZ, 3.0), beside.guest_beeps(BEN_HZ, 3.0))
             await connector.leave()
             await notes.close()
+    spoken_s = 4.0 if variant == "shared" else 2.0  # of six or three: a track is shared from the first sound on
+    for name, own_hz, other_hz in (("Ada", ADA_HZ, BEN_HZ), ("Ben", BEN_HZ, ADA_HZ)):
+        found = {hz: tone_s(notes, ids[name], hz) for hz in (own_hz, other_hz)}
+        assert found[own_hz] > spoken_s and found[other_hz] < MISTAKEN_S, (name, found)
+
+
+def ids_of(notes: Notes, *names: str) -> dict[str, str]:
+    """Empty until all are there."""
+    there = {one.name: one.participant for one in notes.of(ParticipantJoined) if not one.is_self}
+    return there if set(names) <= there.keys() else {}
+
+
+def tone_s(notes: Notes, participant: str, hz: float) -> float:
+    """For how long a participant's stream has this tone, by chunks in which it stands out."""
+    carrier = np.exp(-2j * np.pi * hz * np.arange(CHUNK_SAMPLES) / HEARING_RATE_HZ)
+    theirs = [chunk.pcm for chunk in notes.chunks if chunk.participant == participant]
+    audible = sum(2 * abs(pcm @ carrier) / CHUNK_SAMPLES > AUDIBLE for pcm in theirs)
+    return audible * CHUNK_SAMPLES / HEARING_RATE_HZ
 
 
 class TestMeet(LobbyContract):

@@ -77,6 +77,15 @@ def test_heard_counts_what_left_the_device_and_nothing_more(model: Model, microp
     assert microphone.heard() == (3, MICROPHONE_RATE_HZ)
 
 
+def test_what_was_spoken_is_counted_and_silence_is_not(microphone: VirtualMicrophone) -> None:
+    microphone.write(tone(0.5), epoch=1)
+    microphone.write(np.zeros_like(tone(0.5)), epoch=1)
+    assert microphone.spoken_s == pytest.approx(0.5)
+    microphone.neutral()
+    microphone.write(tone(0.5), epoch=1)
+    assert microphone.spoken_s < 0.6, "what is muted is not spoken, but for its fade"
+
+
 def test_an_epoch_is_heard_only_when_its_first_sample_is(model: Model, microphone: VirtualMicrophone) -> None:
     microphone.write(tone(0.2), epoch=1)
     microphone.write(tone(0.01), epoch=2)

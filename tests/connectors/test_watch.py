@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from connectors.base import ChatMessage, ParticipantJoined, ParticipantLeft, Speaking
 from connectors.kit.web.classifier import Message, Person, Sighting
+from connectors.kit.web.look import sighting_of
 from connectors.kit.web.watch import REMEMBERED, Watcher
 
 
@@ -52,6 +53,14 @@ def test_of_many_messages_the_latest_are_remembered() -> None:
         list(watcher.look(Sighting(messages=(Message(id=str(number), sender="Ada", text="hi"),)), 1.0))
     again = Sighting(messages=(Message(id=str(REMEMBERED), sender="Ada", text="hi"),))
     assert not list(watcher.look(again, 2.0)) and len(watcher._told) == REMEMBERED
+
+
+def test_tiles_that_say_not_whose_they_are_make_nobody_up() -> None:
+    tile = {"id": None, "name": "", "is_self": False, "speaking": True, "sharing": False}
+    read = {"phrases": [], "title": "", "shown": {}, "people": [tile, tile], "messages": [], "ways": {}}
+    seen = sighting_of(read, frozenset())
+    assert list(Watcher().look(seen, 1.0)) == [] and seen.has_others
+    assert not Sighting(people={"1": person("Iris (AI)", is_self=True)}, tiles=1).has_others
 
 
 def test_a_name_two_people_share_is_not_attributed() -> None:

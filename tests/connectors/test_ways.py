@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
+
 import pytest
 
 from connectors.base import JoinRequest
@@ -12,6 +16,7 @@ from connectors.teams.admission import hears
 from connectors.urls import find_meeting
 from connectors.zoom import join as zoom
 
+PACKED = base64.b64encode(gzip.compress(b'{"code":0,"subCode":5300}', mtime=0)).decode()
 ENDED = '3:::{"url":"/v4/f/conversationEnd","body":"{\\"code\\":403,\\"subCode\\":%s}"}'
 
 
@@ -58,12 +63,28 @@ def test_a_registered_bot_says_so_to_teams_and_to_nobody_else() -> None:
         (ENDED % 5300, "removed"),
         (ENDED % 1234, None),
         ((ENDED % 5854).removeprefix("3:::"), None),
-        ('3:::{"url":"/v4/f/rosterUpdate","body":"subCode: 5854"}', None),
+        (
+            '3:::{"url":"https://host/v4/f/callAgent/a/conversation/conversationEnd/?x=1","body":{"subCode":5300}}',
+            "removed",
+        ),
+        (f'3:::{{"url":"/v4/f/conversationEnd","body":"{PACKED}"}}', "removed"),
+        ('3:::{"url":"/v4/f/conversationEnd","body":"not JSON, subCode 5300"}', None),
+        ('3:::{"url":"/v4/f/conversationEnd","body":"{\\"text\\":\\"subCode 5300\\"}"}', None),
+        ('3:::{"url":"/v4/f/conversationEnd","body":"{\\"subCode\\":{\\"5300\\":5300}}"}', None),
+        ("3:::[conversationEnd", None),
+        ('3:::["conversationEnd"]', None),
         ("3::", None),
     ],
 )
 def test_teams_own_word_is_overheard(frame: str, sign: str | None) -> None:
     assert hears(frame) == sign
+
+
+@pytest.mark.parametrize("name", ["conversationEnd subCode 5300", '"url":"/conversationEnd","body":{"subCode":5300}'])
+def test_what_a_participant_is_called_is_never_teams_own_word(name: str) -> None:
+    people = {"participants": [{"displayName": name, "subCode": 5300}]}
+    for body in (people, json.dumps(people)):
+        assert hears("3:::" + json.dumps({"url": "/v4/f/conversation/rosterUpdate/", "body": body})) is None
 
 
 def test_what_is_overheard_is_bounded() -> None:

@@ -27,7 +27,7 @@ def test_no_text_is_longer_than_what_is_read() -> None:
 
 
 def test_names_and_messages_of_a_page_are_made_plain() -> None:
-    read = {"phrases": [], "title": "", "shown": {}}
+    read = {"phrases": [], "title": "", "shown": {}, "ways": {}}
     people = [{"id": "p1", "name": "Al\ud83dx" + "y" * 500, "is_self": False, "speaking": False, "sharing": False}]
     messages = [{"id": "m1", "sender": "Al\ud83dx", "text": "a\ud83d" + "b" * 20_000}]
     seen = sighting_of({**read, "people": people, "messages": messages}, frozenset())

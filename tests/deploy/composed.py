@@ -26,7 +26,16 @@ def compose(environment: Mapping[str, str] = SECRETS) -> dict[str, Any]:
     filled: dict[str, Any] = _filled(
         {name: part for name, part in whole.items() if not name.startswith("x-")}, environment
     )
+    for service in filled["services"].values():
+        if "environment" in service:
+            service["environment"] = _given(service["environment"], environment)
     return filled
+
+
+def _given(variables: dict[str, str | None], environment: Mapping[str, str]) -> dict[str, str]:
+    """One without a value has that of the environment, and is not there where that has none."""
+    given = {name: environment.get(name) if value is None else value for name, value in variables.items()}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _filled(value: Any, environment: Mapping[str, str]) -> Any:

@@ -77,6 +77,51 @@ def test_our_parts_get_settings_that_exist_and_are_taken(name: str) -> None:
     assert set(commands) <= COMMANDS.keys()
 
 
+FIXED = {  # setting: why an operator of these containers has none of it
+    "HOME": "the volume, by the Containerfile",
+    "CACHE": "in the home",
+    "DATABASE_URL": "made of the password",
+    "BROKER_URL": "made of the password",
+    "API_HOST": "the port's address says who reaches it",
+    "API_PORT": "inside; API_ADDRESS is the one outside",
+    "CHROMIUM": "in the image",
+    "BROWSER_PROFILE": "a folder that no volume brings",
+    "HEADLESS": "nobody looks",
+    "CAMERA_PATH": "the image has no other",
+    "SECRET_KEYS": "in the home, which all share",
+    "GOOGLE_URL": "for tests",
+    "MICROSOFT_URL": "for tests",
+    "WHISPER_MODEL": "not in the image",
+    "DIARIZATION_MODEL": "not in the image",
+    "KUBERNETES_TEMPLATE": "of a cluster",
+}
+
+
+def test_every_setting_is_an_operators_or_fixed_for_a_reason() -> None:
+    every = {PREFIX + field.name.upper(): "1" for field in fields(Settings)}
+    services = compose(SECRETS | every)["services"]
+    operators = {name for one in OURS for name in services[one]["environment"]} - {PREFIX + name for name in FIXED}
+    assert operators | {PREFIX + name for name in FIXED} == every.keys()
+    example = (DEPLOY / "env.example").read_text()
+    assert [name for name in sorted(operators) if name not in example and not _is_told(name, example)] == []
+
+
+def _is_told(name: str, example: str) -> bool:
+    return any(
+        re.fullmatch(told.replace("*", ".*"), name.removeprefix("UNDERSTUDY"))
+        for told in re.findall(r"\b(?:UNDERSTUDY)?(_[A-Z_*]+)", example)
+    )
+
+
+def test_the_database_is_ready_when_others_reach_it() -> None:
+    assert "--host" in SERVICES["database"]["healthcheck"]["test"]
+
+
+def test_a_browser_that_runs_wild_has_bounds() -> None:
+    host = SERVICES["bot-host"]
+    assert int(host["pids_limit"]) >= 1000 and host["mem_limit"].endswith("gb")
+
+
 def test_every_part_of_an_installation_is_a_service(tmp_path: Path) -> None:
     _, parts = installation(Settings(home=tmp_path, api_port=0, broker_url="redis://broker"))
     assert {part.name for part in parts} <= SERVICES.keys()

@@ -20,6 +20,10 @@ BOARD: dict[str, Any] = json.loads((ROOT / "deploy" / "grafana" / "understudy.js
 QUERIES = [(panel["title"], target["expr"]) for panel in BOARD["panels"] for target in panel["targets"]]
 SELECTOR = re.compile(r"\b(understudy_\w+)(?:\{([^}]*)\})?")
 GROUPING = re.compile(r"\bby \(([^)]*)\)")
+VALUES = {  # metric and label: what is ever counted there, for a filter on anything else shows nothing for ever
+    ("understudy_frames_total", "outcome"): {"shown", "dropped"},
+}
+ONCE_A_BOT = ("join_delay", "bot_stay", "bot_cpu")  # counted so seldom that minutes mostly hold none
 WANTED = ("bots", "launches", "joins", "refusals", "turn_stage", "interruptions", "av_offset", "frames", "bot_cpu")
 
 
@@ -50,9 +54,15 @@ def test_every_query_names_metrics_and_labels_that_exist(title: str, query: str)
         labels |= METRICS[name].keys()
         for label, value in re.findall(r'(\w+)="([^"]*)"', matchers):
             assert label in METRICS[name]
-            assert label != "le" or value in METRICS[name]["le"], f"{name} has no bucket {value}"
+            known = METRICS[name]["le"] if label == "le" else VALUES[name, label]
+            assert value in known, f"{name} has no {label} {value}"
     for names in GROUPING.findall(query):
         assert {one.strip() for one in names.split(",")} <= labels, title
+
+
+@pytest.mark.parametrize(("title", "query"), [one for one in QUERIES if any(name in one[1] for name in ONCE_A_BOT)])
+def test_what_is_counted_once_for_a_bot_is_asked_of_hours(title: str, query: str) -> None:
+    assert "$__rate_interval" not in query and re.search(r"\[1[hd]\]", query), title
 
 
 def test_what_an_operator_wants_to_see_is_on_the_board() -> None:

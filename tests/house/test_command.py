@@ -11,6 +11,8 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -20,6 +22,7 @@ from tests.polling import until_true
 BASE = "bash readlink dirname sha256sum cat grep sort tail head cut tr sleep mktemp rm mkdir flock env ldconfig touch"
 PARTS = ("chromium", "pulseaudio", "pactl", "Xvfb", "ffmpeg")
 DEADLINE_S = 30.0
+NOBODY = 65534
 
 # installs what is asked for by making the programs of it
 APT_GET = """echo "apt-get $*" >>$calls
@@ -33,7 +36,7 @@ PYTHON = """case "$*" in
   "-m pip install --dry-run "*) [[ ! -e $machine/pypi-has-cuda ]] || echo '{"name": "nvidia-cublas"}' ;;
   "-m pip "*"torch==2"*) echo "python $*" >>$calls; [[ ! -e $machine/no-torch ]] ;;
   "-m pip "*) echo "python $*" >>$calls; [[ ! -e $machine/no-network ]] ;;
-  "-P -m bot "*) echo "python $*" >>$calls; echo "bot: $*${UNDERSTUDY_CHROMIUM:+ in $UNDERSTUDY_CHROMIUM}" ;;
+  "-P -m bot "*) echo "python $*" >>$calls; echo "bot: $*"; echo "browser $UNDERSTUDY_CHROMIUM" >>$calls ;;
   "--version") echo "Python 3.11.0" ;;
 esac"""
 
@@ -64,7 +67,9 @@ class Machine:
         (self.programs / name).write_text(preface + body + "\n")
         (self.programs / name).chmod(0o755)
 
-    def begin(self, *words: str, folder: Path | None = None, command: Path | None = None) -> subprocess.Popen[str]:
+    def begin(
+        self, *words: str, folder: Path | None = None, command: Path | None = None, user: int | None = None
+    ) -> subprocess.Popen[str]:
         environment = {"PATH": str(self.programs), "HOME": str(self.programs.parent), "CI": "true"}
         return subprocess.Popen(
             [command or self.checkout / "understudy", *words],
@@ -74,10 +79,13 @@ class Machine:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
         )
 
-    def start(self, *words: str, folder: Path | None = None, command: Path | None = None) -> tuple[int, str, str]:
-        process = self.begin(*words, folder=folder, command=command)
+    def start(self, *words: str, **options: Any) -> tuple[int, str, str]:
+        process = self.begin(*words, **options)
         output, complaints = process.communicate(timeout=DEADLINE_S)
         return process.returncode, output, complaints
 
@@ -184,10 +192,14 @@ def test_missing_packages_are_installed_in_a_container_and_nothing_is_removed(tm
 
 def test_without_the_right_to_install_the_exact_line_is_printed(tmp_path: Path) -> None:
     machine = Machine(tmp_path, user=1000, parts=("chromium", "pulseaudio", "pactl", "Xvfb"))
-    code, output, complaints = machine.start("up")
-    assert (code, output) == (3, "") and not machine.calls("apt-get") and not machine.calls("pip")
     options = "--no-remove --no-install-recommends -o DPkg::Lock::Timeout=300"
-    assert f"\nsudo apt-get update && sudo apt-get install -y {options} ffmpeg\n" in complaints
+    for sudo, told in (("", "this as root"), ("sudo ", "this")):
+        if sudo:
+            machine.program("sudo", "exit 1")
+        code, output, complaints = machine.start("up")
+        assert (code, output) == (3, "") and not machine.calls("apt-get") and not machine.calls("pip")
+        line = f"{sudo}apt-get update && {sudo}apt-get install -y {options} ffmpeg"
+        assert f"Run {told}, then start again:\n{line}\n" in complaints
 
 
 @pytest.mark.slow
@@ -202,14 +214,43 @@ def test_only_commands_that_need_parts_ask_for_them(tmp_path: Path) -> None:
     assert machine.start("up", "--help")[0] == 0
 
 
-def test_playwrights_browser_is_used_where_chromium_is_a_snap(tmp_path: Path) -> None:
-    machine = Machine(tmp_path)
-    machine.program("chromium", "exec /snap/bin/chromium")
-    browser = tmp_path / ".cache" / "ms-playwright" / "chromium-1200" / "chrome-linux" / "chrome"
-    browser.parent.mkdir(parents=True)
-    browser.touch()
-    assert machine.start("up")[:2] == (0, f"bot: -P -m bot up in {browser}\n")
+BROWSERS = {  # case: (the programs that are there, whether Chromium's name leads to a snap, the one a bot is given)
+    "anywhere on PATH": (("chromium", "google-chrome"), False, "chromium"),
+    "another name": (("google-chrome-stable",), False, "google-chrome-stable"),
+    "beside a snap": (("chromium-browser", "google-chrome"), True, "google-chrome"),
+    "Playwright's": (("chromium",), True, None),
+}
+
+
+@pytest.mark.parametrize("case", BROWSERS)
+def test_bots_are_given_the_browser_that_set_up_found(tmp_path: Path, case: str) -> None:
+    programs, snap, chosen = BROWSERS[case]
+    machine = Machine(tmp_path, parts=(*PARTS[1:], *programs))
+    if snap:
+        machine.program(programs[0], "exec /snap/bin/chromium")
+    playwrights = tmp_path / ".cache" / "ms-playwright" / "chromium-1200" / "chrome-linux" / "chrome"
+    playwrights.parent.mkdir(parents=True)
+    playwrights.touch()
+    assert machine.start("up")[0] == 0
+    assert machine.calls("browser ") == [f"browser {machine.programs / chosen if chosen else playwrights}"]
     assert not machine.calls("apt-get")
+
+
+@pytest.mark.parametrize("left", ["checkout", "checkout/.venv", "checkout/understudy.egg-info"])
+def test_what_another_user_left_is_named_before_anything_is_done(left: str) -> None:
+    with TemporaryDirectory(prefix="understudy-left-") as folder:  # a folder of pytest's is closed to other users
+        machine = Machine(Path(folder), user=1000)
+        Path(folder).chmod(0o755)
+        (Path(folder) / left).mkdir(exist_ok=True)
+        for path in Path(folder).rglob("*"):
+            if not path.is_symlink():
+                path.chmod(0o777)
+        (Path(folder) / left).chmod(0o555)
+        code, output, complaints = machine.start("up", user=NOBODY if os.geteuid() == 0 else None)
+        (Path(folder) / left).chmod(0o755)
+        assert (code, output) == (3, "") and not machine.calls_file.read_text()
+    assert f"{Path(folder) / left} cannot be written by this user" in complaints
+    assert f"Run this as root, then start again:\nchown -R 1000 {machine.checkout}\n" in complaints
 
 
 def test_two_starts_at_once_make_one_environment(tmp_path: Path) -> None:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
+import psutil
 import pytest
 
-from tests.benchmarks._report import percentiles, report
+from tests.benchmarks._report import ROOT, percentiles, report
+from tests.polling import until_true
+
+MEASURING = "from tests.benchmarks._report import last_line_of; last_line_of(['simulator', '--port', '0'], limit_s=60)"
 
 
 def test_the_last_line_names_machine_and_commit(capsys) -> None:
@@ -20,3 +26,14 @@ def test_the_last_line_names_machine_and_commit(capsys) -> None:
 def test_no_values_is_no_figure() -> None:
     with pytest.raises(ValueError, match="no values"):
         percentiles([])
+
+
+@pytest.mark.slow
+@pytest.mark.parallel
+def test_what_a_killed_benchmark_measured_ends_with_it() -> None:
+    benchmark = psutil.Popen([sys.executable, "-c", MEASURING], cwd=ROOT, stdout=subprocess.DEVNULL)
+    until_true(benchmark.children, 20.0)
+    measured = benchmark.children()
+    benchmark.kill()
+    benchmark.wait(5)
+    assert psutil.wait_procs(measured, timeout=20)[1] == []

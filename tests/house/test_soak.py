@@ -43,6 +43,10 @@ def samples(leak_mb: float = 0.0, leak_files: int = 0) -> list[Sample]:
     return made
 
 
+def unseen(part: str, seen: list[Sample]) -> list[Sample]:
+    return [replace(one, memory_mb={name: mb for name, mb in one.memory_mb.items() if name != part}) for one in seen]
+
+
 @pytest.mark.parametrize(
     ("seen", "held", "said"),
     [
@@ -56,8 +60,15 @@ def samples(leak_mb: float = 0.0, leak_files: int = 0) -> list[Sample]:
         ([replace(one, repeated=8) for one in lines(-30)], samples(), ["frames"]),
         ([replace(one, dropped=8) for one in lines(-30)], samples(), ["frames"]),
         ([replace(one, gap_ms=-90.0) for one in lines(-30)], samples(), ["longer or shorter"]),
+        ([replace(one, gap_ms=900.0) for one in lines(-30)[:10]] + lines(-30)[10:], samples(), ["10 of 160"]),
+        (lines(-30)[10:] + lines(90)[:10], samples(), ["are apart"]),
+        (lines(-30), samples()[:300] + unseen("browser", samples()[300:]), ["nothing is known of its browser"]),
+        (lines(-30), unseen("browser", samples()[:9]) + samples()[9:], []),
     ],
-    ids=["well", "drift", "apart", "nothing", "memory", "files", "unlike", "repeated", "missing", "gaps"],
+    ids=[
+        *("well", "drift", "apart", "nothing", "memory", "files", "unlike", "repeated", "missing", "gaps"),
+        *("broken", "some apart", "unseen", "late"),
+    ],
 )
 def test_what_goes_wrong_over_the_time_is_said_and_noise_is_not(
     seen: list[Line], held: list[Sample], said: list[str]

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 
+import aiohttp
 import psutil
 
 from bot.domain.lifecycle import TERMINAL, BotState, Command
@@ -23,6 +24,8 @@ from tests.journeys.whole_stage import WholeStage
 JOIN_S = 60.0
 FOUND_S = 30.0  # from a death until the bot is in the right state and nothing of it is left
 DUE_IN_S = 2.0
+SETTLES_S = 1.0  # from being told to leave until the last of what was on its way is heard
+FENCED = "the lease belongs to another process"
 LINE = "Kettles and cups stand ready on the table, and the water takes a while to boil, so let us talk about tea first."
 
 End = tuple[str, str]  # state, code
@@ -87,11 +90,38 @@ async def speaking(sent: Sent) -> None:
     """In the middle of a long line."""
     await in_call(sent)
     await sent.stage.let_say(sent.bot_id, LINE)
-    parent = sent.stage.of_bot(sent.bot_id, "parent")
-    address = sound_server_of(parent.pid if parent else None)
-    await until(lambda: listens(address), JOIN_S)
-    with listening(address) as recording:
+    await until(lambda: listens(sounds_at(sent)), JOIN_S)
+    with listening(sounds_at(sent)) as recording:
         await until(lambda: sounds(recording), JOIN_S)
+
+
+def sounds_at(sent: Sent) -> str:
+    """Its sound server."""
+    parent = sent.stage.of_bot(sent.bot_id, "parent")
+    return sound_server_of(parent.pid if parent else None)
+
+
+async def settled() -> float:
+    """The moment, once what was on its way has been heard."""
+    await asyncio.sleep(SETTLES_S)
+    return time.monotonic()
+
+
+async def is_heard_again(sent: Sent) -> None:
+    """It says the next line it is given."""
+    with listening(sounds_at(sent)) as recording:
+        asked_s = await settled()
+        await sent.stage.let_say(sent.bot_id, LINE)
+        await until(lambda: sounds(recording, asked_s), JOIN_S)
+
+
+async def answers(stage: WholeStage) -> bool:
+    """Is its API ready, by its own word?"""
+    address = f"http://127.0.0.1:{stage.settings.api_port}/readyz"
+    with suppress(aiohttp.ClientError, TimeoutError):
+        async with aiohttp.ClientSession() as http, http.get(address, timeout=aiohttp.ClientTimeout(2)) as answer:
+            return answer.status == 200
+    return False
 
 
 async def leaving(sent: Sent) -> None:
@@ -158,6 +188,7 @@ async def reach(stage: WholeStage, phase: str, guests: AsyncExitStack, room: Roo
     bot_id = await stage.send_bot(room, in_s=DUE_IN_S if phase == "scheduled" else 0.0)
     sent = Sent(stage=stage, bot_id=bot_id, room=room, guests=guests)
     await PHASES[phase](sent)
+    sent.note_processes()  # now: one that is killed next is not found among the living
     return sent
 
 

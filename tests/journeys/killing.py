@@ -128,8 +128,9 @@ def listening(address: str) -> Iterator[Recording]:
     source = _monitor(address)
 
     def listen() -> None:
-        while not stop.is_set():
-            recording.add(source.read(PIECE), arrived_s=time.monotonic())
+        with suppress(DeviceFailed):  # its server has ended
+            while not stop.is_set():
+                recording.add(source.read(PIECE), arrived_s=time.monotonic())
 
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
@@ -146,9 +147,10 @@ def _last_sound_s(recording: Recording, since_s: float) -> float:
     return found[-1].end_s if found else since_s
 
 
-def sounds(recording: Recording) -> bool:
+def sounds(recording: Recording, since_s: float | None = None) -> bool:
+    """Since then, or just now."""
     now_s = time.monotonic()
-    return bool(spans(recording.sound(now_s - 0.3, now_s)))
+    return bool(spans(recording.sound(now_s - 0.3 if since_s is None else since_s, now_s)))
 
 
 def _of_bot(pid: int | None, wanted: Callable[[psutil.Process], str]) -> str:

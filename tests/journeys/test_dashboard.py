@@ -14,6 +14,7 @@ from tests.journeys.watching import LINE, Watched, listener, watch
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), *real_parts]
 MOST_CLICKS = 8
+SILENT_WITHIN_S = 3.0
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,7 @@ def test_stop_silences_it_in_the_middle_of_a_line(watched: Watched) -> None:
     last = watched.said[-1]
     assert last["cut"] and LINE.startswith(last["text"].split()[0]) and len(last["text"]) < len(LINE)
     assert watched.stop_s < watched.silent_s < watched.over_s
+    assert watched.silent_s - watched.stop_s < SILENT_WITHIN_S
 
 
 def test_who_stopped_it_is_on_the_record(watched: Watched) -> None:

@@ -18,6 +18,7 @@ from bot.supervision import kernel
 from tests.bot.clocks import until
 from tests.journeys import deaths
 from tests.journeys.deaths import GONE, SURVIVED, WITH_EVERYTHING, WITH_ITS_OWNER
+from tests.journeys.killing import listening, sounds
 from tests.journeys.needs import real_parts
 from tests.journeys.whole_stage import OF_A_BOT, WholeStage, whole_stage
 
@@ -69,7 +70,11 @@ def test_a_bot_outlives_what_it_does_not_need_and_that_is_started_again(play: Pl
         sent = await deaths.reach(stage, phase, guests)
         part = partial(stage.of_bot, sent.bot_id) if process in OF_A_BOT else stage.service
         victim = await deaths.kill(lambda: part(process))
-        await until(lambda: process == "voice" or (part(process) or victim) != victim, deaths.FOUND_S)
+        if process == "voice":  # it comes with the next line
+            await deaths.is_heard_again(sent)
+        await until(lambda: (part(process) or victim) != victim, deaths.FOUND_S)
+        if process == "api":
+            await until(lambda: deaths.answers(stage), deaths.FOUND_S)
         await deaths.go_on(sent)
         assert await deaths.end_of(sent, time.monotonic()) == deaths.ASKED
         assert len(await sent.parent_pids()) == 1
@@ -127,14 +132,18 @@ def test_after_everything_was_killed_at_once_the_next_start_finds_and_sweeps_it(
 @pytest.mark.acceptance
 def test_a_bot_that_hangs_is_lost_another_takes_its_place_and_it_leaves_when_it_wakes(play: Play) -> None:
     async def scene(stage: WholeStage, guests: AsyncExitStack) -> None:
-        stale = await deaths.reach(stage, "in call", guests)
+        stale = await deaths.reach(stage, "speaking", guests)
         asleep = stage.of_bot(stale.bot_id, "meeting")
         assert asleep is not None
         asleep.suspend()
         await until(lambda: deaths.is_over(stale), deaths.FOUND_S)
-        asleep.resume()
+        with listening(deaths.sounds_at(stale)) as recording:
+            asleep.resume()
+            await until(lambda: deaths.FENCED in stage.log_of(stale.bot_id), deaths.FOUND_S)
+            silent_from_s = await deaths.settled()
+            await until(lambda: not asleep.is_running(), deaths.FOUND_S)
+            assert not sounds(recording, silent_from_s)
         other = await deaths.reach(stage, "in call", guests, room=stale.room)
-        await until(lambda: not asleep.is_running(), deaths.FOUND_S)
         assert (await stage.bot(stale.bot_id)).code == "lease_expired"
         await deaths.go_on(other)
         assert await deaths.end_of(other, time.monotonic()) == deaths.ASKED

@@ -63,6 +63,21 @@ def stays(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
     return asyncio.run(play())
 
 
+@pytest.mark.acceptance
+async def test_a_removal_keeps_what_the_page_showed(tmp_path_factory: pytest.TempPathFactory) -> None:
+    home = tmp_path_factory.mktemp("r")
+    async with small_stage(replace(Settings(), home=home)) as stage:
+        bot, _, room = await stage.send_bot()
+        async with stage.guest(room, "Ada"):
+            await until(lambda: kept(stage, bot["id"], "disclosure.written"), END_S)
+            assert room.remove(bot["bot_name"])
+            over = await stage.client.until_state(bot["id"], (), timeout_s=END_S)
+        last = (await stage.client.events(bot["id"]))[-1]
+    assert over["code"] == last["code"] == "removed_by_host" and last["data"]["rule"]
+    assert last["data"]["evidence"] == [f"evidence/{bot['id']}/removed.{kind}" for kind in ("png", "html")]
+    assert all((home / name).is_file() for name in last["data"]["evidence"])
+
+
 def test_silence_ends_the_stay_with_a_goodbye(stays: dict[str, dict[str, Any]]) -> None:
     silence, rule = stays["silence"], REASONS["silence"]
     assert (silence["bot"]["state"], silence["bot"]["code"]) == ("ended", "silence")

@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import Field
 
 from bot.api.feed import Change, Feed, Listener, NotFollowing, TooManyListeners
-from bot.api.routes import Call, NoBody, NoPath, Route, Strict
+from bot.api.routes import Call, NoBody, NoPath, Route, Strict, may_still
 
 MEDIA_TYPE = "text/event-stream"
 RETRY_MS = 2000
@@ -20,7 +20,7 @@ FEED: web.AppKey[Feed] = web.AppKey("feed", Feed)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StreamLimits:
-    heartbeat_s: float = 15.0
+    heartbeat_s: float = 15.0  # so often, too, the key or session is looked at again
     longest_s: float = 300.0  # then the client comes back and shows its key or session anew
     write_timeout_s: float = 30.0
 
@@ -32,7 +32,10 @@ class LiveQuery(Strict):
     after: str = Field("", max_length=64, description="an event's `id`; the header Last-Event-ID has precedence")
 
 
-async def live(request: web.Request, call: Call[NoPath, LiveQuery, NoBody]) -> web.StreamResponse:
+LiveCall = Call[NoPath, LiveQuery, NoBody]
+
+
+async def live(request: web.Request, call: LiveCall) -> web.StreamResponse:
     after = request.headers.get("Last-Event-ID", "")[:64] or call.query.after
     words = "transcripts:read" in call.scopes
     feed, limits = request.app[FEED], request.app[LIMITS]
@@ -41,19 +44,24 @@ async def live(request: web.Request, call: Call[NoPath, LiveQuery, NoBody]) -> w
         await response.prepare(request)
         try:
             await _write(response, f"retry: {RETRY_MS}\n\n", limits)
-            await _tell(request, response, listener, limits)
+            await _tell(request, call, response, listener)
         except (ConnectionResetError, TimeoutError):  # the client is gone, or does not read
             if request.transport is not None:
                 request.transport.abort()
         return response
 
 
-async def _tell(request: web.Request, response: web.StreamResponse, listener: Listener, limits: StreamLimits) -> None:
-    """Until nothing more comes, the client is gone, or it is time to begin anew. Raises ConnectionResetError,
-    TimeoutError."""
-    end_s = time.monotonic() + limits.longest_s
-    quiet_since_s = time.monotonic()
+async def _tell(request: web.Request, call: LiveCall, response: web.StreamResponse, listener: Listener) -> None:
+    """Until nothing more comes, the client is gone or may not hear it any more, or it is time to begin anew. Raises
+    ConnectionResetError, TimeoutError."""
+    limits = request.app[LIMITS]
+    asked_s = quiet_since_s = time.monotonic()
+    end_s = asked_s + limits.longest_s
     while time.monotonic() < end_s and request.transport is not None and not request.transport.is_closing():
+        if time.monotonic() - asked_s >= limits.heartbeat_s:
+            if not await may_still(request, call):
+                return
+            asked_s = time.monotonic()
         try:
             change = await listener.next(min(LOOK_S, limits.heartbeat_s))
         except TimeoutError:

@@ -54,10 +54,10 @@ function Bar() {
     <a href=${CALENDAR}>Calendar</a>
     <span class="grow" role="status">${stopped}</span>
     ${model.role !== "admin" && html`<span class="hint">${ROLES[model.role] ?? model.role}</span>`}
-    ${live > 0 &&
+    ${(live > 0 || !model.loaded) &&
     may("bots:write") &&
     html`<${HoldButton}
-      label=${`Stop all (${live})`}
+      label=${model.loaded ? `Stop all (${live}${model.moreLive ? "+" : ""})` : "Stop all"}
       again="Press again within five seconds to stop all."
       onHeld=${stopAll}
     />`}

@@ -6,6 +6,7 @@ import { PHASES } from "./words.js";
 
 const MOST_ROWS = 20000; // of one bot's transcript or events; older ones are dropped from this page only
 const ENDED_PAGE = 20;
+const RETRY_MS = 5000; // lists that could not be read are read again
 
 export const model = {
   signedIn: null, // null: not known yet
@@ -16,12 +17,13 @@ export const model = {
   characters: [],
   bots: new Map(),
   details: new Map(), // bot id -> {events, segments}, of bots that were looked at
+  moreLive: false, // there are more live ones than the list gave
   moreEnded: null, // the cursor behind the ended ones that are here
   problem: "",
 };
 
 const watchers = new Set();
-let unfollow = null, told = false;
+let unfollow = null, told = false, retry = 0;
 
 export function watch(changed) {
   watchers.add(changed);
@@ -65,12 +67,13 @@ export const may = (scope) => model.scopes.has(scope);
 
 function linked(link) {
   set({ link });
-  if (link === "lost" && !model.loaded) attempt(load); // without a stream the lists still say how things stand
+  if (link === "lost" && !model.loaded) loadAll(); // without a stream the lists still say how things stand
 }
 
 export function leave() {
   unfollow?.();
   unfollow = null;
+  clearTimeout(retry);
   model.bots.clear();
   model.details.clear();
   set({ signedIn: false, role: "", scopes: new Set(), loaded: false, characters: [], problem: "" });
@@ -88,7 +91,25 @@ async function refused() {
   return false;
 }
 
+async function loadAll() {
+  clearTimeout(retry);
+  if ((await attempt(load)) === null && model.signedIn) retry = setTimeout(loadAll, RETRY_MS);
+}
+
+const loading = new Set(); // of each load under way: the bots that the stream told of meanwhile
+
 async function load() {
+  const heard = new Set();
+  loading.add(heard);
+  try {
+    await readLists(heard);
+  } finally {
+    loading.delete(heard);
+  }
+}
+
+// What was told after a list was asked for may be newer than the list, and stands.
+async function readLists(heard) {
   const [characters, live, upcoming, ended] = await Promise.all([
     api.characters(),
     api.bots("live"),
@@ -98,9 +119,11 @@ async function load() {
   const pages = [live, upcoming, ended];
   const fresh = new Map(pages.flatMap((page) => page.data).map((bot) => [bot.id, bot]));
   for (const [id, bot] of model.bots) {
-    if (!fresh.has(id) && PHASES.ended.has(bot.state)) fresh.set(id, bot);
+    const listed = fresh.get(id);
+    const stands = listed ? listed.updated_at <= bot.updated_at : PHASES.ended.has(bot.state);
+    if (heard.has(id) ? !listed || stands : !listed && stands) fresh.set(id, bot);
   }
-  set({ characters, bots: fresh, moreEnded: ended.next_cursor, loaded: true });
+  set({ characters, bots: fresh, moreLive: live.next_cursor !== null, moreEnded: ended.next_cursor, loaded: true });
   await Promise.all([...model.details.keys()].map(catchUp));
 }
 
@@ -113,6 +136,7 @@ export async function loadMoreEnded() {
 function keep(bot) {
   const known = model.bots.get(bot.id);
   if (!known || known.updated_at <= bot.updated_at) model.bots.set(bot.id, bot);
+  loading.forEach((heard) => heard.add(bot.id));
   tell();
 }
 
@@ -156,9 +180,9 @@ function add(details, name, rows) {
 }
 
 const TOPICS = {
-  hello: () => attempt(load), // not before: what happens from now on is told by the stream
+  hello: loadAll, // not before: what happens from now on is told by the stream
   resumed: () => {},
-  reset: () => attempt(load),
+  reset: loadAll,
   bot: keep,
   event: (row) => hearRow("events", "kind", row),
   segment: (row) => hearRow("segments", "text", row),

@@ -128,6 +128,11 @@ export function HoldButton({ label, again, onHeld }) {
     setHolding(false);
     setNote("Hold it for one second.");
   };
+  const pointerDown = (event) => {
+    if (event.button !== 0) return;
+    event.target.releasePointerCapture(event.pointerId); // a finger's is captured: sliding off would not be told
+    begin();
+  };
   const isKey = (event) => event.key === " " || event.key === "Enter";
   const keyDown = (event) => {
     if (!isKey(event)) return;
@@ -157,7 +162,7 @@ export function HoldButton({ label, again, onHeld }) {
       type="button"
       class=${`danger hold ${holding ? "holding" : ""}`}
       aria-describedby="hold-note"
-      onPointerDown=${(event) => event.button === 0 && begin()}
+      onPointerDown=${pointerDown}
       onPointerUp=${cancel}
       onPointerLeave=${cancel}
       onPointerCancel=${cancel}

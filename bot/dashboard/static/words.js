@@ -42,6 +42,9 @@ const EVENTS = {
   "media.settings": "Picture and sound set up",
   "media.picture_missing": "Its picture does not reach the others",
   "media.picture_back": "Its picture reaches the others again",
+  "media.sound_missing": "Its voice does not reach the others; it may be muted",
+  "media.sound_back": "Its voice reaches the others again",
+  "lobby.sent_back": "Sent back to the lobby",
   "media.summary": "Picture and sound summed up",
 };
 

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import socket
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from bot.errors import BotError
 from bot.scheduling.launchers import HostFull, HostUnavailable, Launch, Launched, LaunchFailed, LaunchRefused
+from bot.sockets import socket_path
 
 TIMEOUT_S = 10.0
 MAX_LINE_BYTES = 64 * 1024
-_LONGEST_PATH_BYTES = 100  # of 108 in sockaddr_un, unix(7)
 ERRORS: dict[str, type[BotError]] = {
     error.code: error for error in (HostFull, HostUnavailable, LaunchFailed, LaunchRefused)
 }
 
 
 def host_socket(home: Path) -> Path:
-    """Where the bot host of this installation listens: in `home`, or in a private folder of the temporary one when
-    that path is too long for a socket."""
-    path = home / "run" / "bot-host.sock"
-    if len(os.fsencode(path)) <= _LONGEST_PATH_BYTES:
-        return path
-    name = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"understudy-{os.getuid()}-{name}" / "bot-host.sock"
+    """Where the bot host of this installation listens."""
+    return socket_path(home, "bot-host.sock")
 
 
 class SubprocessLauncher:

@@ -86,7 +86,7 @@ def make_file(path: Path, width: int, height: int, fps: int, frame: NDArray[np.u
 
 def make_wrapper(path: Path, file: Path) -> str:
     """Write the script that gives the capture process its switches; returns Chromium's flag. Through `sh`, because
-    the folder may be mounted noexec; the flag is split at spaces, so neither path may hold one."""
+    the folder may be mounted noexec; the flag is split at spaces, of which `make_folder` makes none."""
     path.write_text(WRAPPER.format(file=shlex.quote(str(file))))
     path.chmod(0o600)
     return f"--utility-cmd-prefix=/bin/sh {path}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import shutil
 from contextlib import ExitStack
 from pathlib import Path
@@ -28,7 +29,8 @@ from connectors.kit.folders import make_folder
 WAYS = ("v4l2loopback", "file", "page")  # in the order "auto" tries them
 TMPFS = Path("/dev/shm")
 CHECK_S = 8.0
-QUARTERS = (60, 200, 150, 100)  # luma of the known picture: top left, top right, bottom left, bottom right
+CELLS = 4  # of the known picture, across and down
+LUMAS = (40, 100, 160, 220)
 
 
 class CameraHost:
@@ -41,6 +43,7 @@ class CameraHost:
             raise DeviceFailed(f"{way!r} is no way of the camera; there are: auto, {', '.join(WAYS)}")
         self._channel, self._wanted = channel, way
         self._width, self._height, self._fps = width, height, fps
+        self._cells = [secrets.choice(LUMAS) for _ in range(CELLS * CELLS)]  # ours alone: other bots have cameras too
         self._folders: list[Path] = []
         self._camera: VirtualCamera | None = None
         self.way = ""
@@ -51,6 +54,14 @@ class CameraHost:
     def camera(self) -> VirtualCamera:
         assert self._camera is not None, "the camera's host is entered first"
         return self._camera
+
+    @property
+    def known_picture(self) -> Frame:
+        """Cells of known brightness, so that a picture of another camera cannot pass."""
+        frame = np.full((self._height * 3 // 2, self._width), 128, np.uint8)
+        rows, columns = (np.arange(size) * CELLS // size for size in (self._height, self._width))
+        frame[: self._height] = np.array(self._cells, np.uint8).reshape(CELLS, CELLS)[rows][:, columns]
+        return frame
 
     async def __aenter__(self) -> Self:
         """Raises DeviceFailed."""
@@ -128,12 +139,13 @@ class CameraHost:
         """Why the known picture is not seen; empty when it is."""
         from playwright.async_api import Error
 
-        self.camera.show(known_picture(self._width, self._height), epoch=0)
+        self.camera.show(self.known_picture, epoch=0)
         page = await browser.context.new_page()
         try:
             async with asyncio.timeout(CHECK_S):
                 await page.goto(self._channel.blank_url)
-                seen = await page.evaluate(_LOOK_JS, {"quarters": QUARTERS, "patience": (CHECK_S - 2) * 1000})
+                asked = {"cells": self._cells, "across": CELLS, "patience": (CHECK_S - 2) * 1000}
+                seen = await page.evaluate(_LOOK_JS, asked)
         except (Error, TimeoutError) as error:
             return str(error).splitlines()[0] if str(error) else "no answer in time"
         finally:
@@ -141,31 +153,23 @@ class CameraHost:
         return "" if seen["found"] else f"seen was {json.dumps(seen)}"
 
 
-def known_picture(width: int, height: int) -> Frame:
-    """Four quarters of known brightness, so that a picture of another camera cannot pass."""
-    frame = np.full((height * 3 // 2, width), 128, np.uint8)
-    top, left = height // 2, width // 2
-    frame[:top, :left], frame[:top, left:], frame[top:height, :left], frame[top:height, left:] = QUARTERS
-    return frame
-
-
-_LOOK_JS = """async ({ quarters, patience }) => {
+_LOOK_JS = """async ({ cells, across, patience }) => {
   const cameras = (await navigator.mediaDevices.enumerateDevices()).filter((one) => one.kind === "videoinput").length;
   const stream = await navigator.mediaDevices.getUserMedia({ video: true });
   const reader = new MediaStreamTrackProcessor({ track: stream.getVideoTracks()[0] }).readable.getReader();
-  const pen = new OffscreenCanvas(4, 4).getContext("2d", { willReadFrequently: true });
-  pen.imageSmoothingEnabled = false; // smoothing would mix the quarters
+  const pen = new OffscreenCanvas(across, across).getContext("2d", { willReadFrequently: true });
+  pen.imageSmoothingEnabled = false; // smoothing would mix the cells
   const until = performance.now() + patience;
   let seen = [];
   let found = false;
   while (!found && performance.now() < until) {
     const { value: frame, done } = await reader.read();
     if (done) break;
-    pen.drawImage(frame, 0, 0, 4, 4);
+    pen.drawImage(frame, 0, 0, across, across);
     frame.close();
-    const pixels = pen.getImageData(0, 0, 4, 4).data;
-    seen = [0, 3, 12, 15].map((at) => Math.round((pixels[4 * at + 1] * 219) / 255 + 16));
-    found = cameras > 0 && seen.every((luma, index) => Math.abs(luma - quarters[index]) < 25);
+    const pixels = pen.getImageData(0, 0, across, across).data;
+    seen = cells.map((_, at) => Math.round((pixels[4 * at + 1] * 219) / 255 + 16));
+    found = cameras > 0 && seen.every((luma, at) => Math.abs(luma - cells[at]) < 25);
   }
   stream.getTracks().forEach((track) => track.stop());
   return { cameras, seen, found };

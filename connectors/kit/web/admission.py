@@ -12,7 +12,7 @@ from typing import Protocol
 
 from connectors.base import Evidence, JoinRefused, JoinRequest, Refusal
 from connectors.kit.web.classifier import Settled, Sighting, Verdict, classify
-from connectors.kit.web.hands import Hands, page_errors
+from connectors.kit.web.hands import Hands, Presses, page_errors, page_timeouts
 from connectors.kit.web.screens import Place, Screens
 from connectors.kit.web.ways import Ways
 
@@ -41,6 +41,7 @@ class Way:
         self._page, self._hands, self._ways, self._request = page, hands, ways, request
         self._look_s = look_s
         self._settled = Settled()
+        self._presses = Presses()
         self._knocked = False
         self._lobby_since_s: float | None = None
         self._rule = ""  # the last that counted
@@ -69,10 +70,12 @@ class Way:
             await asyncio.sleep(self._look_s)
 
     async def _knock(self, verdict: Verdict) -> None:
-        self._knocked = True
+        """Again at the next look, where the page was not whole yet or its button could not be pressed."""
         self._count(verdict)
-        await self._ways.knock(self._hands, self._request)
-        self._be_patient()
+        with suppress(*page_timeouts()):
+            self._knocked = await self._ways.knock(self._hands, self._request)
+        if self._knocked:
+            self._be_patient()
 
     async def _wait(self, lobby: Verdict, in_lobby: Callable[[], None], give_up: Callable[[], Awaitable[None]]) -> None:
         self._count(lobby)
@@ -87,10 +90,9 @@ class Way:
 
     async def _pass(self, seen: Sighting) -> None:
         """What stands in the way and may be pressed away."""
-        for name in self._ways.passes:
-            if name in seen.shown:
-                with suppress(*page_errors()):  # it may lead to another page at once
-                    await self._hands.press_in_page(name)
+        for name in self._presses.due(seen.shown.intersection(self._ways.passes)):
+            with suppress(*page_errors()):  # it may lead to another page at once
+                await self._hands.press_in_page(name)
 
     async def _refused(self, refusal: Refusal, rule: str) -> JoinRefused:
         evidence = await self._page.evidence(refusal.value, rule)

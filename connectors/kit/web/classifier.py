@@ -8,6 +8,7 @@ until enough of the last looks agree.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from connectors.base import Refusal
@@ -34,14 +35,22 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sighting:
-    """What a page shows at one moment. `shown`: the controls that are seen. `told`: what the network has said."""
+    """What a page shows at one moment. `shown`: the controls that are seen. `told`: what the network has said. `people`
+    are those whose tiles have an id, `tiles` counts all. `ways`: by which of its ways each of all these was found."""
 
     phrases: tuple[str, ...] = ()  # texts of single elements, as `normal` leaves them; never participants' words
     title: str = ""
     shown: frozenset[str] = frozenset()
     told: frozenset[str] = frozenset()
     people: dict[str, Person] = field(default_factory=dict)
+    tiles: int = 0
+    ways: Mapping[str, int] = field(default_factory=dict)
     messages: tuple[Message, ...] = ()
+
+    @property
+    def has_others(self) -> bool:
+        """Someone is there besides us, named or not."""
+        return max(self.tiles, len(self.people)) > 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,16 +22,15 @@ from connectors.base import (
     Camera,
     Capabilities,
     ConnectorError,
-    Ended,
     Event,
     Evidence,
     InLobby,
     JoinRefused,
     JoinRequest,
     Microphone,
+    NotDone,
     NotSupported,
     Refusal,
-    Removed,
 )
 from connectors.kit.browser import Browser
 from connectors.kit.camera import CameraHost
@@ -39,22 +38,18 @@ from connectors.kit.capture import AudioOutlet, MixEars, PageEars, ears_script
 from connectors.kit.channel import Channel
 from connectors.kit.microphone import VirtualMicrophone, microphone_script, open_microphone
 from connectors.kit.sound import MICROPHONE_SINK, SoundServer
-from connectors.kit.web.admission import LOOK_S, Way
-from connectors.kit.web.arrival import OUTBOUND_JS, SENT_JS, Arrival, Sent
-from connectors.kit.web.classifier import Settled, Sighting, Verdict, classify
+from connectors.kit.web.admission import Way
+from connectors.kit.web.arrival import OUTBOUND_JS, SENT_JS, Sent
+from connectors.kit.web.classifier import Sighting
+from connectors.kit.web.discretion import cause_of, discreet, secrets_of
 from connectors.kit.web.hands import Hands, page_errors
-from connectors.kit.web.look import LOOK_JS, given, sighting_of
+from connectors.kit.web.look import LOOK_JS, Served, given, sighting_of
 from connectors.kit.web.network import Overheard
-from connectors.kit.web.screens import Place
-from connectors.kit.web.watch import Watcher
+from connectors.kit.web.presence import HANGING_S, Presence
 from connectors.kit.web.ways import Ways
 from connectors.urls import find_meeting
 
 LOOK_TIMEOUT_S = 5.0
-HANGING_S = 20.0  # in a call: a page that is busy for some seconds is no reason to leave
-STRANGE_S = 45.0  # in a call: a page that shows neither it nor an end for so long has lost it
-SETTLING_S = 15.0  # after admission: devices a lobby switched off are switched on again
-COUNT_S = 1.0  # between two counts of the frames that left
 LEAVE_S = 4.0
 EVENTS_HELD = 1000
 
@@ -84,13 +79,14 @@ class WebConnector:
         self._stack = AsyncExitStack()
         self._events: asyncio.Queue[Event | ConnectorError | None] = asyncio.Queue(EVENTS_HELD)
         self._outlet = AudioOutlet()
-        self._watcher = Watcher()
         self._overheard = Overheard(self.ways.hears)
-        self._arrival = Arrival()
+        self._served = Served(self.ways.screens)
+        self._presence: Presence | None = None
         self._watching: asyncio.Task[None] | None = None
         self._mix: MixEars | None = None
         self._over = False
-        self._start_s = self._admitted_s = 0.0
+        self._secrets: frozenset[str] = frozenset()
+        self._start_s = 0.0
 
     @property
     def timeline_start_s(self) -> float:
@@ -116,7 +112,7 @@ class WebConnector:
     @property
     def sound_left(self) -> bool:
         """Whether sound was ever given to the meeting's connections with something in it."""
-        return self._arrival.sounds
+        return self._presence is not None and self._presence.arrival.sounds
 
     def hits(self) -> Mapping[str, int]:
         return dict(self.ways.screens.hits)
@@ -154,23 +150,34 @@ class WebConnector:
     async def join(self, request: JoinRequest) -> None:
         link = find_meeting(request.meeting_url, own_hosts=self._own_hosts)
         if link is None or link.platform not in self.ways.links:
-            raise JoinRefused(Refusal.INVALID_LINK, Evidence(url=request.meeting_url))
+            raise JoinRefused(Refusal.INVALID_LINK, Evidence(url=""))  # it may hold what lets someone in elsewhere
         request = replace(request, passcode=request.passcode or link.passcode)
+        address = self.ways.address(link, request)
+        self._secrets = secrets_of(address, request) | secrets_of(request.meeting_url, request)
         try:
             with self._browser.driven():
-                await self._open(self.ways.address(link, request), request)
+                await self._open(address, request)
                 way = Way(self, self._hands, self.ways, request)
                 await way.go(lambda: self._tell(InLobby(at_s=self._now_s())), self.leave)
         except page_errors() as error:
             raise JoinRefused(Refusal.PAGE_NOT_UNDERSTOOD, await self.evidence("page_not_understood")) from error
         except TimeoutError as error:
             raise BrowserDied("the meeting's page does not answer") from error
-        self._admitted_s = self._now_s()
-        self._tell(Admitted(at_s=self._admitted_s))
+        self._tell(Admitted(at_s=self._now_s()))
         self._mix = MixEars(await asyncio.to_thread(self._sound.listen), self._outlet, self._start_s)
         with self._browser.driven():
             await self._settle_in()
-        self._watching = asyncio.create_task(self._watch())
+        self._presence = Presence(
+            self,
+            self._hands,
+            self.ways,
+            tell=self._tell,
+            now_s=self._now_s,
+            leaving=lambda: self._over,
+            spoken_s=lambda: self._microphone.spoken_s,
+            lobby_timeout_s=request.lobby_timeout_s,
+        )
+        self._watching = asyncio.create_task(self._watch(self._presence))
 
     async def events(self) -> AsyncIterator[Event]:
         while (event := await self._events.get()) is not None:
@@ -184,21 +191,34 @@ class WebConnector:
     async def say_in_chat(self, text: str) -> None:
         if not self.capabilities.chat:
             raise NotSupported("this platform's page has no chat")
-        try:
-            with self._browser.driven():
-                await self.ways.open_chat(self._hands)
-                await self.ways.write(self._hands, text)
-        except page_errors() as error:
-            raise BrowserDied("the meeting's page took no chat message") from error
+
+        async def write() -> bool:
+            await self.ways.open_chat(self._hands)
+            return await self.ways.write(self._hands, text)
+
+        await self._do(write, "the meeting's page took no chat message")
 
     async def raise_hand(self, up: bool) -> None:
         if not self.capabilities.raise_hand:
             raise NotSupported("this platform's page has no hand to raise that is known")
+        wanted, opposite = ("hand_up", "hand_down") if up else ("hand_down", "hand_up")
+
+        async def press() -> bool:
+            return await self._hands.sees(opposite) or (
+                await self._hands.appears(wanted) and await self._hands.press(wanted)
+            )
+
+        await self._do(press, "the meeting's page took no raised hand")
+
+    async def _do(self, doing: Callable[[], Awaitable[bool]], otherwise: str) -> None:
+        """Raises NotDone, BrowserDied."""
         try:
             with self._browser.driven():
-                await self._hands.press("hand_up" if up else "hand_down")
+                await self._hands.wake()
+                if not await doing():
+                    raise NotDone(otherwise)
         except page_errors() as error:
-            raise BrowserDied("the meeting's page took no raised hand") from error
+            raise NotDone(otherwise) from error
 
     async def leave(self) -> None:
         if not self._over:
@@ -239,108 +259,51 @@ class WebConnector:
         except Error as error:
             if self._browser.is_gone(error):
                 raise
-            raise JoinRefused(Refusal.UNREACHABLE, Evidence(url=url, heading=error.message[:200])) from error
+            seen = await self.evidence(Refusal.UNREACHABLE.value)
+            raise JoinRefused(Refusal.UNREACHABLE, replace(seen, heading=cause_of(error.message))) from None
 
     async def evidence(self, name: str, rule: str = "") -> Evidence:
-        return await self._browser.evidence(name, rule)
+        return await self._browser.evidence(name, rule, clean=lambda text: discreet(text, self._secrets))
 
     # In the call
 
     async def _settle_in(self) -> None:
         """What makes the call comfortable; none of it may end it."""
-        with suppress(*page_errors()):
-            await self._press_away()
-        with suppress(*page_errors()):
-            await self._turn_on()
+        for name in self.ways.passes:
+            with suppress(TimeoutError, *page_errors()):
+                await self._hands.press_in_page(name)
         with suppress(*page_errors()):
             await self.ways.open_chat(self._hands)
 
-    async def _press_away(self) -> None:
-        for name in self.ways.passes:
-            await self._hands.press_in_page(name)
-
-    async def _turn_on(self) -> None:
-        """Camera and microphone, where a lobby or its page has switched them off."""
-        for name in self.ways.turn_on:
-            await self._hands.press(name)
-
-    async def _watch(self) -> None:
+    async def _watch(self, presence: Presence) -> None:
+        error: ConnectorError | None = None
         try:
             with self._browser.driven():
-                await self._look_until_the_end()
+                await presence.last()
         except TimeoutError:
-            self._page_is_gone(f"the meeting's page has not answered for {HANGING_S:.0f} s")
-        except BrowserDied:
-            self._page_is_gone("the browser ended while the meeting was going on")
-        except page_errors() as error:
-            self._page_is_gone(f"the meeting's page is gone: {type(error).__name__}")
+            why = f"the meeting's page has not answered for {HANGING_S:.0f} s"
+            error = BrowserDied(why, evidence=await presence.proof("hanging"))
+        except ConnectorError as told:
+            error = told
+        except page_errors() as broken:
+            error = BrowserDied(f"the meeting's page is gone: {type(broken).__name__}")
+        self._finish(None if self._over else error)
 
-    async def _look_until_the_end(self) -> None:
-        settled, called_s, counted_s = Settled(), self._now_s(), self._now_s()
-        while True:
-            seen = await self.look(after_message=self._watcher.last_message, timeout_s=HANGING_S)
-            verdict = classify(self.ways.screens, seen)
-            if verdict is not None and verdict.place is Place.CALL:
-                called_s = self._now_s()
-                for event in self._watcher.look(seen, called_s):
-                    self._tell(event)
-                await self._keep_up(seen)
-                if called_s - counted_s > COUNT_S:
-                    counted_s = called_s
-                    await self._count_frames(others=len(seen.people) > 1)
-            elif verdict is None:
-                await self._hands.wake()
-            sure = settled.take(verdict)
-            if sure is not None and await self._told_the_end(sure):
-                return
-            if self._now_s() - called_s > STRANGE_S:
-                self._page_is_gone(f"the meeting's page has shown no call for {STRANGE_S:.0f} s")
-                return
-            await asyncio.sleep(LOOK_S)
-
-    async def _keep_up(self, seen: Sighting) -> None:
-        """Windows that come late are pressed away; what a lobby switched off is switched on again."""
-        settling = self._now_s() - self._admitted_s < SETTLING_S
-        wanted = [*self.ways.passes, *(self.ways.turn_on if settling else ())]
-        for name in seen.shown.intersection(wanted):
-            with suppress(*page_errors()):
-                await self._hands.press_in_page(name)
-
-    async def _count_frames(self, *, others: bool) -> None:
-        with suppress(*page_errors()):
-            async with asyncio.timeout(HANGING_S):
-                sent = Sent(**await self._browser.page.evaluate(SENT_JS))
-            for event in self._arrival.take(sent, others=others, at_s=self._now_s()):
-                self._tell(event)
-
-    def _page_is_gone(self, why: str) -> None:
-        if not self._over:
-            self._finish(BrowserDied(why))
-
-    async def _told_the_end(self, sure: Verdict) -> bool:
-        if sure.place in (Place.CALL, Place.DOOR, Place.LOBBY, Place.REFUSED):
-            return False
-        self.ways.screens.hit(sure.rule)
-        evidence = await self.evidence(sure.place.value, sure.rule)
-        match sure.place:
-            case Place.REMOVED:
-                self._tell(Removed(at_s=self._now_s(), evidence=evidence))
-            case Place.ENDED:
-                self._tell(Ended(at_s=self._now_s(), evidence=evidence))
-        lost = BrowserDied("the meeting's page lost its connection") if sure.place is Place.LOST else None
-        self._finish(lost)
-        return True
+    async def sent(self) -> Sent:
+        return Sent(**await self._browser.page.evaluate(SENT_JS))
 
     async def look(self, after_message: str = "", timeout_s: float = LOOK_TIMEOUT_S) -> Sighting:
         joined = self._watching is not None
         asked = given(self.ways.screens, self.ways.roster, self.ways.least, after_message, joined=joined)
         try:
             async with asyncio.timeout(timeout_s):
-                return sighting_of(await self._browser.page.evaluate(LOOK_JS, asked), self._overheard.signs)
+                seen = sighting_of(await self._browser.page.evaluate(LOOK_JS, asked), self._overheard.signs)
         except page_errors() as error:
             if "context was destroyed" not in str(error):
                 raise
             return Sighting()  # the page is on its way to another one: nothing to see yet
+        self._served.take(seen.ways)
+        return seen
 
     async def _stop_listening(self) -> None:
         if self._watching is not None:

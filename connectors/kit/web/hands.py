@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
 from connectors.kit.browser import Browser
-from connectors.kit.web.screens import Find, Screens
+from connectors.kit.web.look import PAGE_JS
+from connectors.kit.web.screens import Find, Screens, normal
 
 if TYPE_CHECKING:
     from playwright.async_api import Locator
 
 CLICK_MS = 5000
+AGAIN_S = 2.0  # a page that is slow to show what a press did must not be pressed back
 APPEARS_S = 1.5
 LOOK_S = 0.1
 
@@ -23,6 +26,27 @@ def page_errors() -> tuple[type[Exception], ...]:
     from playwright.async_api import Error
 
     return (Error,)
+
+
+def page_timeouts() -> tuple[type[Exception], ...]:
+    """What it raises when something was not there, or not to be pressed, in time."""
+    from playwright.async_api import TimeoutError as PageTimeout
+
+    return (PageTimeout,)
+
+
+class Presses:
+    """Which controls may be pressed now, of those that are seen: each at most once in 2 s."""
+
+    def __init__(self, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic_s = monotonic_s
+        self._pressed_s: dict[str, float] = {}
+
+    def due(self, names: Iterable[str]) -> list[str]:
+        now_s = self._monotonic_s()
+        due = [name for name in sorted(names) if now_s - self._pressed_s.get(name, -AGAIN_S) >= AGAIN_S]
+        self._pressed_s |= dict.fromkeys(due, now_s)
+        return due
 
 
 class Hands:
@@ -35,10 +59,11 @@ class Hands:
     async def find(self, name: str) -> Locator | None:
         """The control, where one of its ways finds it; None when it is not seen."""
         for number, way in enumerate(self._screens.controls[name].find):
-            found = self._locator(way).locator("visible=true")
-            if await found.count():
+            found = self._locator(way)
+            at = int(await found.evaluate_all(_FIRST_JS, normal(way.about)))
+            if at >= 0:
                 self._screens.hit(f"{name}.{number + 1}")
-                return found.first
+                return found.nth(at)
         return None
 
     async def sees(self, name: str) -> bool:
@@ -46,8 +71,11 @@ class Hands:
 
     async def appears(self, name: str) -> bool:
         """Whether it is seen, or is within a moment: pages draw themselves piece by piece."""
+        return await self._within_a_moment(lambda: self.sees(name))
+
+    async def _within_a_moment(self, ask: Callable[[], Awaitable[bool]]) -> bool:
         deadline_s = time.monotonic() + APPEARS_S
-        while not await self.sees(name):
+        while not await ask():
             if time.monotonic() > deadline_s:
                 return False
             await asyncio.sleep(LOOK_S)
@@ -62,12 +90,14 @@ class Hands:
         return True
 
     async def press_in_page(self, name: str) -> bool:
-        """As the page's own script would: for what lies under something else."""
-        control = await self.find(name)
-        if control is None:
-            return False
-        await control.evaluate("(one) => one.click()")
-        return True
+        """As the page's own script would: for what lies under something else. False as well for what is switched off;
+        what is gone by now is not waited for. Raises TimeoutError for a page that does not answer."""
+        async with asyncio.timeout(CLICK_MS / 1000):
+            for number, way in enumerate(self._screens.controls[name].find):
+                if await self._locator(way).evaluate_all(_PRESS_JS, normal(way.about)):
+                    self._screens.hit(f"{name}.{number + 1}")
+                    return True
+        return False
 
     async def fill(self, name: str, text: str, *, timeout_ms: float = CLICK_MS) -> bool:
         control = await self.find(name)
@@ -85,10 +115,22 @@ class Hands:
         await control.press_sequentially(text, timeout=timeout_ms)
         return True
 
-    async def key(self, name: str, key: str) -> None:
+    async def write(self, name: str, text: str) -> bool:
+        """Into a box that Enter sends. False where there is none, or where it still holds the text a moment later."""
+        if not await self.appears(name) or not await self.fill(name, text):
+            return False
         control = await self.find(name)
-        if control is not None:
-            await control.press(key, timeout=CLICK_MS)
+        if control is None:
+            return False
+        await control.press("Enter", timeout=CLICK_MS)
+        return await self._within_a_moment(lambda: self._lets_go(name, " ".join(text.split())))
+
+    async def _lets_go(self, name: str, text: str) -> bool:
+        control = await self.find(name)
+        if control is None:
+            return False
+        held = await control.evaluate("(one) => one.value ?? one.innerText", timeout=CLICK_MS)
+        return not " ".join(str(held).split()).startswith(text)
 
     async def tell(self, name: str, *said: object) -> None:
         """Call the function of that name which a script of ours has put into the page."""
@@ -107,7 +149,14 @@ class Hands:
 
     def _locator(self, way: Find) -> Locator:
         found = self._browser.page.locator(way.css)
-        if not way.says:
-            return found
-        words = r"\s+".join(re.escape(word) for word in way.says.split())
-        return found.filter(has_text=re.compile(rf"^\s*{words}", re.IGNORECASE))
+        if way.says:
+            words = r"\s+".join(re.escape(word) for word in way.says.split())
+            found = found.filter(has_text=re.compile(rf"^\s*{words}", re.IGNORECASE))
+        return found.locator("visible=true")
+
+
+_FIRST_JS = f"(all, words) => {{ const page = {PAGE_JS}; return all.findIndex((one) => page.isAbout(one, words)); }}"
+_PRESS_JS = (
+    f"(all, words) => {{ const page = {PAGE_JS}; const one = all.find((one) => page.isAbout(one, words)); "
+    "if (!one || one.disabled) return false; one.click(); return true; }"
+)

@@ -1,16 +1,15 @@
 // One look at the page: what it says, which controls are seen, who is there, what was written. Reads only; text comes
 // back as text. Words of participants are never among the phrases. Who has joined reads nothing but notices while there
-// is a call; before, everything is read, for a lobby may look like one.
-({ controls, roster, afterMessage, joined }) => {
+// is a call; before, everything is read, for a lobby may look like one. `calls`: what is seen where there is one.
+({ controls, calls, roster, afterMessage, joined }, { normal, isAbout }) => {
   const PHRASES = 200;
   const LENGTH = 300;
   const MESSAGES = 50;
   const MESSAGE_LENGTH = 4000;
   const seen = (one) => one.checkVisibility?.({ checkVisibilityCSS: true }) ?? Boolean(one.offsetParent);
-  const normal = (text) => text.replace(/[\u2018\u2019\u02bc\u00b4`]/g, "'").toLowerCase().split(/\s+/).filter(Boolean).join(" ");
   const large = (one, { width = 0, height = 0 }) => one.offsetWidth >= width && one.offsetHeight >= height;
-  const found = ({ css, says }, least) => [...document.querySelectorAll(css)].some(
-    (one) => seen(one) && large(one, least) && (!says || normal(one.textContent).startsWith(says)));
+  const found = ({ css, says, about }, least) => [...document.querySelectorAll(css)].some(
+    (one) => seen(one) && large(one, least) && (!says || normal(one.textContent).startsWith(says)) && isAbout(one, about));
 
   const shown = {};
   for (const [name, { find, least }] of Object.entries(controls)) {
@@ -18,35 +17,48 @@
     if (at >= 0) shown[name] = at;
   }
 
-  const [tiles, own] = [[...document.querySelectorAll(roster.tile)].filter(seen), roster.own];
-  const calls = joined && tiles.length > 0 && "leave" in shown;
+  // What a mark is on, in `root` or it itself: by the first of its ways that finds something, which is told.
+  const ways = {};
+  const marked = (mark, root = null, fits = () => true) => {
+    for (const [at, css] of (roster[mark]?.find ?? []).entries()) {
+      const found = [...(root?.matches(css) ? [root] : []), ...(root ?? document).querySelectorAll(css)].filter(fits);
+      if (found.length) ways[mark] ??= at;
+      if (found.length) return found;
+    }
+    return [];
+  };
+  const every = (...marks) => marks.flatMap((mark) => roster[mark]?.find ?? []).join(", ");
+  const tiles = marked("tile", null, seen);
+  const theirs = every("peoples_words", "tile", "message", "sender");
+  const inCall = joined && calls.some((call) => call.every((name) => name in shown));
   const phrases = [];
   const words = (root) => {
     const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
     while (walker.nextNode() && phrases.length < PHRASES) {
       const parent = walker.currentNode.parentElement;
       const text = walker.currentNode.textContent.trim();
-      if (text && seen(parent) && !parent.closest(roster.peoples_words)) phrases.push(text.slice(0, LENGTH));
+      if (text && seen(parent) && !parent.closest(theirs)) phrases.push(text.slice(0, LENGTH));
     }
   };
-  if (!calls) words(document.body);
-  else if (roster.notices) for (const one of document.querySelectorAll(roster.notices)) if (seen(one)) words(one);
+  if (!inCall) words(document.body);
+  else if (roster.notices) for (const one of document.querySelectorAll(every("notices"))) if (seen(one)) words(one);
 
   const people = tiles.map((tile) => {
-    const self = tile.matches(own) ? tile : tile.querySelector(own);
-    const name = self?.getAttribute(roster.own_name) || tile.querySelector(roster.name)?.textContent || "";
-    const is = (css) => Boolean(css) && (tile.matches(css) || Boolean(tile.querySelector(css)));
-    return { id: tile.getAttribute(roster.participant), name: name.slice(0, LENGTH), is_self: Boolean(self), speaking: is(roster.speaking), sharing: is(roster.sharing) };
+    const [self] = marked("own", tile);
+    const name = self?.getAttribute(roster.own.attribute) || marked("name", tile)[0]?.textContent || "";
+    const is = (mark) => marked(mark, tile).length > 0;
+    return { id: tile.getAttribute(roster.tile.attribute), name: name.slice(0, LENGTH), is_self: Boolean(self), speaking: is("speaking"), sharing: is("sharing") };
   });
 
   // A page drops old messages when many are there; where the one told last is gone, the latest are read.
-  const written = roster.message ? [...document.querySelectorAll(roster.message)] : [];
-  const told = afterMessage ? written.findLastIndex((one) => one.getAttribute(roster.message_id) === afterMessage) : -1;
+  const written = marked("message");
+  const numbered = (one) => one.getAttribute(roster.message.attribute);
+  const told = afterMessage ? written.findLastIndex((one) => numbered(one) === afterMessage) : -1;
   const first = afterMessage && told < 0 ? Math.max(0, written.length - MESSAGES) : told + 1;
   const messages = written.slice(first, first + MESSAGES).map((one) => ({
-    id: one.getAttribute(roster.message_id),
-    sender: roster.own_message && one.closest(roster.own_message) ? "" : (one.parentElement.querySelector(roster.sender)?.textContent ?? "").slice(0, LENGTH),
+    id: numbered(one),
+    sender: roster.own_message && one.closest(every("own_message")) ? "" : (marked("sender", one.parentElement)[0]?.textContent ?? "").slice(0, LENGTH),
     text: one.textContent.slice(0, MESSAGE_LENGTH),
   }));
-  return { phrases, title: document.title.slice(0, LENGTH), shown, people, messages };
+  return { phrases, title: document.title.slice(0, LENGTH), shown, people, messages, ways };
 }

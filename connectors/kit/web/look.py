@@ -8,31 +8,50 @@ from pathlib import Path
 from typing import Any
 
 from connectors.kit.web.classifier import Message, Person, Sighting
-from connectors.kit.web.screens import Screens, normal
+from connectors.kit.web.screens import Mark, Place, Screens, normal
 from connectors.kit.words import NAME_CHARACTERS, plain
 
-LOOK_JS = (Path(__file__).parent / "look.js").read_text("utf-8")
+_HERE = Path(__file__).parent
+PAGE_JS = (_HERE / "page.js").read_text("utf-8")
+LOOK_JS = f"(given) => {{ const page = {PAGE_JS}; return ({(_HERE / 'look.js').read_text('utf-8')})(given, page); }}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Roster:
-    """Where a platform's page shows who is there and what they wrote: CSS selectors, and the attributes that carry an
-    id. `peoples_words`: whatever participants may have written, which no rule ever reads. `notices`: what is read even
-    in a call, where only the platform speaks. A page that marks no speakers, shares or messages names none."""
+    """Where a platform's page shows who is there and what they wrote; `attribute` of `tile` and `message` is an id, of
+    `own`, which is our own tile or in it, our name. `peoples_words`: what else participants may have written, which no
+    rule ever reads. `notices`: what is read even in a call, where only the platform speaks. A page that marks no
+    speakers, shares or messages has none; a message without a sender is ours too."""
 
-    tile: str
-    participant: str  # attribute of a tile
-    name: str
-    own: str  # of our own tile, or inside it
-    own_name: str  # attribute that has our name
-    speaking: str = ""
-    sharing: str = ""
-    message: str = ""
-    message_id: str = ""  # attribute of a message
-    sender: str = ""
-    own_message: str = ""  # of our own messages, or around them; a message without a sender is ours too
-    peoples_words: str
-    notices: str = ""
+    tile: Mark
+    name: Mark
+    own: Mark
+    peoples_words: Mark
+    speaking: Mark | None = None
+    sharing: Mark | None = None
+    message: Mark | None = None
+    sender: Mark | None = None
+    own_message: Mark | None = None
+    notices: Mark | None = None
+
+
+def roster_of(screens: Screens) -> Roster:
+    """As the platform's data has it. Raises TypeError for a mark there is no use for, or one that is missing."""
+    return Roster(**screens.marks)
+
+
+class Served:
+    """Counts the ways by which a page is read: each when it begins to serve, not again at every look."""
+
+    def __init__(self, screens: Screens) -> None:
+        self._screens = screens
+        self._ways: dict[str, int] = {}
+
+    def take(self, ways: Mapping[str, int]) -> None:
+        for name, at in ways.items():
+            if self._ways.get(name) != at:
+                self._ways[name] = at
+                self._screens.hit(f"{name}.{at + 1}")
 
 
 def given(
@@ -42,12 +61,16 @@ def given(
     size on, width and height in pixels."""
     controls = {
         name: {
-            "find": [{"css": find.css, "says": normal(find.says)} for find in control.find],
+            "find": [
+                {"css": find.css, "says": normal(find.says), "about": normal(find.about)} for find in control.find
+            ],
             "least": dict(zip(("width", "height"), least.get(name, (0, 0)), strict=True)),
         }
         for name, control in screens.controls.items()
     }
-    return {"controls": controls, "roster": asdict(roster), "afterMessage": after_message, "joined": joined}
+    calls = [list(rule.shows) for rule in screens.rules if rule.place is Place.CALL]
+    asked = {"controls": controls, "calls": calls, "roster": asdict(roster)}
+    return {**asked, "afterMessage": after_message, "joined": joined}
 
 
 def sighting_of(read: dict[str, Any], told: frozenset[str]) -> Sighting:
@@ -56,7 +79,9 @@ def sighting_of(read: dict[str, Any], told: frozenset[str]) -> Sighting:
         title=normal(str(read["title"])),
         shown=frozenset(str(name) for name in read["shown"]),
         told=told,
-        people={str(one["id"]): _person(one) for one in read["people"]},
+        people={str(one["id"]): _person(one) for one in read["people"] if one["id"]},
+        tiles=len(read["people"]),
+        ways={**read["shown"], **{f"people.{mark}": at for mark, at in read["ways"].items()}},
         messages=tuple(_message(one) for one in read["messages"]),
     )
 

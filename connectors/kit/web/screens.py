@@ -3,7 +3,12 @@
 Read from the platform's `selectors.toml`, dated, each text with its language and its source:
 
     [controls.join]                       # ordered: the first that is seen is taken, and counted
-    find = ["#join", { css = "button", says = "Ask to join" }]
+    find = ["#join", { css = "button", says = "Ask to join" }, { css = "button", says = "OK", about = "A notice" }]
+    source = "vexa"
+
+    [marks.tile]                          # of people and their words, ordered as well
+    find = ["[data-participant-id]"]
+    attribute = "data-participant-id"     # whose it is
     source = "vexa"
 
     [[screens]]
@@ -69,16 +74,27 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Find:
-    """One way to find a control. `says`: its words begin so, without regard to case and spaces."""
+    """One way to find a control. `says`: its words begin so, without regard to case and spaces. `about`: so begins what
+    the window around it says, for a button whose own words may stand under anything."""
 
     css: str
     says: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Control:
     name: str
     find: tuple[Find, ...]
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mark:
+    """Where a page shows people or their words. `attribute`: the one that carries an id, or our own name."""
+
+    find: tuple[str, ...]  # CSS, ordered
+    attribute: str = ""
     source: str
 
 
@@ -108,6 +124,7 @@ class Screens:
     read_on: date
     sources: Mapping[str, Source]
     controls: Mapping[str, Control]
+    marks: Mapping[str, Mark] = field(default_factory=dict)
     rules: tuple[Rule, ...]
     missing: Mapping[str, frozenset[str]]
     advice: Mapping[Refusal, str]
@@ -128,6 +145,7 @@ def load(folder: Path) -> Screens:
         read_on=read["read_on"],
         sources={name: Source(**one) for name, one in read["sources"].items()},
         controls={name: _control(name, one) for name, one in read["controls"].items()},
+        marks={name: Mark(**{**one, "find": tuple(one["find"])}) for name, one in read["marks"].items()},
         rules=tuple(sorted(rules, key=lambda rule: rule.proof)),
         missing={screen["name"]: frozenset(screen.get("missing", ())) for screen in read["screens"]},
         advice={_REFUSALS[code]: text for code, text in read.get("advice", {}).items()},

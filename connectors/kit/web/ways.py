@@ -29,17 +29,17 @@ class Tracks:
 class Ways:
     """`links` are the platforms, as `connectors.urls` names them, whose meetings it joins. `passes`: controls that are
     pressed whenever they are seen on the way in. `turn_on`: those that switch camera and microphone on. `tracks` None:
-    the platform sends one mixed track."""
+    the platform sends one mixed track. `knock` and `write` say whether the page took it: it may not be whole yet."""
 
     screens: Screens
     roster: Roster
     capabilities: Capabilities
     links: tuple[str, ...]
     address: Callable[[MeetingLink, JoinRequest], str]
-    knock: Callable[[Hands, JoinRequest], Awaitable[None]]
+    knock: Callable[[Hands, JoinRequest], Awaitable[bool]]
     leave: Callable[[Hands], Awaitable[None]]
     open_chat: Callable[[Hands], Awaitable[None]]
-    write: Callable[[Hands, str], Awaitable[None]]
+    write: Callable[[Hands, str], Awaitable[bool]]
     passes: tuple[str, ...] = ()
     turn_on: tuple[str, ...] = ()
     tracks: Tracks | None = None

@@ -18,6 +18,7 @@ const code = decodeURIComponent(location.pathname.split("/").pop());
 const mine = { camera: true, microphone: true, hand: false, speaking: false, sharing: false };
 const people = new Map();
 const LATE_MS = 1500;
+const COOKIES_ID = "onetrust-reject-all-handler";
 const RESTING_MS = 1000;
 let resting;
 const tiles = new Tiles(at("grid"), texts.you, skin);
@@ -117,8 +118,10 @@ function share() {
 }
 
 function cover(name) {
+  const button = at("modal-button");
   at("modal-text").textContent = texts[`modal_${name}`];
-  at("modal-button").textContent = texts[`modal_${name}_button`];
+  button.textContent = texts[`modal_${name}_button`];
+  if (platform === "zoom") button.id = name === "before" ? COOKIES_ID : ""; // cookies alone are asked about so
   at("modal").hidden = false;
 }
 
@@ -135,17 +138,19 @@ const TAKE = {
     if (variants.has("signed_in")) { at("name").value = "Account (AI)"; at("name").hidden = true; mayJoin(); }
     show(at("launcher") && !query.has("launched") ? "launcher" : "prejoin");
     if (variants.has("modal_before")) cover("before");
+    if (variants.has("recording_before")) cover("recording");
     at("name").focus();
   },
   lobby: () => {
     show("lobby");
     if (variants.has("phantom")) phantom();
-    if (variants.has("camera_off") && mine.camera) toggle("camera");
+    for (const device of ["camera", "microphone"]) if (variants.has(`${device}_off`) && mine[device]) toggle(device);
   },
   call: (message) => {
     self = message.self.id;
     if (skin.mixed) mixer = new Mixer();
     else if (variants.has("shared")) mixer = new SharedTracks();
+    else if (variants.has("one_track")) mixer = new SharedTracks(1);
     const onStream = (id, stream) => tiles.stream(id, mixer ? mixer.take(id, stream) : stream);
     const Connection = mixer?.Connection;
     call = new Call({ self, local, send, pictures: !at("no-video").checked, sounds: !at("no-sound").checked, onStream, Connection });
@@ -158,6 +163,7 @@ const TAKE = {
     message.chat.forEach(write);
     for (const person of message.participants) call.reach(person.id);
     if (variants.has("modal_late")) setTimeout(cover, LATE_MS, "late");
+    if (variants.has("recording_late")) setTimeout(cover, LATE_MS, "recording");
     stopWatching = watchVoice(local, (speaking) => send({ type: "state", speaking }));
   },
   joined: ({ participant }) => { people.set(participant.id, participant); draw(); },

@@ -81,13 +81,13 @@ export class Mixer extends MediaServer {
   }
 }
 
-// Three tracks for all, as Meet's server sends them: whoever speaks is put on one. Whose they are is told by contributing
+// Three tracks for all, as Meet's server sends them, or fewer: whoever speaks is put on one. Whose they are is told by contributing
 // sources, which a browser cannot write into its packets: they are injected into the receivers. Which source is whose
 // comes by a data channel, as at Meet; the coding is our own.
 export class SharedTracks extends MediaServer {
-  constructor() {
-    super(SHARED);
-    this.slots = Array.from({ length: SHARED }, () => ({ id: null, loudAt: 0 }));
+  constructor(tracks = SHARED) {
+    super(tracks);
+    this.slots = Array.from({ length: tracks }, () => ({ id: null, loudAt: 0 }));
     this.numbers = new Map();
     this.timer = setInterval(() => this.look(), LOOK_MS);
   }

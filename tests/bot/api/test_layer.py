@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from bot.api import openapi
-from bot.api.app import PREFIX, ROUTES
+from bot.api.app import PREFIX, ROUTES, make_app
 from bot.api.webhook_schemas import Message
 from bot.store import keys
+from bot.store.session import Database
 from tests.bot.stores import NOW
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
@@ -95,6 +97,16 @@ async def test_what_is_not_there_is_a_problem_too(api, method, path, status):
 async def test_health_and_description_need_no_key(api, path):
     async with api.client.get(path) as response:
         assert response.status == 200
+
+
+async def test_what_a_database_says_of_itself_is_for_the_log_alone(tmp_path):
+    (tmp_path / "broken.sqlite3").write_bytes(b"no database" * 100)
+    async with Database.open(f"sqlite:///{tmp_path}/broken.sqlite3") as database:
+        app = make_app(database, home=tmp_path, split=lambda name, text: [])
+        async with TestClient(TestServer(app)) as client, client.get("/readyz") as response:
+            problem = await response.json(content_type=None)
+    assert (response.status, problem["code"]) == (500, "database_broken")
+    assert problem["detail"] == problem["title"] and "not a database" not in str(problem)
 
 
 async def test_a_character_is_made_listed_and_taught(api):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from bot.api import feed as feeds
 from bot.api.feed import Change, Feed, Listener, Pace
 from bot.api.handlers.live import FEED, StreamLimits
-from bot.store import bots, keys, transcripts, workspaces
+from bot.store import bots, keys, sign_ins, transcripts, workspaces
 from tests.bot.api.dashboard_server import Dashboard, dashboard_on
 from tests.bot.clocks import until
 from tests.bot.store.test_dashboard import HELLO, in_call
@@ -140,3 +141,21 @@ async def test_one_look_serves_all_and_large_words_are_only_named(sqlite_store: 
         change = await one.next(5.0)
         assert change is not None and json.loads(change.data) == {"bot_id": bot.id, "sequence": 1}
     await feed.close()
+
+
+@pytest.mark.parametrize("way", ["key", "session"])
+async def test_who_is_shut_out_hears_nothing_more(page: Dashboard, way: str) -> None:
+    key = await key_of(page.store) if way == "key" else ""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    await page.sign_in()
+    stream = Stream(await page.client.get("/api/v1/live", headers=headers))
+    assert (await stream.next())["event"] == "hello"
+    async with page.store.database.write() as session:
+        workspace = page.store.workspace.id
+        if key:
+            await keys.revoke(session, key.split("_")[1], workspace_id=workspace, now=NOW)
+        else:
+            await sign_ins.end_all(session, workspace_id=workspace)
+    with pytest.raises(EOFError):
+        async with asyncio.timeout(20):
+            await stream.next()

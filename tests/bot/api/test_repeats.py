@@ -156,6 +156,7 @@ async def test_who_asks_too_often_is_told_how_long_to_wait_and_the_kill_switch_i
         assert answers[0].headers["RateLimit"] == '"read";r=2;t=20'
         assert (answers[3].headers["Retry-After"], answers[3].headers["RateLimit"]) == ("20", '"read";r=0;t=60')
         assert [(await api.ask("POST", "/kill", json={}))[0] for _ in range(5)] == [202] * 5
+        assert [(await api.ask("GET", "/bots/none/picture"))[0] for _ in range(4)] == [404, 404, 404, 429]
         assert (await (replace(api, key=(await api.with_key()).key)).ask("GET", "/bots"))[0] == 200
         now_s = 20.0
         assert (await api.ask("GET", "/bots"))[0] == 200

@@ -131,6 +131,17 @@ async def test_a_chat_that_fails_is_tried_again(stage: Stage) -> None:
     assert len(stage.chat.written) == 1 and stage.kept("disclosure.written")[0]["to"] == ["p1"]
 
 
+async def test_a_notice_that_was_said_while_no_sound_left_is_said_again(stage: Stage) -> None:
+    stage.disclosure.sounds(False)
+    stage.disclosure.joined("p1", "Ada")
+    await stage.passes(2)
+    assert stage.mouth.said == [GREETING] and not stage.kept("disclosure.spoken")
+    assert stage.kept("disclosure.delayed") == [{"way": "spoken", "why": "muted", "to": ["p1"]}]
+    stage.disclosure.sounds(True)
+    await stage.passes(5)
+    assert stage.kept("disclosure.spoken") == [{"to": ["p1"], "text": GREETING, "cut": False}]
+
+
 async def test_people_whom_nothing_reached_are_an_event(stage: Stage) -> None:
     stage.chat.failures = 99
     stage.mouth.cuts = [0] * 99

@@ -6,7 +6,7 @@ from bot.hearing.diarization.errors import ModelGated, ModelNotFetched
 from bot.hearing.whisper_recogniser import WeightsMissing
 from bot.meeting.outcome import FAILURES, FENCED_EXIT_CODE, REASONS, REFUSALS, failure_of
 from bot.store.occurrences import WITHDRAWN
-from connectors.base import NotSupported, Refusal
+from connectors.base import ConnectionLost, LeftUnasked, NotSupported, Refusal
 from engine.diffusion.errors import BadCheckpoint
 from engine.portrait.importing.errors import FaceCutOff
 
@@ -54,6 +54,12 @@ def test_what_broke_is_told_by_its_nearest_row_with_what_to_do(error, code) -> N
     assert " ".join(type(error).__doc__.split()) in outcome.sentence
     assert str(error) not in outcome.sentence or str(error) in type(error).__doc__, "a message may name people's files"
     assert not outcome.retryable
+
+
+def test_a_page_that_left_by_itself_is_not_followed_by_another_bot_and_a_lost_connection_may_be() -> None:
+    left, lost = failure_of(LeftUnasked()), failure_of(ConnectionLost())
+    assert (left.code, left.retryable) == ("left_unasked", False)
+    assert (lost.code, lost.retryable) == ("connection_lost", True)
 
 
 def test_what_can_heal_stays_retryable_and_what_has_no_row_is_ours() -> None:

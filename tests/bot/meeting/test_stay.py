@@ -75,6 +75,19 @@ async def test_everyone_left_and_who_comes_back_keeps_the_bot(call: Call) -> Non
     assert await call.after(60) == "everyone_left"
 
 
+async def test_who_is_sent_back_to_the_lobby_has_not_been_left(call: Call) -> None:
+    call.roster.entered()
+    call.roster.joined("p1", "Alex", is_self=False)
+    call.roster.left("p1")
+    call.roster.sent_out()
+    assert await call.after(500) is None
+    call.roster.joined("p1", "Alex", is_self=False)
+    call.roster.back()
+    assert await call.after(500) is None
+    call.roster.left("p1")
+    assert await call.after(60) == "everyone_left"
+
+
 async def test_silence_is_that_of_the_others_from_the_last_word_or_line(call: Call) -> None:
     call.roster.joined("own", "Iris (AI)", is_self=True)
     call.roster.joined("p1", "Alex", is_self=False)

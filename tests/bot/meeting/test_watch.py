@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.meeting.stay import Roster, Stay
 from bot.meeting.watch import follow
-from connectors.base import Event, PictureArrives
+from connectors.base import Ended, Event, Evidence, PictureArrives, Removed, SoundArrives
 from tests.bot.clocks import HandClock
 from tests.bot.meeting.talk_doubles import MemoryConnector, MemoryRecorder
 
@@ -20,6 +20,30 @@ class Telling(MemoryConnector):
     async def events(self) -> AsyncIterator[Event]:
         for event in self._told:
             yield event
+
+
+async def test_how_the_page_gave_a_reason_to_end_is_kept_with_it():
+    stay, seen = Stay(), Evidence(url="", rule="removed.text.en")
+    parts: dict[str, Any] = {"talk": None, "disclosure": None, "in_lobby": None, "recorder": MemoryRecorder()}
+    told: Any = Telling(Ended(at_s=4.0, evidence=Evidence(url="")), Removed(at_s=5.0, evidence=seen))
+    await follow(told, roster=Roster(HandClock()), stay=stay, **parts)
+    assert stay.reason == "removed_by_host" and stay.evidence is seen
+    stay.end("killed")
+    assert stay.evidence is None
+
+
+async def test_a_voice_that_does_not_arrive_is_an_event_and_makes_no_notice():
+    recorder, told_of_sound = MemoryRecorder(), []
+
+    class Notices:
+        def sounds(self, arrives: bool) -> None:
+            told_of_sound.append(arrives)
+
+    parts: dict[str, Any] = {"talk": None, "disclosure": Notices(), "in_lobby": None, "recorder": recorder}
+    told: Any = Telling(SoundArrives(at_s=5.0, active=False), SoundArrives(at_s=9.0, active=True))
+    await follow(told, roster=Roster(HandClock()), stay=Stay(), **parts)
+    assert [kind for kind, _ in recorder.notes] == ["media.sound_missing", "media.sound_back"]
+    assert told_of_sound == [False, True]
 
 
 async def test_a_picture_that_does_not_arrive_is_an_event_of_the_bot_and_so_is_its_return():

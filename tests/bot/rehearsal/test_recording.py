@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bot.rehearsal.measure import first_audible_s
-from bot.rehearsal.recording import Recording
+from bot.rehearsal.recording import FORGET_S, KEPT_S, Recording
 
 RATE_HZ = 24_000
 CHUNK = 480
@@ -36,3 +36,13 @@ def test_a_loss_long_before_does_not_move_what_follows() -> None:
 def test_nothing_recorded_is_no_sound() -> None:
     assert len(Recording(RATE_HZ).sound(0.0, 10.0).pcm) == 0
     assert Recording(RATE_HZ).end_s is None
+
+
+def test_what_is_older_than_half_an_hour_is_forgotten_and_the_rest_keeps_its_place() -> None:
+    recording = Recording(1000)
+    for second in range(2 * int(KEPT_S)):
+        recording.add(np.full(1000, second % 100, np.int16), arrived_s=second + 1.0)
+    assert len(recording.sound(0.0, 60.0).pcm) == 0
+    late = recording.sound(3000.0, 3001.0)
+    assert late.start_s == 3000.0 and set(late.pcm.tolist()) == {0}
+    assert len(recording.sound(0.0, 4000.0).pcm) <= (KEPT_S + FORGET_S) * 1000

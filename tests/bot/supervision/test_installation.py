@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot.config import Settings
+from bot.sockets import LONGEST_PATH_BYTES, FolderNotOurs, make_private
 from bot.supervision import installation as house
 from bot.supervision.probes import http_answers
 from bot.supervision.tree import Tree, run_tree
@@ -51,8 +52,35 @@ async def test_the_private_broker_answers_on_its_socket_and_keeps_a_log_of_what_
 def test_a_home_with_a_long_path_gets_a_socket_that_can_be_bound(tmp_path: Path) -> None:
     home = tmp_path / ("h" * 90)
     path = house.broker_socket(home)
-    assert len(os.fsencode(path)) <= house.SOCKET_PATH_LIMIT
+    assert len(os.fsencode(path)) <= LONGEST_PATH_BYTES
     assert path == house.broker_socket(home) != house.broker_socket(home / "other")
+
+
+@pytest.mark.parametrize("whose", ["a link's", "a file's", "another user's"])
+def test_a_folder_for_sockets_that_somebody_else_made_first_is_refused_by_name(tmp_path: Path, whose: str) -> None:
+    home = tmp_path / ("h" * 90)
+    folder = house.broker_socket(home).parent
+    try:
+        if whose == "a link's":
+            folder.symlink_to(tmp_path)
+        elif whose == "a file's":
+            folder.touch()
+        elif os.geteuid() == 0:
+            folder.mkdir()
+            os.chown(folder, 65534, -1)
+        else:
+            pytest.skip("only root can make another user's folder")
+        with pytest.raises(FolderNotOurs, match=str(folder)):
+            house.installation(Settings(home=home, api_port=0))
+    finally:
+        folder.unlink() if folder.is_symlink() or folder.is_file() else folder.rmdir()
+
+
+def test_a_folder_for_sockets_is_open_to_its_owner_alone(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run").chmod(0o777)
+    make_private(tmp_path / "run")
+    assert stat.S_IMODE((tmp_path / "run").stat().st_mode) == 0o700
 
 
 def test_a_second_owner_of_a_home_is_told_who_the_first_is(tmp_path: Path) -> None:

@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from bot.supervision.tree import ChildFailed, ChildKeepsEnding, ChildSpec, Tree, run_tree
+from tests.bot.clocks import until
 from tests.bot.supervision.owner import spec
 from tests.polling import until_true
 
@@ -112,13 +114,28 @@ def test_a_child_that_dies_is_started_again(start, tmp_path: Path) -> None:
     assert [process.pid for process in again if process.status() != "zombie"] != [owner.pids["polite"]]
 
 
-async def test_a_child_that_keeps_ending_ends_the_tree_and_shows_its_log(tmp_path: Path) -> None:
+async def test_a_child_that_never_stands_ends_the_tree_and_shows_its_log(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "mayfly.log").write_text("out of patience\n")
     (tmp_path / "mayfly.ready").touch()
     with pytest.raises(ChildKeepsEnding, match="out of patience"):
         await run_tree([spec("mayfly", tmp_path)], log_folder=tmp_path / "logs", body=Tree.until_stopped)
     assert (tmp_path / "starts").read_text() == "xxx", "the first start and two more"
+
+
+async def test_a_child_that_has_stood_and_keeps_ending_ends_nothing_else(tmp_path: Path) -> None:
+    def has_ended_often() -> bool:
+        return len((tmp_path / "starts").read_text()) >= 6
+
+    async def wait(tree: Tree) -> bool:
+        await until(has_ended_often, timeout_s=DEADLINE_S)
+        return psutil.pid_exists(tree.pid_of("polite"))
+
+    for name in ("mayfly.ready", "starts"):
+        (tmp_path / name).touch()
+    mayfly = spec("mayfly", tmp_path)
+    stood = replace(mayfly, restarts=replace(mayfly.restarts, stood_s=0.0, longest_delay_s=0.05))
+    assert await run_tree([spec("polite", tmp_path), stood], log_folder=tmp_path / "logs", body=wait)
 
 
 async def test_a_child_that_never_gets_ready_fails_the_start_and_stops_the_others(tmp_path: Path) -> None:

@@ -1,0 +1,45 @@
+"""A lobby that looks like a call is none, whatever language it speaks."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from connectors.base import JoinRefused, JoinRequest, Refusal
+from connectors.kit.browser import PROGRAMS, Browser
+from connectors.kit.web.admission import Way
+from connectors.simulator import SimulatorServer
+from connectors.simulator.screens import LANGUAGES, PLATFORMS, Cell
+from tests.connectors.matrix import Looker
+
+pytestmark = [
+    pytest.mark.acceptance,
+    pytest.mark.browser,
+    pytest.mark.skipif(not any(map(shutil.which, PROGRAMS)), reason="no Chromium is installed"),
+]
+
+
+async def refused_at(browser: Browser, url: str, cell: Cell) -> tuple[Refusal, bool]:
+    """Why its way in ended, and whether its page was ever taken for a call."""
+    looker = Looker(browser, cell)
+    request = JoinRequest(meeting_url=url, display_name="Iris (AI)", page_timeout_s=2.0, lobby_timeout_s=2.0)
+    await browser.page.goto(url)
+    with pytest.raises(JoinRefused) as refused:
+        await Way(looker, looker.hands, looker.ways, request).go(lambda: None, lambda: looker.ways.leave(looker.hands))
+    return refused.value.refusal, looker.called
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("platform", PLATFORMS)
+async def test_a_lobby_with_a_tile_and_the_button_to_leave_is_no_call(
+    tmp_path: Path, platform: str, language: str
+) -> None:
+    cell = Cell(platform=platform, name="lobby", variant="phantom", language=language)
+    path = "abc-defg-hij" if platform == "meet" else f"{platform}/abc-defg-hij"
+    async with Browser(tmp_path) as browser, SimulatorServer() as simulator:
+        url = f"{simulator.base_url}/{path}?scenario=lobby&variant=phantom&lang={language}"
+        refusal, called = await refused_at(browser, url, cell)
+    assert not called
+    assert refusal is (Refusal.LOBBY_TIMEOUT if language == "en" else Refusal.PAGE_NOT_UNDERSTOOD)
