@@ -68,8 +68,8 @@ class WholeStage:
     spared: frozenset[psutil.Process]
     displays: frozenset[Path]  # that were there before
 
-    async def send_bot(self, room: Room, *, in_s: float = 0.0) -> str:
-        """A bot that is due there in so many seconds; its id."""
+    async def send_bot(self, room: Room, *, in_s: float = 0.0, join_at: datetime | None = None) -> str:
+        """A bot that is due there in so many seconds, or then; its id."""
         now = datetime.now(UTC)
         async with self.database.write() as session:
             bot = await bots.create(
@@ -78,7 +78,7 @@ class WholeStage:
                 character_id=self.character_id,
                 meeting_url=self.simulator.url(room),
                 bot_name="Iris",
-                join_at=now + timedelta(seconds=in_s),
+                join_at=join_at or now + timedelta(seconds=in_s),
                 at=now,
             )
         return bot.id
