@@ -45,6 +45,7 @@ async def written_and_read(store: Seeded, texts: list[str]) -> None:
     await recorder.flush()
     assert not writing.done()
     writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
     async with store.database.read() as session:
         segments = [one for _, one in await transcripts.list(session, bot.id)]
         notes = [one.data for one in await bots.events(session, bot.id) if one.kind == "chat.message"]

@@ -120,6 +120,7 @@ async def test_a_due_bot_becomes_a_process_of_the_host_and_outlives_the_worker(i
         process = psutil.Process(launched.data["pid"])
         assert process.ppid() == installation.host.pid == launched.data["bot_host_pid"]
         serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
     starting = next(event for event in events if event.state is BotState.STARTING)
     assert starting.data["task_id"] == f"launch-{bot.id}-1"
     assert starting.data["worker_pid"] not in (os.getpid(), installation.host.pid, process.pid)
@@ -162,4 +163,5 @@ async def test_a_launch_that_a_killed_worker_took_along_is_made_again_within_30_
     with installation.worker():
         await until(lambda: installation.started(bot), timeout_s=30)
     dispatching.cancel()
+    await asyncio.gather(dispatching, return_exceptions=True)
     assert (await installation.started(bot)).attempt == 2

@@ -288,6 +288,7 @@ async def test_a_backlog_is_worked_off_without_waiting_for_the_next_look(sqlite_
         running = asyncio.create_task(post.courier.run())
         await until(lambda: len(receiver.taken) == 2 * (DEFAULT.per_endpoint + 2))
         running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_deliveries_of_long_ago_are_dropped_and_what_waits_is_kept(alone: Post) -> None:
