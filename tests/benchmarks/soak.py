@@ -81,8 +81,17 @@ class Soak:
             if turn % ASK_EVERY == 0:
                 await asker.say(ASKED)
                 await _until_quiet(sound, time.monotonic())
-            print(f"{self.minute():5.1f} min, {len(self.lines)} lines, {self.missed} missed", file=sys.stderr)
+            print(
+                f"{self.minute():5.1f} min, {len(self.lines)} lines, {self.missed} missed{self._last()}",
+                file=sys.stderr,
+            )
             await asyncio.sleep(max(0.0, ends_s - time.monotonic()))
+
+    def _last(self) -> str:
+        if not self.lines:
+            return ""
+        last = self.lines[-1]
+        return f"; the last: skew {last.skew_ms} ms, {last.repeated} repeated, {last.dropped} dropped, gap {last.gap_ms} ms"
 
     async def watch(self) -> None:
         """For ever: what its processes hold."""
