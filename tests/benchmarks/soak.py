@@ -91,7 +91,8 @@ class Soak:
         if not self.lines:
             return ""
         last = self.lines[-1]
-        return f"; the last: skew {last.skew_ms} ms, {last.repeated} repeated, {last.dropped} dropped, gap {last.gap_ms} ms"
+        frames = f"{last.repeated} frames repeated, {last.dropped} dropped"
+        return f"; the last: skew {last.skew_ms} ms, {frames}, gap {last.gap_ms} ms"
 
     async def watch(self) -> None:
         """For ever: what its processes hold."""
