@@ -76,6 +76,18 @@ def test_without_blocks_there_is_silence_and_it_is_counted(
     assert not any(step.any() for step in microphone.sound)
 
 
+@pytest.mark.parametrize(("loud", "ahead"), [(False, 1), (True, 2)])
+def test_more_is_asked_for_ahead_within_speech_and_not_before_it(
+    parts: tuple[Devices, SteppedMicrophone, ListCamera], loud: bool, ahead: int
+) -> None:
+    devices, _, _ = parts
+    count = 0
+    while devices.has_room():
+        devices.put(block(count, epoch=1, loud=loud))
+        count += 1
+    assert count == ahead
+
+
 def test_after_an_interruption_no_old_sound_or_frame_leaves(
     parts: tuple[Devices, SteppedMicrophone, ListCamera],
 ) -> None:
