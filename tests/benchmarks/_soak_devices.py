@@ -6,7 +6,8 @@ import re
 import threading
 import time
 from collections import deque
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -38,7 +39,8 @@ PARTS = {  # of a bot's processes, by their command lines; the first that fits
 
 
 class Pictures:
-    """The mouth in every new picture of a file camera, with the time at which the file held it, while entered."""
+    """The mouth in every new picture of a file camera, with the time at which the file held it: while entered, and
+    while it is to look. Looking 250 times a second is work, beside which the bot is measured."""
 
     def __init__(self, path: Path, box: Box) -> None:
         head = path.open("rb").readline()
@@ -48,8 +50,8 @@ class Pictures:
         self._picture = np.memmap(path, np.uint8, mode="r", offset=skip, shape=shape)
         self._box = box
         self._seen: deque[tuple[float, Luma]] = deque(maxlen=KEPT)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._look, name="pictures", daemon=True)
+        self._stop, self._wanted = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="pictures", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -57,15 +59,29 @@ class Pictures:
 
     def __exit__(self, *exc: object) -> None:
         self._stop.set()
+        self._wanted.set()
         self._thread.join(5.0)
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        self._wanted.set()
+        try:
+            yield
+        finally:
+            self._wanted.clear()
 
     def between(self, start_s: float, end_s: float) -> tuple[list[float], list[Luma]]:
         found = [(at_s, mouth) for at_s, mouth in tuple(self._seen) if start_s <= at_s < end_s]
         return [at_s for at_s, _ in found], [mouth for _, mouth in found]
 
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            self._wanted.wait()
+            self._look()
+
     def _look(self) -> None:
         last = self._rows()
-        while not self._stop.wait(LOOK_S):
+        while self._wanted.is_set() and not self._stop.wait(LOOK_S):
             if not np.array_equal(self._rows(), last):
                 at_s = time.monotonic()
                 self._stop.wait(WRITTEN_S)

@@ -45,7 +45,7 @@ SAID = (
     "Roses are pruned when the forsythia blooms, just above a bud that looks to the outside.",
 )
 ASKED = "Iris, when should I water the tomatoes?"
-EVERY_S, ASK_EVERY, SAMPLE_EVERY_S = 15.0, 4, 5.0
+EVERY_S, ASK_EVERY = 15.0, 4
 SETTLE_S, JOIN_S, SPEAK_S, SAY_LIMIT_S, QUIET_S = 10.0, 120.0, 10.0, 30.0, 1.2
 MARGIN_S = 0.5
 LISTEN_S = 0.2  # looking through all that was recorded is work, beside which the bot is measured
@@ -81,6 +81,7 @@ class Soak:
             if turn % ASK_EVERY == 0:
                 await asker.say(ASKED)
                 await _until_quiet(sound, time.monotonic())
+            await self.sample()
             print(
                 f"{self.minute():5.1f} min, {len(self.lines)} lines, {self.missed} missed{self._last()}",
                 file=sys.stderr,
@@ -94,18 +95,17 @@ class Soak:
         frames = f"{last.repeated} frames repeated, {last.dropped} dropped"
         return f"; the last: skew {last.skew_ms} ms, {frames}, gap {last.gap_ms} ms"
 
-    async def watch(self) -> None:
-        """For ever: what its processes hold."""
-        while True:
-            self.samples.append(await asyncio.to_thread(sample_of, self._pid, self.minute()))
-            await asyncio.sleep(SAMPLE_EVERY_S)
+    async def sample(self) -> None:
+        """What its processes hold: between lines, as the kernel keeps a process waiting while it counts its memory."""
+        self.samples.append(await asyncio.to_thread(sample_of, self._pid, self.minute()))
 
     async def _say(self, which: int, sound: Recording, pictures: Pictures) -> None:
         at_min, asked_s = self.minute(), time.monotonic()
         await self._stage.client.say(self._bot_id, SAID[which])
         try:
-            await eventually(lambda: _last_end_s(sound, asked_s) is not None, SPEAK_S)
-            end_s = await _until_quiet(sound, asked_s)
+            with pictures.looking():
+                await eventually(lambda: _last_end_s(sound, asked_s) is not None, SPEAK_S, every_s=LISTEN_S)
+                end_s = await _until_quiet(sound, asked_s)
             whole = sound.sound(asked_s, end_s + MARGIN_S)
             times_s, crops = pictures.between(asked_s, end_s + MARGIN_S)
             reference = self._references[which]
@@ -130,15 +130,13 @@ async def soak(minutes: float, home: Path, settings: Settings) -> tuple[Soak, di
         pictures = stack.enter_context(Pictures(camera_file_of(launched.pid), mouth_box(SHIPPED / "record")))
         await _until_quiet(sound, time.monotonic(), quiet_s=SETTLE_S)
         measured = Soak(stage, bot["id"], launched.pid or 0, references)
-        watching = asyncio.create_task(measured.watch())
-        try:
-            await measured.run(minutes, sound, pictures, asker)
-        finally:
-            watching.cancel()
+        await measured.run(minutes, sound, pictures, asker)
         with suppress(ApiSaidNo):  # one that is gone already
             await stage.client.leave(bot["id"])
         over = await stage.client.until_state(bot["id"], (), timeout_s=60.0)
-        return measured, {**over, "frames": await _counted(stage, "frames")}
+        events = await stage.client.events(bot["id"])
+        summary = next((event["data"] for event in events if event["kind"] == "media.summary"), {})
+        return measured, {**over, "frames": await _counted(stage, "frames"), "media": summary}
 
 
 async def _counted(stage: SmallStage, figure: str) -> dict[str, float]:
@@ -218,7 +216,7 @@ def main() -> int:
     panels = panels_of(measured.lines, measured.samples)
     (args.out / "soak.svg").write_text(svg(title, panels, minutes=args.minutes), encoding="utf-8")
     told = {**figures, "problems": problems, "ok": not problems, "lines_missed": measured.missed}
-    told["frames_of_the_whole_stay"] = bot["frames"]
+    told |= {"frames_of_the_whole_stay": bot["frames"], "media_of_the_whole_stay": bot["media"]}
     files = {"series": str(args.out / "soak.json"), "picture": str(args.out / "soak.svg")}
     report("soak", {"minutes": args.minutes, "video": args.video}, {**told, **files})
     return 0 if not problems else 1
