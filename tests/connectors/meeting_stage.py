@@ -20,6 +20,7 @@ from connectors.kit.sound import SoundServer
 from connectors.simulator import Policy, Room, SimulatorServer
 from connectors.simulator.screens import PLAIN, rows
 from tests.connectors.contract import NAME
+from tests.connectors.luma import LUMA_JS
 
 PIECE = 960
 SETTLE_S = 15.0
@@ -28,14 +29,8 @@ _LUMA_JS = """(name) => {
   const tiles = [...document.querySelectorAll("[data-participant-id]")];
   const tile = tiles.find((one) => one.getAttribute("aria-label") === name);
   const video = tile?.querySelector("video");
-  if (!video || video.readyState < 2 || !video.videoWidth) return -1;
-  const pen = new OffscreenCanvas(8, 8).getContext("2d");
-  pen.drawImage(video, 0, 0, 8, 8);
-  const pixels = pen.getImageData(0, 0, 8, 8).data;
-  let sum = 0;
-  for (let at = 0; at < pixels.length; at += 4) sum += pixels[at + 1];
-  return (sum / 64) * 219 / 255 + 16;
-}"""
+  return (LUMA_OF)(video);
+}""".replace("LUMA_OF", LUMA_JS)
 _TEXTS_JS = """() => [...document.querySelectorAll("[data-message-id]")].map((one) => one.textContent)"""
 
 

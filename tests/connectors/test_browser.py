@@ -11,14 +11,14 @@ import pytest
 from PIL import Image
 
 from connectors.base import BrowserDied, DeviceFailed
-from connectors.kit.browser import PROGRAMS, Browser, is_snap
+from connectors.kit.browser import Browser, is_snap
+from tests.connectors import needs
 from tests.connectors.contract import until
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.parallel,
-    pytest.mark.browser,
-    pytest.mark.skipif(not any(map(shutil.which, PROGRAMS)), reason="no Chromium is installed"),
+    *needs.browser,
 ]
 SPACES = ("pid", "net", "user")
 PAGE = "data:text/html,<h1>Check your meeting code</h1><p>no"

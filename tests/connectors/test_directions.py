@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +9,18 @@ import pytest
 
 from connectors.base import JoinRequest
 from connectors.janus.connector import JanusConnector
-from connectors.kit.browser import PROGRAMS
 from connectors.kit.web.connector import WebConnector
 from connectors.registry import open_connector
 from connectors.simulator.screens import PLATFORMS, table
+from tests.connectors import needs
 from tests.connectors.contract import NAME, playing, until
 from tests.connectors.janus_server import JanusServer, is_installed
 from tests.connectors.meeting_stage import meeting_stage
 
 pytestmark = [
     pytest.mark.acceptance,
-    pytest.mark.browser,
-    pytest.mark.sound,
-    pytest.mark.skipif(not any(map(shutil.which, PROGRAMS)), reason="no Chromium is installed"),
-    pytest.mark.skipif(not shutil.which("pulseaudio"), reason="no PulseAudio is installed"),
+    *needs.browser,
+    *needs.sound,
 ]
 
 # Notes who sets a direction, by their stack, or stops a transceiver, in any frame: connections may be another page's.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -27,19 +26,17 @@ from connectors.base import (
     SoundArrives,
     Speaking,
 )
-from connectors.kit.browser import PROGRAMS
 from connectors.registry import open_connector
 from connectors.simulator import SimulatorServer
 from connectors.simulator.screens import PLATFORMS
+from tests.connectors import needs
 from tests.connectors.contract import NAME, Notes, playing, until
 from tests.connectors.meeting_stage import meeting_stage
 
 pytestmark = [
     pytest.mark.acceptance,
-    pytest.mark.browser,
-    pytest.mark.sound,
-    pytest.mark.skipif(not any(map(shutil.which, PROGRAMS)), reason="no Chromium is installed"),
-    pytest.mark.skipif(not shutil.which("pulseaudio"), reason="no PulseAudio is installed"),
+    *needs.browser,
+    *needs.sound,
 ]
 ALL_AT_ONCE = "modal_before.modal_late.hiding_toolbar.phantom.renamed_chat"
 CODE = "abc-defg-hij"

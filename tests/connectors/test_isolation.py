@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -11,18 +10,17 @@ import numpy as np
 import pytest
 
 from connectors.base import JoinRequest
-from connectors.kit.browser import PROGRAMS
 from connectors.kit.web.connector import WebConnector
 from connectors.registry import open_connector
 from connectors.simulator import SimulatorServer
+from tests.connectors import needs
 from tests.connectors.contract import NAME, Notes, playing, until
+from tests.connectors.luma import LUMA_JS
 
 pytestmark = [
     pytest.mark.acceptance,
-    pytest.mark.browser,
-    pytest.mark.sound,
-    pytest.mark.skipif(not any(map(shutil.which, PROGRAMS)), reason="no Chromium is installed"),
-    pytest.mark.skipif(not shutil.which("pulseaudio"), reason="no PulseAudio is installed"),
+    *needs.browser,
+    *needs.sound,
 ]
 HEARD_SAMPLES = 3 * 48_000
 
@@ -51,14 +49,8 @@ async def test_two_bots_on_one_machine_hear_nothing_of_each_other(tmp_path: Path
 # The bot's own picture as its page gives it to the connections.
 PUBLISHED_JS = """() => {
   const video = document.querySelector(".tile.own video");
-  if (!video || video.readyState < 2 || !video.videoWidth) return -1;
-  const pen = new OffscreenCanvas(8, 8).getContext("2d");
-  pen.drawImage(video, 0, 0, 8, 8);
-  const pixels = pen.getImageData(0, 0, 8, 8).data;
-  let sum = 0;
-  for (let at = 0; at < pixels.length; at += 4) sum += pixels[at + 1];
-  return (sum / 64) * 219 / 255 + 16;
-}"""
+  return (LUMA_OF)(video);
+}""".replace("LUMA_OF", LUMA_JS)
 
 
 async def test_two_bots_that_start_together_publish_each_its_own_picture(tmp_path: Path) -> None:

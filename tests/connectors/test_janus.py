@@ -17,7 +17,7 @@ from connectors.base import MICROPHONE_RATE_HZ, JoinRefused, JoinRequest, Pcm, R
 from connectors.janus.admission import hears
 from connectors.janus.connector import JanusConnector
 from connectors.janus.join import address
-from connectors.kit.browser import PROGRAMS, Browser
+from connectors.kit.browser import Browser
 from connectors.kit.microphone import SLICE, microphone_script, open_microphone
 from connectors.kit.pulse import Record
 from connectors.kit.sound import MICROPHONE_SINK, SoundServer
@@ -37,16 +37,16 @@ from tests.benchmarks.janus import (
     of_looks,
     pair,
 )
+from tests.connectors import needs
 from tests.connectors.contract import NAME, ConnectorContract, Notes, Stage, until
 from tests.connectors.janus_server import PAGE, JanusServer, is_installed
+from tests.connectors.luma import LUMA_JS
 from tests.connectors.meeting_stage import heard_hz, tone
 
 real = [
     pytest.mark.acceptance,
-    pytest.mark.browser,
-    pytest.mark.sound,
-    pytest.mark.skipif(not any(map(shutil.which, PROGRAMS)), reason="no Chromium is installed"),
-    pytest.mark.skipif(not shutil.which("pulseaudio"), reason="no PulseAudio is installed"),
+    *needs.browser,
+    *needs.sound,
     pytest.mark.skipif(not is_installed(), reason="no Janus is installed (Debian's janus and janus-demos)"),
 ]
 
@@ -73,14 +73,8 @@ _LUMA_JS = """(name) => {
   const titled = (panel) => panel.querySelector("[id^=remote]")?.textContent === name;
   const panel = [...document.querySelectorAll(".panel")].find(titled);
   const video = panel?.querySelector("video");
-  if (!video || video.readyState < 2 || !video.videoWidth) return -1;
-  const pen = new OffscreenCanvas(8, 8).getContext("2d");
-  pen.drawImage(video, 0, 0, 8, 8);
-  const pixels = pen.getImageData(0, 0, 8, 8).data;
-  let sum = 0;
-  for (let at = 0; at < pixels.length; at += 4) sum += pixels[at + 1];
-  return (sum / 64) * 219 / 255 + 16;
-}"""
+  return (LUMA_OF)(video);
+}""".replace("LUMA_OF", LUMA_JS)
 _HEARS_JS = "() => [...document.querySelectorAll('[id^=videoremote] audio')].some((one) => one.readyState >= 2)"
 
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from connectors.base import JoinRefused, JoinRequest, Refusal
-from connectors.kit.browser import PROGRAMS, Browser
+from connectors.kit.browser import Browser
 from connectors.kit.web.admission import Way
 from connectors.simulator import SimulatorServer
 from connectors.simulator.screens import LANGUAGES, PLATFORMS, Cell
+from tests.connectors import needs
 from tests.connectors.matrix import Looker
 
 pytestmark = [
     pytest.mark.acceptance,
-    pytest.mark.browser,
-    pytest.mark.skipif(not any(map(shutil.which, PROGRAMS)), reason="no Chromium is installed"),
+    *needs.browser,
 ]
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from connectors.kit.browser import PROGRAMS, Browser
+from connectors.kit.browser import Browser
 from connectors.kit.web.look import LOOK_JS, given, sighting_of
 from connectors.meet.connector import MeetConnector
 from connectors.teams.connector import TeamsConnector
+from tests.connectors import needs
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.parallel,
-    pytest.mark.browser,
-    pytest.mark.skipif(not any(map(shutil.which, PROGRAMS)), reason="no Chromium is installed"),
+    *needs.browser,
 ]
 WRITTEN = """(numbers) => { document.body.innerHTML = numbers.map(
     (number) => `<div><b class="sender">Ada</b><p data-message-id="${number}">line ${number}</p></div>`).join(""); }"""

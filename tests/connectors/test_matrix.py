@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from connectors.base import Evidence
-from connectors.kit.browser import PROGRAMS, Browser
+from connectors.kit.browser import Browser
 from connectors.kit.web.classifier import Sighting, classify, sighting
 from connectors.kit.web.screens import Place
 from connectors.simulator import SimulatorServer
 from connectors.simulator.screens import LANGUAGES, PLAIN, PLATFORMS, TABLES, Cell, rows, table
+from tests.connectors import needs
 from tests.connectors.matrix import (
     CONNECTORS,
     OPEN,
@@ -34,8 +34,7 @@ from tests.connectors.matrix import (
 )
 
 real = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not any(map(shutil.which, PROGRAMS)), reason="no Chromium is installed"),
+    *needs.browser,
 ]
 TOLD = Cell(platform="meet", name="meeting_ended", variant=PLAIN, language="en")
 MARKED = Cell(platform="teams", name="blocked_by_policy", variant=PLAIN, language="ja")

@@ -28,9 +28,9 @@ from connectors.base import (
     Removed,
     Speaking,
 )
-from connectors.kit.browser import PROGRAMS
 from connectors.meet.connector import MeetConnector
 from connectors.simulator.screens import ENDINGS
+from tests.connectors import needs
 from tests.connectors.contract import NAME, LobbyContract, LobbyStage, Notes, until
 from tests.connectors.meeting_stage import MeetingStage, meeting_stage
 
@@ -41,10 +41,8 @@ MISTAKEN_S = 0.3  # at most, of the other's: where one's turn on a track begins
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.sound,
-    pytest.mark.skipif(not any(map(shutil.which, PROGRAMS)), reason="no Chromium is installed"),
-    pytest.mark.skipif(not shutil.which("pulseaudio"), reason="no PulseAudio is installed"),
+    *needs.browser,
+    *needs.sound,
 ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,17 +13,17 @@ import pytest
 from numpy.typing import NDArray
 
 from connectors.base import HEARING_RATE_HZ
-from connectors.kit.browser import PROGRAMS, Browser
+from connectors.kit.browser import Browser
 from connectors.kit.capture import HEADER, STREAM_LIMIT, AudioOutlet, PageEars, ears_script
 from connectors.kit.channel import Channel
 from connectors.kit.timeline import Lane
+from tests.connectors import needs
 from tests.connectors.bad_network import BadNetwork, Rule
 from tests.polling import eventually
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(not any(map(shutil.which, PROGRAMS)), reason="no Chromium is installed"),
+    *needs.browser,
 ]
 
 PAUSES_S = (0.66, 0.68, 0.7, 0.86, 1.3)  # one of them ends just 200 ms after a sender silent in it has sent something

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 
-from connectors.kit.browser import PROGRAMS
+from tests.connectors import needs
 from tests.connectors.contract import LobbyContract, LobbyStage
 from tests.connectors.meeting_stage import meeting_stage
 
 pytestmark = [
     pytest.mark.acceptance,
-    pytest.mark.browser,
-    pytest.mark.sound,
-    pytest.mark.skipif(not any(map(shutil.which, PROGRAMS)), reason="no Chromium is installed"),
-    pytest.mark.skipif(not shutil.which("pulseaudio"), reason="no PulseAudio is installed"),
+    *needs.browser,
+    *needs.sound,
 ]
 
 

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser
 
 from bot.assets import camera_picture
 from bot.domain.lifecycle import BotState
@@ -17,25 +12,12 @@ from bot.meeting.thumbnail import WIDTH, thumbnail
 from bot.store import bots, characters, lines
 from tests.bot.clocks import until
 from tests.bot.dashboard.looks import CONTRAST_JS, RUNS_FOREIGN_JS, UNNAMED_JS
-from tests.bot.dashboard.stage import Shown, chromium, shown_in
-from tests.bot.stores import NOW, SqliteTemplate, seeded
+from tests.bot.dashboard.stage import Shown
+from tests.bot.stores import NOW
 
 pytestmark = [pytest.mark.slow, pytest.mark.parallel, pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 HOLD_MS = 1300
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def shown(browser: Browser, sqlite_template: SqliteTemplate, tmp_path: Path) -> AsyncIterator[Shown]:
-    async with seeded(await sqlite_template.fresh(tmp_path)) as store, shown_in(browser, store, tmp_path) as shown:
-        yield shown
-        assert shown.complaints == []
 
 
 async def test_markup_control_and_turning_characters_stay_text(shown: Shown) -> None:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Page, Route
+from playwright.async_api import Page, Route
 
 from bot.store import bots
 from tests.bot.clocks import until
-from tests.bot.dashboard.stage import Shown, chromium, shown_in
-from tests.bot.stores import SqliteTemplate, seeded
+from tests.bot.dashboard.stage import Shown
 
 pytestmark = [pytest.mark.slow, pytest.mark.parallel, pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 HOLD_MS, SLIP_MS = 1300, 400
@@ -22,19 +18,6 @@ HIDE_JS = """(hidden) => {
   Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
   document.dispatchEvent(new Event("visibilitychange"));
 }"""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def shown(browser: Browser, sqlite_template: SqliteTemplate, tmp_path: Path) -> AsyncIterator[Shown]:
-    async with seeded(await sqlite_template.fresh(tmp_path)) as store, shown_in(browser, store, tmp_path) as shown:
-        yield shown
-        assert shown.complaints == []
 
 
 async def test_what_is_told_while_a_list_is_read_is_newer_than_the_list(shown: Shown) -> None:
