@@ -33,22 +33,20 @@ class Lease:
 
     async def keep(self, on_command: Callable[[str], None]) -> None:
         """Renew until cancelled; returns when fenced. `on_command` gets "leave" or "kill", possibly more than once."""
-        last_renewed_s = self._clock.monotonic_s()
-        while True:
+        until_s = self._clock.monotonic_s() + TTL_S
+        while (left_s := until_s - self._clock.monotonic_s()) > 0:
+            asked_s = self._clock.monotonic_s()
             try:
-                async with asyncio.timeout(TTL_S / 2):
+                async with asyncio.timeout(min(TTL_S / 2, left_s)):
                     command = await self._renew(pid=os.getpid(), now=self._clock.now(), ttl_s=TTL_S)
-                last_renewed_s = self._clock.monotonic_s()
+                until_s = asked_s + TTL_S  # what the row says counts from the question, not from the answer
                 if command is not None:
                     on_command(str(command))
             except self._fenced:
                 log.warning("the lease belongs to another process")
-                self.is_fenced = True
-                return
+                break
             except self._unreachable as error:
-                waited_s = self._clock.monotonic_s() - last_renewed_s
-                log.warning("the lease could not be renewed", error=type(error).__name__, waited_s=round(waited_s, 1))
-                if waited_s >= TTL_S:
-                    self.is_fenced = True
-                    return
-            await self._clock.sleep(HEARTBEAT_S)
+                left_s = until_s - self._clock.monotonic_s()
+                log.warning("the lease could not be renewed", error=type(error).__name__, left_s=round(left_s, 1))
+            await self._clock.sleep(max(0.0, min(HEARTBEAT_S, until_s - self._clock.monotonic_s())))
+        self.is_fenced = True

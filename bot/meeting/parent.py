@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 
 import psutil
@@ -39,6 +40,7 @@ class Parent:
         self._kill_now = False
         self._kill_write = -1
         self._child: subprocess.Popen[bytes] | None = None
+        self._told = False  # the child, to leave
 
     def run(self) -> int:
         """Run the meeting process to its end; its exit code, or 128 + the signal that ended it."""
@@ -56,6 +58,8 @@ class Parent:
             start_new_session=True,  # a terminal's Ctrl-C reaches the parent alone
         )
         os.close(kill_read)
+        if self._asked_at_s is not None:  # while there was no child yet
+            self._tell(self._child)
         try:
             return self._wait(self._child)
         finally:
@@ -65,7 +69,8 @@ class Parent:
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         now_s = time.monotonic()
         if number == signal.SIGUSR1:
-            os.write(self._kill_write, b"k")
+            with suppress(OSError):  # a child that is gone has closed its end
+                os.write(self._kill_write, b"k")
         self._end_by_s = min(
             self._end_by_s, now_s + (self._kill_grace_s if number == signal.SIGUSR1 else self._grace_s)
         )
@@ -76,7 +81,12 @@ class Parent:
         if self._asked_at_s is None:
             self._asked_at_s = now_s
             if self._child is not None:
-                self._child.send_signal(signal.SIGTERM)
+                self._tell(self._child)
+
+    def _tell(self, child: subprocess.Popen[bytes]) -> None:
+        if not self._told:
+            self._told = True
+            child.send_signal(signal.SIGTERM)
 
     def _wait(self, child: subprocess.Popen[bytes]) -> int:
         while True:

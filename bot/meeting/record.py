@@ -17,6 +17,7 @@ from bot.domain.figures import Observation
 from bot.domain.lifecycle import BotState
 from bot.errors import BotError
 from bot.log import get_log
+from bot.meeting.lease import TTL_S
 from bot.store import bots, counters, endings, leases, lines, transcripts, turns
 from bot.store.fence import Fenced
 from bot.store.session import Database, DatabaseUnavailable, Session
@@ -26,6 +27,7 @@ log = get_log(__name__)
 _MOST_QUEUED = 1000
 _RETRY_S = 1.0
 MOST_REMARKS = 5000
+PATIENCE_S = 1.5 * TTL_S  # as long as a lease can live, and one renewal: who waits longer owns no bot any more
 
 
 @dataclass(slots=True)
@@ -71,10 +73,14 @@ class Recorder:
                 log.warning("the database is away, a write waits", queued=self._queue.qsize())
                 await self._clock.sleep(_RETRY_S)
 
-    async def flush(self, timeout_s: float = 10.0) -> None:
-        """Wait until everything queued is written. Raises TimeoutError."""
-        async with asyncio.timeout(timeout_s):
-            await self._queue.join()
+    async def flush(self) -> None:
+        """Wait until everything queued is written. Raises Fenced when the database is away for longer than a lease
+        lives: nothing this process writes counts then."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._queue.join()
+        except TimeoutError as error:
+            raise Fenced(attempt=self._attempt) from error
 
     async def move(self, to: BotState, *, code: str | None = None, detail: str = "", **data: Any) -> None:
         """Change the bot's state now, after everything queued before. Raises Fenced, IllegalTransition."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+import pytest
+
 from bot.meeting.lease import HEARTBEAT_S, TTL_S, Lease
 from bot.store.fence import Fenced
 from bot.store.session import DatabaseUnavailable
-from tests.bot.clocks import HandClock
+from tests.bot.clocks import HandClock, HurriedLoop, LoopClock
 
 
 def lease_on(answers: Iterable[str | Exception | None], clock: HandClock) -> Lease:
@@ -36,7 +38,26 @@ async def test_a_bot_whose_renewal_is_refused_is_fenced_at_once_and_gets_its_com
 async def test_a_bot_that_cannot_renew_goes_on_for_as_long_as_its_lease_would_have() -> None:
     clock = HandClock()
     away = [DatabaseUnavailable()] * 4
-    lease = lease_on([*away, None, *away, DatabaseUnavailable()], clock)
+    lease = lease_on([*away, None, *away, None], clock)
     async with asyncio.timeout(5):
         await lease.keep(lambda command: None)
-    assert lease.is_fenced and clock.monotonic_s() == len([*away, None]) * HEARTBEAT_S + TTL_S
+    assert lease.is_fenced and clock.monotonic_s() == len(away) * HEARTBEAT_S + TTL_S, "it counts from the question"
+
+
+def test_a_bot_whose_renewals_hang_leaves_when_its_lease_runs_out_and_no_later() -> None:
+    clock, asked_s = LoopClock(), list[float]()
+
+    async def renew(**_: object) -> str | None:
+        asked_s.append(clock.monotonic_s())
+        if len(asked_s) > 1:
+            await asyncio.Event().wait()
+        return None
+
+    async def keep() -> tuple[bool, float]:
+        lease = Lease(renew, fenced=Fenced, unreachable=(DatabaseUnavailable,), clock=clock)
+        await lease.keep(lambda command: None)
+        return lease.is_fenced, clock.monotonic_s()
+
+    with asyncio.Runner(loop_factory=HurriedLoop) as runner:
+        fenced, at_s = runner.run(keep())
+    assert fenced and at_s == pytest.approx(TTL_S) and asked_s == pytest.approx([0.0, 3.0, 13.5])

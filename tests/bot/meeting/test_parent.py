@@ -79,6 +79,21 @@ def test_a_wish_told_twice_at_once_is_one_wish(tmp_path: Path) -> None:
     assert gone(pids)
 
 
+EARLY = """
+import signal, sys
+from bot.meeting.parent import Parent
+parent = Parent([sys.executable, "-c", "import time; time.sleep(600)"], grace_s=60, kill_grace_s=60)
+parent._on_signal(getattr(signal, sys.argv[1]), None)
+sys.exit(parent.run())
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1"])
+def test_a_wish_that_comes_before_the_child_does_is_passed_on(name: str) -> None:
+    code = subprocess.run([sys.executable, "-c", EARLY, name], timeout=30, check=False).returncode
+    assert code == 128 + signal.SIGTERM
+
+
 def test_the_kill_switch_reaches_the_child_by_its_own_pipe(tmp_path: Path) -> None:
     parent, pids = start(tmp_path, "stubborn", "killed")
     parent.send_signal(signal.SIGUSR1)

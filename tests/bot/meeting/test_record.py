@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from bot.clock import RealClock
 from bot.domain.lifecycle import BotState
-from bot.meeting.record import Recorder
+from bot.meeting.lease import Lease
+from bot.meeting.record import PATIENCE_S, Recorder
 from bot.store import bots, counters, leases, transcripts, turns
 from bot.store.fence import Fenced
-from tests.bot.stores import NOW, Seeded
+from bot.store.session import Database, DatabaseUnavailable, Session
+from tests.bot.clocks import HurriedLoop, LoopClock
+from tests.bot.stores import NOW, Seeded, SqliteTemplate, seeded
 
 
 async def claimed(store: Seeded) -> bots.Bot:
@@ -79,3 +84,60 @@ async def test_a_pen_of_another_attempt_writes_nothing(store: Seeded) -> None:
         await recorder.run()
     async with database.read() as session:
         assert await transcripts.list(session, bot.id) == []
+
+
+class Away(Database):
+    """A database that is away until the loop's time says `back_s`, and real from there on."""
+
+    def __init__(self, database: Database, *, back_s: float) -> None:
+        super().__init__(database.engine)
+        self._back_s = back_s
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Session]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, HurriedLoop)
+        if loop.time() < self._back_s:
+            raise DatabaseUnavailable
+        loop.skip(False)
+        async with super().write() as session:
+            yield session
+
+
+async def moved_while_away(template: SqliteTemplate, folder: Path, *, back_s: float) -> tuple[BotState, bool, float]:
+    """A move with something queued before it: the bot's state then, whether its lease is lost, and when that was."""
+    loop, clock = asyncio.get_running_loop(), LoopClock()
+    assert isinstance(loop, HurriedLoop)
+    loop.skip(False)
+    async with seeded(await template.fresh(folder)) as store:
+        bot = await claimed(store)
+        loop.skip(True)
+        began_s = loop.time()
+        away = Away(store.database, back_s=began_s + back_s)
+        recorder = Recorder(away, bot_id=bot.id, attempt=bot.attempt, clock=clock)
+        lease = Lease(recorder.renew, fenced=Fenced, unreachable=(DatabaseUnavailable,), clock=clock)
+        tasks = [asyncio.create_task(recorder.run()), asyncio.create_task(lease.keep(lambda command: None))]
+        said(recorder, "while it was away")
+        try:
+            with suppress(Fenced):
+                await recorder.move(BotState.STARTING)
+            ended_s = loop.time() - began_s
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            loop.skip(False)
+        async with store.database.read() as session:
+            return (await bots.get(session, bot.id)).state, lease.is_fenced, ended_s
+
+
+@pytest.mark.parametrize(
+    ("back_s", "state", "fenced"), [(12.0, BotState.STARTING, False), (60.0, BotState.CLAIMED, True)]
+)
+def test_a_move_waits_for_a_database_that_is_away_for_as_long_as_a_lease_lives(
+    back_s: float, state: BotState, fenced: bool, sqlite_template: SqliteTemplate, tmp_path: Path
+) -> None:
+    with asyncio.Runner(loop_factory=HurriedLoop) as runner:
+        became, lost, ended_s = runner.run(moved_while_away(sqlite_template, tmp_path, back_s=back_s))
+    assert (became, lost) == (state, fenced)
+    assert ended_s >= back_s if not fenced else ended_s == pytest.approx(PATIENCE_S)
