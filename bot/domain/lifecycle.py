@@ -37,7 +37,7 @@ TRANSITIONS: dict[BotState, frozenset[BotState]] = {
     _S.SCHEDULED: frozenset({_S.CLAIMED, _S.CANCELLED, _S.FAILED}),
     # Back to scheduled: nothing was ever heard of the launch, and there is still time to join.
     _S.CLAIMED: frozenset({_S.STARTING, _S.SCHEDULED, _S.CANCELLED, _S.FAILED, _S.LOST}),
-    _S.STARTING: frozenset({_S.SCHEDULED, _S.JOINING, _S.LEAVING, _S.FAILED, _S.LOST}),
+    _S.STARTING: frozenset({_S.SCHEDULED, _S.JOINING, _S.LEAVING, _S.CANCELLED, _S.FAILED, _S.LOST}),
     # And here: the meeting could not be joined yet, and trying again can help (`retry.py`).
     _S.JOINING: frozenset({_S.SCHEDULED, _S.WAITING_ROOM, _S.IN_CALL, _S.LEAVING, _S.FAILED, _S.LOST}),
     _S.WAITING_ROOM: frozenset({_S.SCHEDULED, _S.IN_CALL, _S.LEAVING, _S.FAILED, _S.LOST}),

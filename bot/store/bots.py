@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from bot.domain import figures
 from bot.domain.join_time import launch_time
-from bot.domain.lifecycle import LIVE, RUNNING, TERMINAL, BotState, can_move
+from bot.domain.lifecycle import LIVE, RUNNING, TERMINAL, BotState, Command, can_move
 from bot.domain.meeting_key import meeting_key
 from bot.domain.naming import disclosed_name
 from bot.errors import Conflict
@@ -24,6 +24,10 @@ from bot.store.fence import Fenced, UnknownBot
 from bot.store.session import Session
 
 __all__ = ["Bot", "BotEvent", "Fenced", "IllegalTransition", "MeetingTaken", "UnknownBot"]
+
+
+CANCELLED = {Command.LEAVE: "asked_to_leave", Command.KILL: "killed"}  # the codes of those that had not got in
+STOPPED_BEFORE = "The bot was told to leave before it was in its meeting."
 
 
 class IllegalTransition(Conflict):
@@ -227,12 +231,15 @@ async def move(
 ) -> Bot:
     """Move the bot: its row, one event, one outbox row, together. Moving to the state it is in changes nothing, so a
     repeated message costs nothing. A code stays until the next one is given. A bot with no process to come loses its
-    lease. Raises UnknownBot, Fenced, IllegalTransition."""
+    lease. One that is to be scheduled again is cancelled where a user has told it to leave meanwhile. Raises
+    UnknownBot, Fenced, IllegalTransition."""
     row = await fence.lock(session, bot_id)
     if row.attempt == attempt and row.state == to:
         return from_row(row)
     if row.attempt != attempt or (row.state in TERMINAL and to not in TERMINAL):
         raise Fenced(attempt=attempt, current_attempt=row.attempt, state=row.state)
+    if to is BotState.SCHEDULED and (command := await asked(session, bot_id)) is not None:
+        to, code, sub_code, detail = BotState.CANCELLED, CANCELLED[command], code, STOPPED_BEFORE
     if not can_move(BotState(row.state), to):
         raise IllegalTransition(state=row.state, to=to)
     values: dict[str, Any] = {"state": to, "updated_at": at}
@@ -256,6 +263,13 @@ async def move(
     )
     await counters.add(session, counted, shard_of=bot.id)
     return bot
+
+
+async def asked(session: Session, bot_id: str) -> Command | None:
+    """What a user has asked of the bot's process, which may not have read it."""
+    beats = tables.heartbeats
+    command = (await session.execute(sa.select(beats.c.command).where(beats.c.bot_id == bot_id))).scalar_one_or_none()
+    return None if command is None else Command(command)
 
 
 async def note(

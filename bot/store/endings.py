@@ -51,9 +51,7 @@ async def _unwanted(session: Session, row: sa.Row[Any]) -> bool:
     """Has someone asked it to leave meanwhile?"""
     occurrence = await occurrences.get(session, row.occurrence_id) if row.occurrence_id else None
     stopped = occurrence is not None and (occurrence.disposition in STICKY or occurrence.code == occurrences.WITHDRAWN)
-    beats = tables.heartbeats
-    asked = sa.select(beats.c.command).where(beats.c.bot_id == row.id, beats.c.command.is_not(None))
-    return stopped or (await session.execute(asked)).one_or_none() is not None
+    return stopped or await bots.asked(session, row.id) is not None
 
 
 async def missed(session: Session, *, now: datetime, limit: int) -> list[str]:

@@ -219,9 +219,6 @@ async def standing(session: Session, bot_ids: Collection[str]) -> list[Standing]
     ]
 
 
-_CANCELLED = {Command.LEAVE: "asked_to_leave", Command.KILL: "killed"}
-
-
 async def ask(
     session: Session,
     bot_id: str,
@@ -243,7 +240,7 @@ async def ask(
     asked = occurrences.WITHDRAWN if withdrawn else f"asked.{command}"
     await occurrences.mark(session, row.occurrence_id, disposition=word, code=asked, now=at)
     if state not in RUNNING:
-        code = occurrences.WITHDRAWN if withdrawn else _CANCELLED[command]
+        code = occurrences.WITHDRAWN if withdrawn else bots.CANCELLED[command]
         return await bots.move(
             session, bot_id, attempt=row.attempt, to=BotState.CANCELLED, code=code, data=dict(by or {}), at=at
         )

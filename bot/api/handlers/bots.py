@@ -40,7 +40,7 @@ from bot.domain.meeting_key import BadMeetingUrl
 from bot.domain.naming import BadBotName
 from bot.log import get_log
 from bot.scheduling import kill_switch
-from bot.scheduling.retention import erase_files
+from bot.scheduling.retention import FilesStay, erase_files
 from bot.store import bots, characters, erasure, leases, lines, spawning, transcripts, turns
 from bot.store.bots import MeetingTaken, UnknownBot
 from bot.store.characters import UnknownCharacter
@@ -373,7 +373,7 @@ ROUTES = (
         handler=erase,
         path_model=BotPath,
         answer=BotView,
-        errors=(UnknownBot, NotOver),
+        errors=(UnknownBot, NotOver, FilesStay),
     ),
     Route(
         method="POST",

@@ -175,6 +175,22 @@ async def test_killing_all_reaches_those_at_work_and_others_only_when_told(api, 
     assert [data["all"] for data in await asked(api, at_work)] == [True]
 
 
+async def test_a_bot_whose_files_cannot_be_removed_is_not_erased_and_no_path_is_told(api, tmp_path):
+    _, bot = await api.ask("POST", "/bots", json=api.new_bot())
+    await api.ask("POST", f"/bots/{bot['id']}/leave", json={})
+    in_the_way = tmp_path / "evidence" / bot["id"]
+    in_the_way.parent.mkdir()
+    in_the_way.write_text("no folder: nobody's rmtree removes it")
+    status, problem = await api.ask("POST", f"/bots/{bot['id']}/erase")
+    assert (status, problem["code"]) == (500, "files_stay") and "cannot be removed" in problem["detail"]
+    assert "evidence" not in str(problem)
+    _, seen = await api.ask("GET", f"/bots/{bot['id']}")
+    assert (seen["state"], seen["meeting_url"]) == ("cancelled", bot["meeting_url"])
+    in_the_way.unlink()
+    _, erased = await api.ask("POST", f"/bots/{bot['id']}/erase")
+    assert erased["state"] == "data_deleted"
+
+
 async def test_leave_takes_no_word_that_means_something_else(api):
     status, problem = await api.ask("POST", "/bots/1/leave", json={"kill": True})
     assert (status, problem["code"]) == (422, "invalid_request")

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from bot.domain.lifecycle import BotState
+from bot.domain.lifecycle import BotState, Command
 from bot.scheduling.dispatcher import Dispatcher
 from bot.scheduling.launchers import LaunchRefused
 from bot.scheduling.policy import Policy
@@ -123,6 +123,21 @@ async def test_a_launch_that_came_to_nothing_is_claimed_again_as_the_next_attemp
     assert await dispatcher.reap() == 1
     again = await dispatcher.claim()
     assert [(one.id, one.attempt) for one in again] == [(bot.id, 2)]
+
+
+@pytest.mark.parametrize(("command", "code"), [(Command.LEAVE, "asked_to_leave"), (Command.KILL, "killed")])
+async def test_a_launch_that_came_to_nothing_after_a_users_stop_is_not_tried_again(
+    store, dispatcher, clock, command, code
+):
+    """The user was told that it worked: no process was there to read it, and none is sent."""
+    bot = await store.bot()
+    await move(store, (await dispatcher.claim())[0], BotState.STARTING)
+    async with store.database.write() as session:
+        await leases.ask(session, bot.id, command=command, at=NOW)
+    clock.advance(61)
+    assert await dispatcher.reap() == 1 and await dispatcher.claim() == []
+    seen = await state_of(store, bot)
+    assert (seen.state, seen.code, seen.sub_code) == (BotState.CANCELLED, code, "launch_lost")
 
 
 async def test_a_launch_lost_beyond_the_join_window_is_final(store, dispatcher, clock):

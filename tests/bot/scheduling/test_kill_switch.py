@@ -106,16 +106,17 @@ async def test_a_process_that_outlives_its_bot_is_ended(sqlite_store, tmp_path, 
 
 
 @pytest.mark.postgres
-async def test_killing_all_waits_for_a_bot_that_moves_and_neither_is_undone(postgres_template, tmp_path):
+@pytest.mark.parametrize("held", [0, 1])
+async def test_killing_all_waits_for_a_bot_that_moves_and_for_no_other(postgres_template, tmp_path, held):
     async with seeded(await postgres_template.fresh(tmp_path)) as store:
         ids = sorted([(await store.bot(name)).id for name in ("one", "two")], key=lambda one: UUID(one).bytes)
         async with asyncio.TaskGroup() as group:
-            async with store.database.write() as session:  # the second bot is just being cancelled
-                await fence.lock(session, ids[1])
+            async with store.database.write() as session:  # one bot is just being cancelled
+                await fence.lock(session, ids[held])
                 order = {"scheduled": True, "at": NOW, "by": {"by": "test"}}
                 killing = group.create_task(kill_all(store.database, store.workspace.id, **order))
-                await until(lambda: is_killed(store, ids[0]))
-                await bots.move(session, ids[1], attempt=0, to=BotState.CANCELLED, code="asked_to_leave", at=NOW)
+                await until(lambda: is_killed(store, ids[1 - held]))
+                await bots.move(session, ids[held], attempt=0, to=BotState.CANCELLED, code="asked_to_leave", at=NOW)
         assert [bot.id for bot in killing.result()] == ids
 
 

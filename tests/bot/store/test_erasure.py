@@ -18,9 +18,9 @@ SECRET = "zebra"
 DAY = timedelta(days=1)
 
 
-async def talked(store):
+async def talked(store, meeting=SECRET):
     """A bot that heard a secret and is over."""
-    bot = await claimed(store, SECRET)
+    bot = await claimed(store, meeting)
     bot = await walk(store, bot, BotState.STARTING, BotState.JOINING, BotState.IN_CALL)
     said = {name: getattr(SEGMENT, name) for name in SEGMENT.__slots__} | {"text": SECRET}
     async with store.database.write() as session:
@@ -82,3 +82,22 @@ async def test_what_was_kept_long_enough_is_erased_with_its_files(
     retention = Retention(sqlite_store.database, home=tmp_path, default_days=default_days, clock=clock)
     assert (await retention.step(), picture.exists()) == (erased, not erased)
     assert await retention.step() == 0
+
+
+async def test_a_bot_whose_files_cannot_be_removed_is_not_erased_and_keeps_nothing_from_the_others(
+    sqlite_store, tmp_path
+):
+    async def states():
+        async with sqlite_store.database.read() as session:
+            return [(await bots.get(session, bot.id)).state for bot in (stuck, other)]
+
+    stuck, other = await talked(sqlite_store, "one"), await talked(sqlite_store, "two")
+    (tmp_path / "evidence").mkdir()
+    in_the_way = tmp_path / "evidence" / stuck.id
+    in_the_way.write_text("no folder: nobody's rmtree removes it")
+    clock = HandClock()
+    clock.advance(31 * 86400)
+    retention = Retention(sqlite_store.database, home=tmp_path, default_days=30, clock=clock)
+    assert (await retention.step(), await states()) == (1, [BotState.ENDED, BotState.DATA_DELETED])
+    in_the_way.unlink()
+    assert (await retention.step(), await states()) == (1, [BotState.DATA_DELETED] * 2)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
 import sqlalchemy as sa
 
 from bot.errors import BadSettings
-from bot.store.session import Database, DatabaseUnavailable
+from bot.store.session import Database, DatabaseUnavailable, Waits
 from tests.bot.stores import PostgresTemplate, Seeded, seeded
 
 pytestmark = pytest.mark.postgres
@@ -72,12 +74,87 @@ async def test_of_two_who_wait_for_each_other_one_is_told_to_try_again(postgres:
 
 
 async def test_a_lock_that_is_not_had_in_time_is_worth_another_try(postgres: Seeded) -> None:
-    async with postgres.database.write() as holder:
+    async with postgres.database.write() as holder, Database.open(postgres.url, waits=Waits(lock_s=0.02)) as other:
         await holder.execute(sa.text(TAKE.format("default")))
-        with pytest.raises(DatabaseUnavailable, match="lock timeout"):
-            async with postgres.database.write() as session:
-                await session.execute(sa.text("SET LOCAL lock_timeout = '20ms'"))
+        with pytest.raises(DatabaseUnavailable, match="lock timeout") as refused:
+            async with other.write() as session:
                 await session.execute(sa.text(TAKE.format("default")))
+        assert refused.value.retryable
+
+
+async def test_a_transaction_left_standing_is_undone_and_keeps_its_locks_from_nobody(postgres: Seeded) -> None:
+    async with Database.open(postgres.url, waits=Waits(idle_in_transaction_s=0.05)) as vanished:
+        with pytest.raises(DatabaseUnavailable):
+            async with vanished.write() as session:
+                await session.execute(sa.text(TAKE.format("default")))
+                async with postgres.database.write() as next_one:
+                    await next_one.execute(sa.text(TAKE.format("default")))
+                await session.execute(sa.text("SELECT 1"))
+
+
+async def test_limits_are_on_every_connection_but_those_that_change_the_schema(postgres: Seeded) -> None:
+    limits = ("lock_timeout", "idle_in_transaction_session_timeout", "statement_timeout")
+
+    async def told(database: Database) -> list[str]:
+        async with database.read() as session:
+            return [(await session.execute(sa.text(f"SHOW {limit}"))).scalar_one() for limit in limits]
+
+    assert await told(postgres.database) == ["20s", "30s", "0"]
+    async with Database.open(postgres.url, waits=Waits(statement_s=0.05)) as database:
+        async with database.patient() as patient:
+            assert await told(patient) == ["0", "0", "0"]
+            async with patient.read() as session:
+                await session.execute(sa.text("SELECT pg_sleep(0.2)"))
+        with pytest.raises(DatabaseUnavailable):
+            async with database.read() as session:
+                await session.execute(sa.text("SELECT pg_sleep(20)"))
+
+
+@asynccontextmanager
+async def wire(store: Seeded, folder: Path) -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """A socket in `folder` that leads to the server until the event is cleared; then it swallows every word."""
+    server = parse_qs(urlsplit(store.url).query)["host"][0]
+    works, name = asyncio.Event(), ".s.PGSQL.5432"
+    works.set()
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while word := await reader.read(65536):
+                await works.wait()
+                writer.write(word)
+        writer.close()
+
+    async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_unix_connection(f"{server}/{name}")
+        await asyncio.gather(pump(reader, back), pump(there, writer))
+
+    async with AsyncExitStack() as stack:
+        listening = await stack.enter_async_context(await asyncio.start_unix_server(join, folder / name))
+        stack.callback(listening.close)
+        stack.callback(works.set)
+        yield store.url.replace(server, str(folder)), works
+
+
+@pytest.mark.slow
+@pytest.mark.parallel
+async def test_a_socket_whose_other_end_is_gone_is_told_as_a_database_that_is_away(
+    postgres: Seeded, tmp_path: Path
+) -> None:
+    async with AsyncExitStack() as stack:
+        url, works = await stack.enter_async_context(wire(postgres, tmp_path))
+        database = await stack.enter_async_context(Database.open(url, waits=Waits(statement_s=2.0)))
+        newcomer = await stack.enter_async_context(Database.open(url, waits=Waits(connect_s=0.1)))
+        with pytest.raises(DatabaseUnavailable, match="in time"):
+            async with database.write() as session:
+                await session.execute(sa.text("SELECT 1"))
+                works.clear()
+                await session.execute(sa.text("SELECT 1"))
+        with pytest.raises(DatabaseUnavailable):
+            async with newcomer.read():
+                pass
+        works.set()
+        async with database.read() as session:
+            assert (await session.execute(sa.text("SELECT 1"))).scalar_one() == 1
 
 
 async def test_a_server_that_takes_no_more_is_away_and_one_without_this_database_badly_named(postgres: Seeded) -> None:
