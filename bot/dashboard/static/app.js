@@ -40,7 +40,9 @@ function useRoute() {
 function Bar() {
   const [stopped, setStopped] = useState("");
   const live = inPhase("live").length;
+  const known = model.loaded && model.link === "open" && live > 0;
   const stopAll = async () => {
+    setStopped("");
     const count = await attempt(api.stopAll);
     if (count !== null) setStopped(`${count} told to stop.`);
   };
@@ -54,10 +56,9 @@ function Bar() {
     <a href=${CALENDAR}>Calendar</a>
     <span class="grow" role="status">${stopped}</span>
     ${model.role !== "admin" && html`<span class="hint">${ROLES[model.role] ?? model.role}</span>`}
-    ${(live > 0 || !model.loaded) &&
-    may("bots:write") &&
+    ${may("bots:write") && // with no live bot known, too: the server knows of those on their way, and of what is new
     html`<${HoldButton}
-      label=${model.loaded ? `Stop all (${live}${model.moreLive ? "+" : ""})` : "Stop all"}
+      label=${known ? `Stop all (${live}${model.moreLive ? "+" : ""})` : "Stop all"}
       again="Press again within five seconds to stop all."
       onHeld=${stopAll}
     />`}

@@ -47,8 +47,8 @@ function Actions({ bot }) {
   const over = PHASES.ended.has(bot.state);
   const upcoming = PHASES.upcoming.has(bot.state);
   const ask = async (words, doing) => {
-    setAsked(words);
-    if (!(await act(doing, bot.id))) setAsked("");
+    setAsked("");
+    if (await act(doing, bot.id)) setAsked(words);
   };
   if (over) return null;
   return html`<div class="actions">

@@ -11,6 +11,7 @@ export function follow({ onTopic, onState, onRefused }) {
   let source = null, last = "", waitMs = FIRST_WAIT_MS, timer = 0, patience = 0, resting = 0, ended = false;
 
   function open() {
+    source?.close();
     source = new EventSource(`/api/v1/live${last ? `?after=${encodeURIComponent(last)}` : ""}`);
     source.onopen = () => {
       clearTimeout(patience);
@@ -31,7 +32,8 @@ export function follow({ onTopic, onState, onRefused }) {
     if (ended || !source) return;
     if (!patience) patience = setTimeout(() => onState("lost"), PATIENCE_MS);
     if (source.readyState !== EventSource.CLOSED) return;
-    if ((await onRefused()) || ended || !source) return;
+    const mine = source;
+    if ((await onRefused()) || ended || source !== mine) return; // hidden and seen meanwhile: there is another
     clearTimeout(timer);
     timer = setTimeout(open, waitMs);
     waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
