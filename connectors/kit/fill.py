@@ -1,7 +1,7 @@
 """How much sound a server holds that we write to, told by when it takes what it is given. Pure.
 
 A sound server has an answer of its own to this. PulseAudio's counts what was written against what was played; once it
-has run dry the two no longer belong together, and for the rest of the stream the answer is 0 while 30 ms are held: face
+has run dry the two no longer belong together, and for the rest of the stream the answer is 0 while 50 ms are held: face
 and words would be that much too early. So it is reckoned: sound leaves as time passes, and a server that makes us wait
 again and again is full.
 """
