@@ -26,6 +26,10 @@ def seconds(span: str) -> int:
     return int(span.removesuffix("s"))
 
 
+def test_the_file_people_write_the_secrets_into_is_not_committed() -> None:
+    assert "deploy/.env" in text(".gitignore").splitlines()
+
+
 @pytest.mark.parametrize("missing", SECRETS)
 def test_without_a_secret_nothing_starts_and_a_sentence_says_what_to_do(missing: str) -> None:
     with pytest.raises(NotSet, match=rf"^Set {missing} in deploy/.env; openssl rand -hex 24 makes one\.$"):
@@ -88,7 +92,7 @@ FIXED = {  # setting: why an operator of these containers has none of it
     "BROWSER_PROFILE": "a folder that no volume brings",
     "HEADLESS": "nobody looks",
     "CAMERA_PATH": "the image has no other",
-    "SECRET_KEYS": "in the home, which all share",
+    "SECRET_KEYS": "in a volume of those who need them",
     "GOOGLE_URL": "for tests",
     "MICROSOFT_URL": "for tests",
     "WHISPER_MODEL": "not in the image",
@@ -146,8 +150,18 @@ def test_the_bot_host_has_what_a_browser_needs() -> None:
 
 
 def test_the_worker_finds_the_bot_host_by_a_folder_they_share() -> None:
-    homes = {name: [one for one in SERVICES[name]["volumes"] if one.startswith("home:")] for name in OURS}
+    bots = [name for name in OURS if "profiles" not in SERVICES[name]]  # engines are asked over the network
+    homes = {name: [one for one in SERVICES[name]["volumes"] if one.startswith("home:")] for name in bots}
     assert set(map(tuple, homes.values())) == {("home:/var/lib/understudy",)}
+
+
+def test_the_keys_that_seal_secrets_are_where_no_browser_and_no_model_is() -> None:
+    file = "/var/lib/understudy-keys/secret-keys"
+    told = {name for name, one in SERVICES.items() if one.get("environment", {}).get("UNDERSTUDY_SECRET_KEYS") == file}
+    held = {name for name, one in SERVICES.items() if "keys:/var/lib/understudy-keys" in one["volumes"]}
+    assert told == held == {"api", "courier", "calendar-keeper"}
+    engines = [SERVICES[name]["volumes"] for name in ("engine", "engine-server")]
+    assert not any(place.startswith("home:") for places in engines for place in places)
 
 
 def test_database_and_broker_are_reached_from_inside_alone() -> None:
