@@ -93,6 +93,22 @@ class Pictures:
         return self._picture[::ROWS].copy()
 
 
+class Machine:
+    """How busy the machine's processors are from now on, and how much of them its host takes, as the kernel counts."""
+
+    def __init__(self) -> None:
+        self._began = psutil.cpu_times()
+
+    def shares(self) -> tuple[float, float]:
+        """(busy, stolen), each 0 to 1."""
+        now, began = psutil.cpu_times(), self._began
+        spent = {name: getattr(now, name) - getattr(began, name) for name in ("user", "nice", "system", "idle")}
+        spent |= {name: getattr(now, name) - getattr(began, name) for name in ("iowait", "irq", "softirq", "steal")}
+        whole = sum(spent.values()) or 1.0
+        worked = whole - sum(spent[name] for name in ("idle", "iowait", "steal"))
+        return round(worked / whole, 3), round(spent["steal"] / whole, 3)
+
+
 def sample_of(pid: int, at_min: float) -> Sample:
     memory_mb: dict[str, float] = {}
     files: dict[str, int] = {}

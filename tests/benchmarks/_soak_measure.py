@@ -27,6 +27,7 @@ DRIFT_MS, GROWTH_SHARE, GROWTH_MB, MORE_FILES = 20.0, 0.05, 20.0, 8
 UNLIKE_SHARE = 0.2  # of the lines, that may not resemble their reference: then nothing is known of their skew
 LOST_SHARE = 0.05  # of the lines' frames, that may be repeated or missing
 GAP_MS = 60.0  # by which the middle line may last longer, or be shorter, than it should
+TAKEN_SHARE = 0.1  # of the processors: a line during which the machine's host took as much counts as disturbed
 BROKEN_MS, BROKEN_SHARE = 150.0, 0.05  # a line so much too long was heard to break off; and of how many, or apart
 
 
@@ -34,7 +35,8 @@ BROKEN_MS, BROKEN_SHARE = 150.0, 0.05  # a line so much too long was heard to br
 class Line:
     """One line as its devices gave it. `skew_ms` + = sound early; None where it did not resemble its reference.
     `repeated`: frames for which the picture before stayed; `dropped`: those that never came; `gap_ms`: silence that got
-    into the line."""
+    into the line; `busy`, `stolen`: the share of the machine's processors that worked meanwhile, and that its host
+    took."""
 
     at_min: float
     skew_ms: float | None
@@ -42,6 +44,8 @@ class Line:
     repeated: int
     dropped: int
     gap_ms: float
+    busy: float = 0.0
+    stolen: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,6 +118,7 @@ def figures_of(lines: Sequence[Line], samples: Sequence[Sample], *, minutes: flo
         growth(memory, minutes=minutes),
         growth(files, minutes=minutes),
     )
+    by_part = _grown_by_part(samples, minutes=minutes)
     frames = sum(line.frames for line in lines)
     return {
         "lines": len(lines),
@@ -124,22 +129,32 @@ def figures_of(lines: Sequence[Line], samples: Sequence[Sample], *, minutes: flo
         "frames_repeated": sum(line.repeated for line in lines),
         "frames_dropped": sum(line.dropped for line in lines),
         "gap_ms": _spread([gap for _, gap in gaps]),
-        "lines_broken": sum(abs(gap) > BROKEN_MS for _, gap in gaps),
+        "machine_busy_percent": _spread([line.busy * 100 for line in lines]),
+        "machine_stolen_percent": _spread([line.stolen * 100 for line in lines]),
+        "lines_broken": _broken(lines),
+        "lines_undisturbed": len(ours := undisturbed(lines)),
+        "lines_undisturbed_broken": _broken(ours),
         "memory_mb": _spread([value for _, value in memory]),
         "memory_growth_mb": _rounded(grown and grown[1]),
-        "memory_growth_by_part_mb": _grown_by_part(samples, minutes=minutes),
+        "memory_growth_by_part_mb": by_part,
         "open_files": _spread([value for _, value in files]),
         "open_files_growth": _rounded(opened and opened[1]),
         "problems": [
             *problems_of_lines(lines),
             *problems_of(skews, drift, grown, opened),
+            *(f"memory of its {part} grows: {mb:+.0f} MB" for part, mb in by_part.items() if mb > GROWTH_MB),
             *(f"from some moment on nothing is known of its {part}" for part in _missing(samples)),
         ],
     }
 
 
+def undisturbed(lines: Sequence[Line]) -> list[Line]:
+    """Those during which the machine was ours."""
+    return [line for line in lines if line.stolen < TAKEN_SHARE]
+
+
 def problems_of_lines(lines: Sequence[Line]) -> list[str]:
-    """What was wrong all the time, and so neither drifts nor grows."""
+    """What was wrong all the time, and so neither drifts nor grows; whoever took the machine, people hear it."""
     found, frames = [], sum(line.frames for line in lines)
     unlike = sum(line.skew_ms is None for line in lines)
     if unlike > UNLIKE_SHARE * len(lines):
@@ -150,11 +165,15 @@ def problems_of_lines(lines: Sequence[Line]) -> list[str]:
     if lines and (gap_ms := float(np.median([abs(line.gap_ms) for line in lines]))) > GAP_MS:
         found.append(f"half of the lines are at least {gap_ms:.0f} ms longer or shorter than they should be")
     rows = (
-        ("break off", sum(abs(line.gap_ms) > BROKEN_MS for line in lines)),
+        ("break off", _broken(lines)),
         ("are apart from their picture", sum(_is_apart(line.skew_ms) for line in lines)),
     )
     found += [f"{count} of {len(lines)} lines {what}" for what, count in rows if count > BROKEN_SHARE * len(lines)]
     return found
+
+
+def _broken(lines: Sequence[Line]) -> int:
+    return sum(abs(line.gap_ms) > BROKEN_MS for line in lines)
 
 
 def _is_apart(skew_ms: float | None) -> bool:

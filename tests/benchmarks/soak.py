@@ -32,7 +32,7 @@ from bot.rehearsal.reference import Reference, Renderer, mouth_box
 from bot.store import counters
 from tests.benchmarks._curves import Panel, svg
 from tests.benchmarks._report import ROOT, commit, report
-from tests.benchmarks._soak_devices import Pictures, sample_of
+from tests.benchmarks._soak_devices import Machine, Pictures, sample_of
 from tests.benchmarks._soak_measure import SKEW_MS, Line, Sample, figures_of, line_of, total
 from tests.journeys.killing import camera_file_of, listening, listens, sound_server_of
 from tests.journeys.small_stage import SmallStage, small_stage
@@ -58,7 +58,7 @@ class Soak:
         self._stage, self._bot_id, self._pid, self._references = stage, bot_id, pid, references
         self.lines: list[Line] = []
         self.samples: list[Sample] = []
-        self.missed = 0
+        self.missed = self.unanswered = 0
         self.broke_off = ""  # why, where it did
         self.began_s = time.monotonic()
 
@@ -79,8 +79,7 @@ class Soak:
             await self._say(turn % len(SAID), sound, pictures)
             turn += 1
             if turn % ASK_EVERY == 0:
-                await asker.say(ASKED)
-                await _until_quiet(sound, time.monotonic())
+                await self._ask(sound, asker)
             await self.sample()
             print(
                 f"{self.minute():5.1f} min, {len(self.lines)} lines, {self.missed} missed{self._last()}",
@@ -88,28 +87,41 @@ class Soak:
             )
             await asyncio.sleep(max(0.0, ends_s - time.monotonic()))
 
+    async def _ask(self, sound: Recording, asker: BrowserAsker) -> None:
+        """A question, and its answer to the end, so that none of it gets into the next line."""
+        await asker.say(ASKED)
+        asked_s = time.monotonic()
+        try:
+            await eventually(lambda: _last_end_s(sound, asked_s) is not None, SPEAK_S, every_s=LISTEN_S)
+            await _until_quiet(sound, asked_s)
+        except TimeoutError:
+            self.unanswered += 1
+
     def _last(self) -> str:
         if not self.lines:
             return ""
         last = self.lines[-1]
         frames = f"{last.repeated} frames repeated, {last.dropped} dropped"
-        return f"; the last: skew {last.skew_ms} ms, {frames}, gap {last.gap_ms} ms"
+        taken = f"{last.busy:.0%} busy, {last.stolen:.0%} taken by the host"
+        return f"; the last: skew {last.skew_ms} ms, {frames}, gap {last.gap_ms} ms, {taken}"
 
     async def sample(self) -> None:
         """What its processes hold: between lines, as the kernel keeps a process waiting while it counts its memory."""
         self.samples.append(await asyncio.to_thread(sample_of, self._pid, self.minute()))
 
     async def _say(self, which: int, sound: Recording, pictures: Pictures) -> None:
-        at_min, asked_s = self.minute(), time.monotonic()
+        at_min, asked_s, machine = self.minute(), time.monotonic(), Machine()
         await self._stage.client.say(self._bot_id, SAID[which])
         try:
             with pictures.looking():
                 await eventually(lambda: _last_end_s(sound, asked_s) is not None, SPEAK_S, every_s=LISTEN_S)
                 end_s = await _until_quiet(sound, asked_s)
+            busy, stolen = machine.shares()
             whole = sound.sound(asked_s, end_s + MARGIN_S)
             times_s, crops = pictures.between(asked_s, end_s + MARGIN_S)
             reference = self._references[which]
-            self.lines.append(await asyncio.to_thread(line_of, at_min, whole, times_s, crops, reference))
+            line = await asyncio.to_thread(line_of, at_min, whole, times_s, crops, reference)
+            self.lines.append(replace(line, busy=busy, stolen=stolen))
         except (TimeoutError, ValueError):
             self.missed += 1
 
@@ -189,6 +201,15 @@ def panels_of(lines: Sequence[Line], samples: Sequence[Sample]) -> list[Panel]:
             least=(-20.0, 100.0),
         ),
         Panel(
+            title="the machine's processors while a line was said, per cent",
+            curves={
+                "busy": [(line.at_min, line.busy * 100) for line in lines],
+                "taken by its host": [(line.at_min, line.stolen * 100) for line in lines],
+            },
+            dots=True,
+            least=(0.0, 100.0),
+        ),
+        Panel(
             title="memory of the bot's processes, MB (proportional)",
             curves={"all": [(one.at_min, total(one.memory_mb)) for one in samples], **by_part},
         ),
@@ -207,6 +228,7 @@ def main() -> int:
     figures = figures_of(measured.lines, measured.samples, minutes=args.minutes)
     problems = [*figures["problems"], *filter(None, [measured.broke_off])]
     problems += ["a line was not heard"] * bool(measured.missed)
+    problems += [f"{measured.unanswered} questions had no answer"] * bool(measured.unanswered)
     if (bot["state"], bot["code"]) != ("ended", "asked_by_user"):
         problems.append(f"the bot ended by itself: {bot['code']}")
     args.out.mkdir(parents=True, exist_ok=True)
@@ -216,6 +238,7 @@ def main() -> int:
     panels = panels_of(measured.lines, measured.samples)
     (args.out / "soak.svg").write_text(svg(title, panels, minutes=args.minutes), encoding="utf-8")
     told = {**figures, "problems": problems, "ok": not problems, "lines_missed": measured.missed}
+    told["questions_unanswered"] = measured.unanswered
     told |= {"frames_of_the_whole_stay": bot["frames"], "media_of_the_whole_stay": bot["media"]}
     files = {"series": str(args.out / "soak.json"), "picture": str(args.out / "soak.svg")}
     report("soak", {"minutes": args.minutes, "video": args.video}, {**told, **files})

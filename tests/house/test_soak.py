@@ -43,6 +43,11 @@ def samples(leak_mb: float = 0.0, leak_files: int = 0) -> list[Sample]:
     return made
 
 
+def broken(count: int, *, stolen: float = 0.0) -> list[Line]:
+    """So many with a hole, while the host took that share of the machine."""
+    return [replace(one, gap_ms=900.0, stolen=stolen) for one in lines(-30)[:count]] + lines(-30)[count:]
+
+
 def unseen(part: str, seen: list[Sample]) -> list[Sample]:
     return [replace(one, memory_mb={name: mb for name, mb in one.memory_mb.items() if name != part}) for one in seen]
 
@@ -54,20 +59,34 @@ def unseen(part: str, seen: list[Sample]) -> list[Sample]:
         (lines(-30, drift_ms=60), samples(), ["drift"]),
         (lines(80), samples(), ["apart"]),
         ([], samples(), ["laid over"]),
-        (lines(-30), samples(leak_mb=120), ["memory"]),
+        (lines(-30), samples(leak_mb=120), ["memory grows", "its meeting"]),
+        (lines(-30), samples(leak_mb=38), ["its meeting"]),
         (lines(-30), samples(leak_files=40), ["files"]),
         ([replace(one, skew_ms=None) for one in lines(-30)[:40]] + lines(-30)[40:], samples(), ["resemble"]),
         ([replace(one, repeated=8) for one in lines(-30)], samples(), ["frames"]),
         ([replace(one, dropped=8) for one in lines(-30)], samples(), ["frames"]),
         ([replace(one, gap_ms=-90.0) for one in lines(-30)], samples(), ["longer or shorter"]),
-        ([replace(one, gap_ms=900.0) for one in lines(-30)[:10]] + lines(-30)[10:], samples(), ["10 of 160"]),
+        (broken(10), samples(), ["10 of 160"]),
+        (broken(10, stolen=0.2), samples(), ["10 of 160"]),
         (lines(-30)[10:] + lines(90)[:10], samples(), ["are apart"]),
         (lines(-30), samples()[:300] + unseen("browser", samples()[300:]), ["nothing is known of its browser"]),
         (lines(-30), unseen("browser", samples()[:9]) + samples()[9:], []),
     ],
     ids=[
-        *("well", "drift", "apart", "nothing", "memory", "files", "unlike", "repeated", "missing", "gaps"),
-        *("broken", "some apart", "unseen", "late"),
+        *(
+            "well",
+            "drift",
+            "apart",
+            "nothing",
+            "memory",
+            "one part's memory",
+            "files",
+            "unlike",
+            "repeated",
+            "missing",
+            "gaps",
+        ),
+        *("broken", "broken by others", "some apart", "unseen", "late"),
     ],
 )
 def test_what_goes_wrong_over_the_time_is_said_and_noise_is_not(
@@ -76,6 +95,11 @@ def test_what_goes_wrong_over_the_time_is_said_and_noise_is_not(
     problems = figures_of(seen, held, minutes=MINUTES)["problems"]
     assert isinstance(problems, list) and len(problems) == len(said)
     assert all(word in problem for word, problem in zip(said, problems, strict=True))
+
+
+def test_lines_during_which_the_host_took_the_machine_are_told_apart() -> None:
+    figures = figures_of(broken(10, stolen=0.2), samples(), minutes=MINUTES)
+    assert [figures[name] for name in ("lines_broken", "lines_undisturbed", "lines_undisturbed_broken")] == [10, 150, 0]
 
 
 def test_a_line_at_the_device_tells_its_skew_its_lost_frames_and_its_gap() -> None:
