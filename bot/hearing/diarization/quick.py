@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bot.hearing.diarization.recurrence import ROWS, direction
 from bot.hearing.diarization.window import HOP, WINDOW
 
-Tensor = torch.Tensor
 _HOPS = range(HOP, WINDOW, HOP)  # samples; more than one where windows are skipped
 _LSTM_PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
@@ -33,7 +32,7 @@ def quickened(model: nn.Module) -> nn.Module:
     quick.sincnet.wav_norm1d = nn.Identity()
     quick.lstm = CompiledLstm(lstm)
     quick.lstm(torch.zeros(1, 1, lstm.input_size))  # compiles it now, which takes seconds
-    return quick  # type: ignore[no-any-return]
+    return quick
 
 
 def _is_plain(lstm: nn.LSTM) -> bool:
