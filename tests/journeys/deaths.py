@@ -156,6 +156,7 @@ GONE: Mapping[str, Mapping[str, frozenset[End]]] = {  # process of a bot, phase:
     "driver": {**dict.fromkeys(OF_A_LIFE, frozenset({BROWSER})), "starting": frozenset({BROWSER, DEVICE})},
     "browser": {**dict.fromkeys(OF_A_LIFE, frozenset({BROWSER})), "starting": frozenset({BROWSER, DEVICE})},
     "sound server": dict.fromkeys(OF_A_LIFE, frozenset({DEVICE})),
+    "nursery": dict.fromkeys(OF_A_LIFE, frozenset({ENGINE})),
     "portrait": dict.fromkeys(OF_A_LIFE, frozenset({ENGINE})),
     "recogniser": dict.fromkeys(OF_A_LIFE, frozenset({HEARING})),
 }

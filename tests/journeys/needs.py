@@ -7,7 +7,8 @@ import shutil
 
 import pytest
 
-PROGRAMS = ("chromium", "pulseaudio", "flite")
+from tests.connectors.needs import browser, sound
+
 MODULES = ("pocketsphinx", "celery")
 
 
@@ -16,9 +17,9 @@ def redis_is_missing() -> bool:
 
 
 real_parts = [
-    pytest.mark.browser,
-    pytest.mark.sound,
-    *(pytest.mark.skipif(shutil.which(name) is None, reason=f"{name} is not installed") for name in PROGRAMS),
+    *browser,
+    *sound,
+    pytest.mark.skipif(not shutil.which("flite"), reason="flite is not installed"),
     *(
         pytest.mark.skipif(importlib.util.find_spec(name) is None, reason=f"the package {name} is not installed")
         for name in MODULES

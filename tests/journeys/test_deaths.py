@@ -43,8 +43,12 @@ def play() -> Iterator[Play]:
 
 async def _played(stage: WholeStage, scene: Scene) -> None:
     await stage.serving()
-    async with AsyncExitStack() as guests:
-        await scene(stage, guests)
+    try:
+        async with AsyncExitStack() as guests:
+            await scene(stage, guests)
+    except BaseException:
+        await stage.clear()  # what one test leaves would fail the next
+        raise
 
 
 def cells(pairs: Iterable[tuple[str, str]]) -> list[object]:

@@ -19,7 +19,7 @@ from tests.caching import CACHE
 from tests.journeys.needs import real_parts
 from tests.polling import until_true
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), *real_parts]
+pytestmark = [pytest.mark.slow, pytest.mark.parallel, pytest.mark.timeout(240), *real_parts]
 LOBBY_S = 4.0
 END_S = 90.0
 

@@ -22,6 +22,7 @@ import psutil
 
 from bot.config import Settings, child_environment
 from bot.domain.lifecycle import TERMINAL, BotState, Command
+from bot.scheduling.kill_switch import kill_all
 from bot.store import bots, leases, lines, schema, workspaces
 from bot.store.bots import Bot, BotEvent
 from bot.store.session import Database
@@ -42,6 +43,7 @@ START_S = 60.0
 STOP_S = 60.0
 SHOWN = 120  # of a command line
 
+PORTRAIT = r"-m engine\.portrait\.nursery"  # the one that paints is a fork of it
 # What runs for a bot, by a pattern of its command line. {bot} is the bot's id.
 OF_A_BOT = {
     "parent": r"-m bot run {bot}",
@@ -49,7 +51,8 @@ OF_A_BOT = {
     "driver": r"playwright/driver/node",
     "browser": r"--remote-debugging-pipe(?!.*--type=)",
     "sound server": r"/pulseaudio ",
-    "portrait": r"engine\.portrait\.process",
+    "nursery": PORTRAIT,
+    "portrait": PORTRAIT,
     "recogniser": r"pocketsphinx_process",
     "voice": r"bot\.voice\.espeak_process",
     "display": r"^(\S*/)?Xvfb ",
@@ -104,6 +107,10 @@ class WholeStage:
         async with self.database.write() as session:
             await leases.ask(session, bot_id, command=command, at=datetime.now(UTC))
 
+    async def clear(self) -> None:
+        """End every bot, for those who come after."""
+        await kill_all(self.database, self.workspace_id, scheduled=True, at=datetime.now(UTC), by={"by": "test"})
+
     async def let_say(self, bot_id: str, text: str) -> None:
         async with self.database.write() as session:
             await lines.ask(session, bot_id, text=text, at=datetime.now(UTC))
@@ -122,7 +129,11 @@ class WholeStage:
 
     def of_bot(self, bot_id: str, name: str) -> psutil.Process | None:
         """One of `OF_A_BOT`; None while there is none."""
-        return _matching(self.bots_processes(), OF_A_BOT[name].format(bot=bot_id))
+        processes = self.bots_processes()
+        if name == "portrait":
+            nursery = _matching(processes, PORTRAIT)
+            processes = nursery.children() if nursery else []
+        return _matching(processes, OF_A_BOT[name].format(bot=bot_id))
 
     def bots_processes(self) -> list[psutil.Process]:
         """What runs here and is no part of the installation: bots, and what they started or left."""

@@ -17,15 +17,13 @@ from bot.rehearsal.measure import Series, Sound, dark_area, frames_per_second, s
 from connectors.kit.browser import Browser
 from connectors.simulator import SimulatorServer
 from connectors.simulator.rooms import Policy, Room
+from tests.connectors import needs
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.sound,
-    *(
-        pytest.mark.skipif(shutil.which(name) is None, reason=f"{name} is not installed")
-        for name in ("chromium", "pulseaudio", "flite")
-    ),
+    *needs.browser,
+    *needs.sound,
+    pytest.mark.skipif(not shutil.which("flite"), reason="flite is not installed"),
 ]
 MOUTH = (0.45, 0.53, 0.1, 0.13)
 TALK_S = 3.0

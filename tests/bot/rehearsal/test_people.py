@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +12,10 @@ from bot.rehearsal.people import People
 from connectors.base import HEARING_RATE_HZ, AudioChunk, JoinRequest, ParticipantJoined
 from connectors.meet.connector import MeetConnector
 from connectors.simulator import Policy, SimulatorServer
+from tests.connectors import needs
 from tests.connectors.contract import until
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.sound,
-    *(
-        pytest.mark.skipif(shutil.which(name) is None, reason=f"{name} is not installed")
-        for name in ("chromium", "pulseaudio")
-    ),
-]
+pytestmark = [pytest.mark.acceptance, *needs.browser, *needs.sound]
 TONES_HZ = {"Ada": 440.0, "Ben": 700.0, "Carl": 1120.0}
 PLAYED_S = 6.0
 LOUD = 500
