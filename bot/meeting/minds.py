@@ -12,7 +12,7 @@ from bot.conversation.mind import QuotingMind
 from bot.store import knowledge
 from bot.store.characters import Character
 from bot.store.knowledge import StoredPassage
-from bot.store.session import Database
+from bot.store.session import Session, Transactions
 
 
 def passage_of(stored: StoredPassage) -> Passage:
@@ -27,14 +27,15 @@ def passage_of(stored: StoredPassage) -> Passage:
 
 @asynccontextmanager
 async def mind_for(
-    settings: Settings, database: Database, character: Character, passages: Sequence[StoredPassage]
+    settings: Settings, database: Transactions, character: Character, passages: Sequence[StoredPassage]
 ) -> AsyncIterator[Mind]:
     """The configured language model with quoted knowledge behind it, else quoted knowledge alone."""
 
     async def candidates(terms: Sequence[str], limit: int) -> Sequence[Passage]:
-        async with database.read() as session:
-            found = await knowledge.candidates(session, character.knowledge_base_id, terms=terms, limit=limit)
-        return [passage_of(one) for one in found]
+        async def read(session: Session) -> Sequence[StoredPassage]:
+            return await knowledge.candidates(session, character.knowledge_base_id, terms=terms, limit=limit)
+
+        return [passage_of(one) for one in await database.reading(read)]
 
     known = RankedKnowledge([passage_of(one) for one in passages], candidates)
     quoting = QuotingMind(known, name=character.name, about=character.settings.get("about", ""))

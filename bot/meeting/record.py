@@ -20,7 +20,7 @@ from bot.log import get_log
 from bot.meeting.lease import TTL_S
 from bot.store import bots, counters, endings, leases, lines, transcripts, turns
 from bot.store.fence import Fenced
-from bot.store.session import Database, DatabaseUnavailable, Session
+from bot.store.session import DatabaseUnavailable, Session, Transactions
 
 log = get_log(__name__)
 
@@ -44,7 +44,7 @@ class Recorder:
     """One bot's pen. `run` is the writing task; without it `flush` would never return."""
 
     def __init__(
-        self, database: Database, *, bot_id: str, attempt: int, clock: Clock, most_remarks: int = MOST_REMARKS
+        self, database: Transactions, *, bot_id: str, attempt: int, clock: Clock, most_remarks: int = MOST_REMARKS
     ) -> None:
         self._database, self._bot_id, self._attempt, self._clock = database, bot_id, attempt, clock
         self._queue: asyncio.Queue[Write] = asyncio.Queue(_MOST_QUEUED)
@@ -66,8 +66,7 @@ class Recorder:
     async def _write(self, write: Write) -> None:
         while True:
             try:
-                async with self._database.write() as session:
-                    await write(session)
+                await self._database.writing(write)
                 return
             except DatabaseUnavailable:
                 log.warning("the database is away, a write waits", queued=self._queue.qsize())
@@ -182,16 +181,21 @@ class Recorder:
 
     async def renew(self, *, pid: int, now: datetime, ttl_s: float) -> str | None:
         """The heartbeat; not queued. Raises Fenced, DatabaseUnavailable."""
-        async with self._database.write() as session:
+
+        async def write(session: Session) -> str | None:
             return await leases.renew(session, self._bot_id, attempt=self._attempt, pid=pid, now=now, ttl_s=ttl_s)
+
+        return await self._database.writing(write)
 
     async def next_line(self) -> str | None:
         """What a user wants the bot to say next; it is asked for once. Raises Fenced, DatabaseUnavailable."""
-        async with self._database.read() as session:
-            if not await lines.any_waiting(session, self._bot_id):
-                return None
-        async with self._database.write() as session:
+
+        async def write(session: Session) -> str | None:
             return await lines.take(session, self._bot_id, attempt=self._attempt)
+
+        if not await self._database.reading(lambda session: lines.any_waiting(session, self._bot_id)):
+            return None
+        return await self._database.writing(write)
 
     def _put(self, write: Write) -> None:
         try:

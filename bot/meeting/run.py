@@ -42,7 +42,8 @@ from bot.store import bots, characters, knowledge
 from bot.store.bots import Bot
 from bot.store.characters import Character
 from bot.store.fence import Fenced
-from bot.store.session import Database, DatabaseUnavailable
+from bot.store.own_thread import OwnThread
+from bot.store.session import Database, DatabaseUnavailable, Session, Transactions
 from connectors.base import Connector, ConnectorError, Evidence, JoinRefused
 from connectors.kit.folders import make_folder
 
@@ -74,9 +75,9 @@ class Launch:
 
 async def attend(settings: Settings, launch: Launch) -> int:
     """Attend the bot's meeting; returns the process's exit code (see `outcome.py`)."""
-    async with Database.open(settings, held=1) as database:  # a server has a hundred for all bots together
-        async with database.read() as session:
-            bot = await bots.get(session, launch.bot_id)
+    opened = Database.open(settings, held=1)  # a server has a hundred for all bots together
+    async with OwnThread(opened) as database:  # a bot that hangs holds no lock
+        bot = await database.reading(lambda session: bots.get(session, launch.bot_id))
         attempt = bot.attempt if launch.attempt is None else launch.attempt
         clock = RealClock()
         recorder = Recorder(database, bot_id=launch.bot_id, attempt=attempt, clock=clock)
@@ -85,7 +86,7 @@ async def attend(settings: Settings, launch: Launch) -> int:
 
 class Visit:
     def __init__(
-        self, settings: Settings, launch: Launch, bot: Bot, database: Database, recorder: Recorder, clock: Clock
+        self, settings: Settings, launch: Launch, bot: Bot, database: Transactions, recorder: Recorder, clock: Clock
     ) -> None:
         self._settings, self._launch, self._bot, self._database = settings, launch, bot, database
         self._recorder, self._clock = recorder, clock
@@ -175,17 +176,18 @@ class Visit:
     async def _in_time(self) -> bool:
         async def now_is() -> datetime:
             with suppress(DatabaseUnavailable):
-                async with self._database.read() as session:
-                    self._bot = replace(self._bot, join_at=(await bots.get(session, self._bot.id)).join_at)
+                bot = await self._database.reading(lambda session: bots.get(session, self._bot.id))
+                self._bot = replace(self._bot, join_at=bot.join_at)
             return self._bot.join_at
 
         return await until_time(self._bot.join_at, now_is, self._clock)
 
     async def _load(self) -> tuple[Character, list[knowledge.StoredPassage]]:
-        async with self._database.read() as session:
+        async def read(session: Session) -> tuple[Character, list[knowledge.StoredPassage]]:
             character = await characters.get(session, self._bot.character_id)
-            passages = await knowledge.passages(session, character.knowledge_base_id)
-        return character, list(passages)
+            return character, list(await knowledge.passages(session, character.knowledge_base_id))
+
+        return await self._database.reading(read)
 
     async def _with_background(self, parts: Parts, bridge: Bridge, talk: Talk, character: Character) -> Outcome:
         name, greeting = character.name, character.greeting
@@ -239,8 +241,9 @@ class Visit:
     async def _other_bots(self) -> dict[str, int]:
         """The names of this installation's other bots in the meeting; none while the database is away."""
         try:
-            async with self._database.read() as session:
-                return await bots.names_in_meeting(session, self._bot.meeting_key, besides=self._bot.id)
+            return await self._database.reading(
+                lambda session: bots.names_in_meeting(session, self._bot.meeting_key, besides=self._bot.id)
+            )
         except DatabaseUnavailable:
             return {}
 

@@ -11,11 +11,11 @@ instead of failing half-way, as a reader that turns into a writer would.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -29,6 +29,7 @@ from bot.store import storable
 Session = AsyncConnection
 
 _WRITES = "understudy_writes"
+T = TypeVar("T")
 BUSY_TIMEOUT_S = 20.0
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -105,6 +106,18 @@ def database_url(settings: Settings) -> str:
     return settings.database_url or f"sqlite+aiosqlite:///{settings.home / 'understudy.sqlite3'}"
 
 
+class Transactions(Protocol):
+    """Whole transactions, wherever they run; each raises what `work` does and what the database says."""
+
+    async def reading(self, work: Callable[[Session], Awaitable[T]]) -> T:
+        """What `work` finds in one transaction that only reads."""
+        ...
+
+    async def writing(self, work: Callable[[Session], Awaitable[T]]) -> T:
+        """What `work` returns, once its transaction is committed."""
+        ...
+
+
 class Database:
     """One pool of connections. Opening does not connect; `close` (or leaving the `async with`) ends it."""
 
@@ -147,6 +160,14 @@ class Database:
         """One transaction that only reads; never waits for a writer."""
         async with self._connect() as session, session.begin():
             yield session
+
+    async def reading(self, work: Callable[[Session], Awaitable[T]]) -> T:
+        async with self.read() as session:
+            return await work(session)
+
+    async def writing(self, work: Callable[[Session], Awaitable[T]]) -> T:
+        async with self.write() as session:
+            return await work(session)
 
     @asynccontextmanager
     async def _connect(self) -> AsyncIterator[Session]:

@@ -22,6 +22,7 @@ from bot.meeting.punctual import until_time
 from bot.meeting.record import Recorder
 from bot.store import bots
 from bot.store.fence import Fenced
+from bot.store.own_thread import OwnThread
 from bot.store.session import Database, DatabaseUnavailable
 from tests.bot.store.test_bots import SEGMENT
 
@@ -52,9 +53,8 @@ class Room:
 
 async def attend(url: str, bot_id: str, attempt: int, rooms: Path) -> int:
     """As `bot.meeting.run` does it, without a face. Returns the exit code."""
-    async with Database.open(url, held=1) as database:
-        async with database.read() as session:
-            bot = await bots.get(session, bot_id)
+    async with OwnThread(Database.open(url, held=1)) as database:
+        bot = await database.reading(lambda session: bots.get(session, bot_id))
         clock = RealClock()
         recorder = Recorder(database, bot_id=bot_id, attempt=attempt, clock=clock)
         lease = Lease(recorder.renew, fenced=Fenced, unreachable=(DatabaseUnavailable, OSError), clock=clock)
