@@ -74,7 +74,14 @@ REAL = Step(
     may_be_empty=True,
     again=True,
 )
-ACCEPTANCE = Step(name="acceptance", argv=(*PYTEST, "-m", "acceptance"), may_be_empty=True)
+ACCEPTANCE = (
+    Step(
+        name="acceptance, two at a time",
+        argv=(*SIDE_BY_SIDE, "-n", "2", "-m", "acceptance and parallel"),
+        may_be_empty=True,
+    ),
+    Step(name="acceptance, one by one", argv=(*PYTEST, "-m", "acceptance and not parallel"), may_be_empty=True),
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -111,7 +118,7 @@ def plan(words: Sequence[str], *, acceptance: bool, fast_only: bool) -> tuple[tu
         return (), (Step(name="chosen tests", argv=_module("pytest", *words)),)
     if fast_only:
         return CHECKS, (FAST,)
-    return CHECKS, (FAST, PARALLEL, REAL, ACCEPTANCE) if acceptance else (FAST, PARALLEL, REAL)
+    return CHECKS, (FAST, PARALLEL, REAL, *ACCEPTANCE) if acceptance else (FAST, PARALLEL, REAL)
 
 
 def run_step(step: Step) -> Outcome:

@@ -34,6 +34,7 @@ def test_two_minutes_of_clocks_that_run_apart_keep_every_mark_in_its_place() -> 
 
 
 @pytest.mark.acceptance
+@pytest.mark.parallel
 @pytest.mark.timeout(300)
 def test_forty_minutes_of_clocks_that_run_apart_keep_every_mark_in_its_place_in_the_same_memory() -> None:
     meeting = Meeting(

@@ -98,7 +98,7 @@ def test_any_text_has_an_answer(text: str) -> None:
     [
         (1, 1_500),
         *(
-            pytest.param(seed, 100_000, marks=[pytest.mark.acceptance, pytest.mark.timeout(900)])
+            pytest.param(seed, 100_000, marks=[pytest.mark.acceptance, pytest.mark.parallel, pytest.mark.timeout(900)])
             for seed in range(2, 12)
         ),
     ],

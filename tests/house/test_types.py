@@ -11,6 +11,7 @@ LEFT_OUT = '"torch.*", '
 
 
 @pytest.mark.acceptance
+@pytest.mark.parallel
 @pytest.mark.timeout(600)
 def test_what_calls_torch_calls_it_by_its_types(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch is not installed")

@@ -70,6 +70,7 @@ async def test_a_few_requests_of_every_kind_are_answered_as_described(sqlite_sto
 
 
 @pytest.mark.acceptance
+@pytest.mark.parallel
 async def test_whatever_is_asked_is_answered_as_described_on_each_database(store: Seeded, tmp_path: Path) -> None:
     code, said = await fuzz(store, tmp_path, *WHOLE)
     assert code == 0, said

@@ -70,6 +70,7 @@ async def test_what_users_of_others_complain_of_does_not_happen(sqlite_store: Se
 
 
 @pytest.mark.acceptance
+@pytest.mark.parallel
 async def test_each_change_leaves_exactly_the_right_bots(store: Seeded) -> None:
     wrong = [(row[0], found, row[4]) for row in CHANGES if (found := await _bots_after(store, row)) != row[4]]
     assert wrong == []
@@ -190,6 +191,7 @@ async def _same_as_a_fresh_look(template: SqliteTemplate, folder: Path, changes:
 
 
 @pytest.mark.acceptance
+@pytest.mark.parallel
 @settings(max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.lists(CHANGE, min_size=1, max_size=8))
 def test_any_history_of_three_users_ends_as_a_fresh_look_does(

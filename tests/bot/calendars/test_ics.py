@@ -193,6 +193,7 @@ def test_nonsense_is_read_without_harm(text: str) -> None:
 
 
 @pytest.mark.acceptance
+@pytest.mark.parallel
 def test_ten_thousand_events_are_read_in_two_seconds_of_one_core() -> None:
     text, began_s = many(), time.process_time()
     found = read_feed(text, calendar_id="c", owner="ann@own.org", begin=BEGIN, end=END)

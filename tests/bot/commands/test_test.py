@@ -25,11 +25,13 @@ def test_checks_come_first_then_the_fast_tests() -> None:
     real = ["tests on real parts, two at a time", "tests on real parts, one by one"]
     assert _plan([]) == [*checks, "fast tests", *real]
     assert _plan([], fast_only=True) == [*checks, "fast tests"]
-    assert _plan([], acceptance=True) == [*checks, "fast tests", *real, "acceptance"]
+    assert _plan([], acceptance=True) == [
+        *checks, "fast tests", *real, "acceptance, two at a time", "acceptance, one by one",
+    ]  # fmt: skip
 
 
 def test_every_test_is_in_exactly_one_run() -> None:
-    steps = (command.FAST, command.PARALLEL, command.REAL, command.ACCEPTANCE)
+    steps = (command.FAST, command.PARALLEL, command.REAL, *command.ACCEPTANCE)
     for slow, parallel, acceptance in product((False, True), repeat=3):
         marks = {"slow": slow, "parallel": parallel, "acceptance": acceptance}
         assert sum(bool(eval(step.argv[-1], {}, marks)) for step in steps) == 1

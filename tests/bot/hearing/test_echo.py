@@ -104,6 +104,7 @@ async def test_our_own_voice_is_nobody(delay_ms: float, gain_db: float):
 
 
 @pytest.mark.acceptance
+@pytest.mark.parallel
 @pytest.mark.timeout(600)
 @needs_real_parts
 @pytest.mark.parametrize(("delay_ms", "gain_db"), [(50, 0), (200, 0), (500, 0), (300, -6), (300, -12)])

@@ -26,6 +26,7 @@ def test_five_hundred_random_histories_leave_no_old_sound_and_end() -> None:
 
 
 @pytest.mark.acceptance
+@pytest.mark.parallel
 @pytest.mark.timeout(7200)
 def test_a_hundred_thousand_random_histories_leave_no_old_sound_and_end() -> None:
     run(range(100_000, 200_000))

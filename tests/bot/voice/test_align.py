@@ -100,6 +100,7 @@ async def test_a_voice_that_only_sounds_comes_with_times_from_the_registry() -> 
 
 
 @pytest.mark.acceptance
+@pytest.mark.parallel
 @pytest.mark.parametrize("voice", VOICES)
 async def test_lips_shut_with_alignment(voice: str) -> None:
     if shutil.which("flite") is None:

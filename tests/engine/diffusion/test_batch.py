@@ -41,7 +41,11 @@ def planned(preset, number, seed):
 
 
 @pytest.mark.parametrize(
-    "preset", ["tiny", *(pytest.param(name, marks=pytest.mark.acceptance) for name in ("tiny-3", "tiny-s2v"))]
+    "preset",
+    [
+        "tiny",
+        *(pytest.param(name, marks=[pytest.mark.acceptance, pytest.mark.parallel]) for name in ("tiny-3", "tiny-s2v")),
+    ],
 )
 def test_made_together_each_is_what_it_is_alone(preset):
     rounds = [(0,), (0, 1), (0, 1, 2), (2, 0), (1, 2, 0), (0, 1, 2)]  # who is there, block by block

@@ -29,7 +29,9 @@ def bench(*words):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", [pytest.param("tiny", marks=pytest.mark.acceptance), "tiny-3"])
+@pytest.mark.parametrize(
+    "preset", [pytest.param("tiny", marks=[pytest.mark.acceptance, pytest.mark.parallel]), "tiny-3"]
+)
 def test_every_stage_has_its_time_and_floor(preset, tmp_path):
     done = bench("--config", preset, "--iterations", "4", "--out", str(tmp_path))
     assert done.returncode == 0, done.stderr
@@ -42,6 +44,7 @@ def test_every_stage_has_its_time_and_floor(preset, tmp_path):
 
 
 @pytest.mark.acceptance
+@pytest.mark.parallel
 def test_the_whole_matrix_is_one_command(tmp_path):
     """On a CPU with the tiny shapes; a GPU's rows are the published ones."""
     done = bench("--matrix", "--iterations", "2", "--out", str(tmp_path))

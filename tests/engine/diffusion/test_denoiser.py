@@ -250,6 +250,7 @@ def test_a_short_run_stays_finite_at_constant_memory(policy):
 
 
 @pytest.mark.acceptance
+@pytest.mark.parallel
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("policy", PositionPolicy)
 def test_20000_iterations_stay_finite_at_constant_memory(policy):

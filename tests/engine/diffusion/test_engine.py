@@ -104,6 +104,7 @@ class TestThreeLatentBlocks(TestOneLatentBlocks):
 
 
 @pytest.mark.acceptance
+@pytest.mark.parallel
 class TestS2v(TestOneLatentBlocks):
     """The other family: still beside the stream, a ring for each step, 25 frames a second."""
 

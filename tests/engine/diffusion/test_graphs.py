@@ -54,7 +54,9 @@ def change_something(denoiser, number):
 
 
 OFTEN = ("absolute", "s2v")
-NOW_AND_THEN = [pytest.param(shape, marks=pytest.mark.acceptance) for shape in SHAPES if shape not in OFTEN]
+NOW_AND_THEN = [
+    pytest.param(shape, marks=[pytest.mark.acceptance, pytest.mark.parallel]) for shape in SHAPES if shape not in OFTEN
+]
 
 
 @pytest.mark.parametrize("shape", [*OFTEN, *NOW_AND_THEN])

@@ -82,6 +82,7 @@ def test_two_ranks_equal_one_process_with_heads_of_different_size():
 
 
 @pytest.mark.acceptance
+@pytest.mark.parallel
 @pytest.mark.parametrize("ways", [2, 4])
 @pytest.mark.parametrize("checkpoint", [TINY, TINY_3, S2V], ids=lambda c: c.name)
 def test_every_family_parted_by_heads_equals_one_process(checkpoint, ways):
@@ -89,6 +90,7 @@ def test_every_family_parted_by_heads_equals_one_process(checkpoint, ways):
 
 
 @pytest.mark.acceptance
+@pytest.mark.parallel
 @pytest.mark.parametrize("ways", [2, 3])
 def test_ranks_that_share_the_tokens_equal_one_process(ways):
     trunk = replace(FOUR_HEADS, width=72, heads=6)
@@ -106,6 +108,7 @@ def compiled_parts(group, rank, ways):
 
 
 @pytest.mark.acceptance
+@pytest.mark.parallel
 def test_the_sums_between_ranks_break_no_compiled_block():
     assert all(difference == 0 for told in run_ranks(compiled_parts, 2) for difference in told)
 
@@ -131,6 +134,7 @@ def write_folder(folder):
 
 
 @pytest.mark.acceptance
+@pytest.mark.parallel
 def test_each_rank_loads_its_part_of_one_checkpoint_and_nothing_else(tmp_path):
     whole = write_folder(tmp_path)
     loaded = run_ranks(loaded_part, 2, tmp_path)

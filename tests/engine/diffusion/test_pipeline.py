@@ -24,6 +24,7 @@ def options(**changes):
 
 
 @pytest.mark.acceptance
+@pytest.mark.parallel
 @pytest.mark.parametrize(("denoise_ms", "decode_ms"), [(DENOISE_MS, DECODE_MS), (DECODE_MS, DENOISE_MS)])
 async def test_over_two_devices_the_period_is_the_longer_stage_and_a_frames_way_the_sum(denoise_ms, decode_ms):
     figures = await run(options(denoise_ms=denoise_ms, decode_ms=decode_ms))
@@ -34,6 +35,7 @@ async def test_over_two_devices_the_period_is_the_longer_stage_and_a_frames_way_
 
 
 @pytest.mark.acceptance
+@pytest.mark.parallel
 async def test_on_one_device_the_period_is_the_sum_and_is_reported_so():
     figures = await run(options(decode_device="same"))
     print(figures)

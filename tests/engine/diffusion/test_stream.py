@@ -178,7 +178,7 @@ def test_s2v_sees_the_still_beside_the_stream_and_its_first_frames_are_new():
     assert first.frames.std() > 0
 
 
-@pytest.mark.parametrize("after", [1, pytest.param(13, marks=pytest.mark.acceptance)])
+@pytest.mark.parametrize("after", [1, pytest.param(13, marks=[pytest.mark.acceptance, pytest.mark.parallel])])
 def test_s2v_is_interrupted_like_any_other(after):
     """Also before its first latent has been shown, and after the first latent made stands for the still."""
     stream = make(PRESETS["tiny-s2v"])

@@ -21,6 +21,7 @@ def test_what_is_heard_does_not_depend_on_how_it_was_cut() -> None:
 
 
 @pytest.mark.acceptance
+@pytest.mark.parallel
 @pytest.mark.parametrize("voice", UNSEEN)
 async def test_an_unseen_voice_shuts_the_lips(voice: str) -> None:
     said = await by_espeak(voice, sentences("amara", "bramble")[::6][:14])
@@ -31,6 +32,7 @@ async def test_an_unseen_voice_shuts_the_lips(voice: str) -> None:
 
 
 @pytest.mark.acceptance
+@pytest.mark.parallel
 @pytest.mark.parametrize("voice", FLITE)
 def test_another_makers_voice_shuts_the_lips(voice: str) -> None:
     if shutil.which("flite") is None:

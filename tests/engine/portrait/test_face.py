@@ -141,6 +141,7 @@ def test_idle_motion_stays_where_a_still_can_follow_for_forty_minutes() -> None:
 
 
 @pytest.mark.acceptance
+@pytest.mark.parallel
 def test_after_forty_minutes_of_frames_a_neutral_one_is_the_same_byte_by_byte(renderer: Renderer) -> None:
     motion, frame = Motion(7, 24), renderer.background.copy()
     first = painted(renderer, Look())

@@ -26,7 +26,7 @@ from engine.portrait.record import Record, load_record
 from engine.portrait.render import MARGIN_PX, Renderer
 from engine.portrait.surface import i420_of_bgr
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.parallel, pytest.mark.timeout(900)]
 LIBRARY = Path(__file__).parents[3] / "bot" / "library"
 KEPT = Path(tempfile.gettempdir()) / "understudy-finding-faces"
 SIZE = VideoFormat(width=1280, height=720, fps=24)
