@@ -64,6 +64,7 @@ class _Running:
     process: asyncio.subprocess.Process
     watch: asyncio.Task[None] | None = field(default=None)
     killed: bool = False
+    asked: bool = False  # to leave, as this host ends
     cpu_s: float = 0.0  # of all its processes, ended ones too, when last looked
 
     @property
@@ -253,8 +254,10 @@ class BotHost:
         if running.killed:
             await self._end_as_killed(launch, exit_code, ended)
             return
+        # A bot's parent knows what to do with this signal before it begins anything: there was no bot yet.
+        unheard = running.asked and exit_code == -signal.SIGTERM
         detail = f"The bot's process ended without saying why (exit code {exit_code})."
-        cause = Cause(code="process_exited", sub_code=str(exit_code), detail=detail, heard_of=True)
+        cause = Cause(code="process_exited", sub_code=str(exit_code), detail=detail, heard_of=not unheard)
         await self._bury(launch, cause, ended)
 
     async def _tell_started(self, launch: Launch, pid: int) -> None:
@@ -301,6 +304,7 @@ class BotHost:
             log.info("asking every bot to leave", bots=len(self._running))
         watches = [running.watch for running in self._running.values() if running.watch is not None]
         for running in self._running.values():
+            running.asked = True
             with suppress(ProcessLookupError):
                 running.process.terminate()
         if not watches:

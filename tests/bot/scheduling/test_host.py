@@ -173,6 +173,20 @@ async def test_stopping_asks_bots_to_leave_and_kills_those_that_do_not(sqlite_st
     assert (await last_event(sqlite_store, bot)).code == "process_exited"
 
 
+async def test_a_bot_that_had_not_begun_when_its_host_was_stopped_is_scheduled_again(sqlite_store, tmp_path):
+    now = RealClock().now()
+    await sqlite_store.bot(at=now)
+    async with sqlite_store.database.write() as session:
+        later = now + timedelta(minutes=1)
+        (bot,) = await leases.claim_due(session, owner="d", data={}, due_by=now, now=now, launch_by=later, limit=1)
+    async with hosting(sqlite_store, tmp_path) as (launch, stop, serving):
+        await launch(bot)
+        stop.set()
+        await serving
+    event = await last_event(sqlite_store, bot)
+    assert (event.state, event.code, event.data["cause"]) == (BotState.SCHEDULED, "launch_lost", "process_exited")
+
+
 async def test_what_a_dead_bot_leaves_behind_is_killed(sqlite_store, tmp_path):
     bot = await claimed(sqlite_store)
     async with hosting(sqlite_store, tmp_path, argv=LEAVES_A_CHILD) as (launch, _, _):
