@@ -23,7 +23,7 @@ log = get_log(__name__)
 
 TRIES = 8
 _PAUSE_S = 0.5
-_MIGRATION_LOCK = 0x756E6465  # the advisory lock of this product's migrations; SQLite's writers queue anyway
+MIGRATION_LOCK = 0x756E6465  # the advisory lock of this product's migrations; SQLite's writers queue anyway
 
 
 def head() -> str:
@@ -66,7 +66,7 @@ async def upgrade(database: Database, *, to: str = "head") -> str:
 async def _upgrade(database: Database, wanted: str) -> None:
     async with database.patient() as patient, patient.write() as session:
         if database.dialect == "postgresql":
-            await session.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+            await session.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
             # Everyone who needs the table queues up behind who waits for it: for less than a bot's heartbeat may.
             await session.exec_driver_sql("SET LOCAL lock_timeout = '3s'")
         await session.run_sync(lambda connection: command.upgrade(_config(connection), wanted))

@@ -8,7 +8,8 @@ import pytest
 
 from bot.errors import BadSettings
 from bot.store import schema
-from bot.store.session import Database, DatabaseUnavailable
+from bot.store.session import Database, DatabaseUnavailable, Waits
+from tests.bot.clocks import until
 
 
 async def test_two_upgrades_at_once_from_any_folder_make_one_schema_without_differences(
@@ -26,6 +27,26 @@ async def test_upgrading_what_is_up_to_date_waits_for_no_writer(store):
     async with store.database.write():
         async with asyncio.timeout(5):
             assert await schema.upgrade(store.database) == schema.head()
+
+
+@pytest.mark.postgres
+async def test_an_upgrade_has_none_of_the_limits_its_database_has_for_others(postgres_template):
+    url = await postgres_template.empty()
+    waits = (
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query_start < now() - interval '1 s'"
+    )
+    impatient = Database.open(url, waits=Waits(statement_s=0.3, lock_s=0.3, idle_in_transaction_s=0.3))
+    async with impatient, Database.open(url) as other:
+
+        async def waited() -> int:
+            async with other.read() as session:
+                return (await session.exec_driver_sql(waits)).scalar_one()
+
+        async with other.write() as session:
+            await session.exec_driver_sql(f"SELECT pg_advisory_xact_lock({schema.MIGRATION_LOCK})")
+            upgrading = asyncio.create_task(schema.upgrade(impatient))
+            await until(waited)
+        assert await upgrading == schema.head()
 
 
 @pytest.mark.parametrize("url", ["mysql://host/db", "sqlite://", "sqlite:///:memory:", "nonsense"])
