@@ -25,17 +25,18 @@ async def told_to_die(store: Seeded, bot_id: str) -> None:
 
 
 async def test_a_loop_that_stands_still_in_the_middle_of_a_transaction_keeps_nobody_from_its_bot(store: Seeded) -> None:
-    bot, locked = await store.bot(), threading.Event()
+    bot, locked, stands = await store.bot(), threading.Event(), threading.Event()
 
     async def note(session: Session) -> None:
         await fence.lock(session, bot.id)
         locked.set()
-        await asyncio.sleep(0.1)
+        await asyncio.to_thread(stands.wait, SOON_S)
         await bots.note(session, bot.id, attempt=bot.attempt, kind="noted", data={}, at=NOW)
 
     async with OwnThread(Database.open(store.url, held=1)) as database:
         noting = asyncio.create_task(database.writing(note))
         await eventually(locked.is_set, SOON_S)
+        stands.set()
         with ThreadPoolExecutor(1) as other:  # this loop stands still until it is through
             other.submit(asyncio.run, told_to_die(store, bot.id)).result(SOON_S)
         await noting
