@@ -1,8 +1,8 @@
 """Connecting a calendar by its owner's consent: there by an address of ours, and back with a code.
 
 The way there leaves a cookie in the browser that goes it, and the way back is good for that browser alone, for ten
-minutes: nobody can send another's browser back with a consent of their own, or use one that they have seen go by. What
-was asked for travels along, sealed.
+minutes: nobody can send another's browser back with a consent of their own, or use one that they have seen go by; the
+provider checks the same (PKCE, with the cookie as verifier). What was asked for travels along, sealed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from aiohttp import web
 from bot.api.problems import InvalidRequest
 from bot.calendars.channels import hashed, new_token
 from bot.calendars.connect import connect_granted
-from bot.calendars.grants import Provider
+from bot.calendars.grants import Provider, challenge_of
 from bot.calendars.model import Rules
 from bot.calendars.shape import rules_body, rules_of
 from bot.clock import Clock
@@ -96,7 +96,8 @@ class ConsentDoor:
         state = self._vault.seal(
             json.dumps({**wanted, "browser_sha256": hashed(browser)}), place=_place(self._provider, "state")
         )
-        to = self._client.consent_url(redirect_uri=self._redirect_uri, state=state)
+        shown = challenge_of(browser)  # the cookie is its verifier
+        to = self._client.consent_url(redirect_uri=self._redirect_uri, state=state, challenge=shown)
         answer = web.Response(status=303, headers={"Location": to, "Referrer-Policy": "no-referrer"})
         answer.set_cookie(COOKIE, browser, **self._cookie(), max_age=round(LASTS.total_seconds()))
         return answer
@@ -109,7 +110,7 @@ class ConsentDoor:
         code, browser = request.query.get("code", ""), request.cookies.get(COOKIE, "")
         if wanted is None or not code or not hmac.compare_digest(hashed(browser), wanted["browser_sha256"]):
             raise InvalidRequest([])
-        grant = await self._client.exchange(code, redirect_uri=self._redirect_uri)
+        grant = await self._client.exchange(code, redirect_uri=self._redirect_uri, verifier=browser)
         async with self._database.write() as session:
             await connect_granted(
                 session,

@@ -6,6 +6,8 @@ before anything is read with it: what goes wrong later does not lose it, and no 
 
 from __future__ import annotations
 
+import hashlib
+from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -65,17 +67,29 @@ class Grant:
 class Provider(Protocol):
     """Who grants."""
 
-    def consent_url(self, *, redirect_uri: str, state: str) -> str:
+    def consent_url(self, *, redirect_uri: str, state: str, challenge: str) -> str:
         """Where a person says yes."""
         ...
 
-    async def exchange(self, code: str, *, redirect_uri: str) -> Grant:
-        """Raises GrantRevoked for a code that is not one."""
+    async def exchange(self, code: str, *, redirect_uri: str, verifier: str) -> Grant:
+        """Raises GrantRevoked for a code that is not one, or was asked for with another challenge."""
         ...
 
     async def access(self, refresh_token: str) -> Grant:
         """Raises GrantRevoked, BadRegistration."""
         ...
+
+
+def challenge_of(verifier: str) -> str:
+    """What is shown of a secret when a code is asked for (PKCE, RFC 7636, 4.2: S256): whoever only sees the code go by
+    cannot use it."""
+    return urlsafe_b64encode(hashlib.sha256(verifier.encode("ascii", "replace")).digest()).rstrip(b"=").decode()
+
+
+def asked_for_code(at: Registration, *, redirect_uri: str, state: str, challenge: str) -> dict[str, str]:
+    """What every provider is asked by (RFC 6749, 4.1.1; RFC 7636, 4.3)."""
+    asked = {"client_id": at.client_id, "redirect_uri": redirect_uri, "response_type": "code", "state": state}
+    return asked | {"code_challenge": challenge, "code_challenge_method": "S256"}
 
 
 async def ask(

@@ -6,8 +6,10 @@ It knows no provider: a server of one is a file beside this, written from that p
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -33,7 +35,7 @@ class CalendarServer:
         self._version, self._dead_before = 0, 0
         self._grants: set[str] = set()  # refresh tokens
         self._access: set[str] = set()
-        self._codes: set[str] = set()
+        self._codes: dict[str, str] = {}  # code: the challenge it was asked for with
         self._sending: set[asyncio.Task[None]] = set()
 
     # for a provider's own
@@ -97,15 +99,17 @@ class CalendarServer:
 
     async def consent(self, request: web.Request) -> web.Response:
         """A person who says yes at once."""
-        self._codes.add(code := secrets.token_urlsafe(8))
+        self._codes[code := secrets.token_urlsafe(8)] = request.query.get("code_challenge", "")
         back = urlencode({"code": code, "state": request.query.get("state", "")})
         raise web.HTTPFound(f"{request.query['redirect_uri']}?{back}")
 
     def is_code(self, said: Mapping[str, Any]) -> bool:
-        """Is a code shown, for the first time?"""
-        known = said.get("grant_type") == "authorization_code" and said.get("code") in self._codes
-        self._codes.discard(str(said.get("code")))
-        return known
+        """Is a code shown, for the first time, by who asked for it (RFC 7636, 4.6)?"""
+        challenge = self._codes.pop(str(said.get("code")), None)
+        if said.get("grant_type") != "authorization_code" or challenge is None:
+            return False
+        digest = hashlib.sha256(str(said.get("code_verifier", "")).encode()).digest()
+        return not challenge or challenge == urlsafe_b64encode(digest).decode().rstrip("=")
 
     def is_grant(self, said: Mapping[str, Any]) -> bool:
         return said.get("grant_type") == "refresh_token" and said.get("refresh_token") in self._grants

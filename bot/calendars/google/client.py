@@ -94,15 +94,16 @@ class Google:
     def __init__(self, sender: Sender, app: App) -> None:
         self._sender, self._app = sender, app
 
-    def consent_url(self, *, redirect_uri: str, state: str) -> str:
+    def consent_url(self, *, redirect_uri: str, state: str, challenge: str) -> str:
         """Where a person says yes: offline, and asked anew, or there is no refresh token."""
-        asked = {"client_id": self._app.client_id, "redirect_uri": redirect_uri, "response_type": "code"}
-        asked |= {"scope": SCOPE, "access_type": "offline", "prompt": "consent", "state": state}
+        asked = grants.asked_for_code(self._app, redirect_uri=redirect_uri, state=state, challenge=challenge)
+        asked |= {"scope": SCOPE, "access_type": "offline", "prompt": "consent"}
         return f"{self._app.consent}?{urlencode(asked)}"
 
-    async def exchange(self, code: str, *, redirect_uri: str) -> Grant:
+    async def exchange(self, code: str, *, redirect_uri: str, verifier: str) -> Grant:
         """Raises GrantRevoked for a code that is not one."""
-        return await self._grant(grant_type="authorization_code", code=code, redirect_uri=redirect_uri)
+        shown = {"code": code, "redirect_uri": redirect_uri, "code_verifier": verifier}
+        return await self._grant(grant_type="authorization_code", **shown)
 
     async def access(self, refresh_token: str) -> Grant:
         """Raises GrantRevoked."""

@@ -139,15 +139,16 @@ class Microsoft:
     def __init__(self, sender: Sender, app: App) -> None:
         self._sender, self._app = sender, app
 
-    def consent_url(self, *, redirect_uri: str, state: str) -> str:
+    def consent_url(self, *, redirect_uri: str, state: str, challenge: str) -> str:
         """Where a person says yes, with the account they choose."""
-        asked = {"client_id": self._app.client_id, "redirect_uri": redirect_uri, "response_type": "code"}
-        asked |= {"response_mode": "query", "scope": self._app.scope, "prompt": "select_account", "state": state}
+        asked = grants.asked_for_code(self._app, redirect_uri=redirect_uri, state=state, challenge=challenge)
+        asked |= {"response_mode": "query", "scope": self._app.scope, "prompt": "select_account"}
         return f"{self._app.consent}?{urlencode(asked)}"
 
-    async def exchange(self, code: str, *, redirect_uri: str) -> Grant:
+    async def exchange(self, code: str, *, redirect_uri: str, verifier: str) -> Grant:
         """Raises GrantRevoked for a code that is not one."""
-        return await self._grant(grant_type="authorization_code", code=code, redirect_uri=redirect_uri)
+        shown = {"code": code, "redirect_uri": redirect_uri, "code_verifier": verifier}
+        return await self._grant(grant_type="authorization_code", **shown)
 
     async def access(self, refresh_token: str) -> Grant:
         """It brings another refresh token each time. Raises GrantRevoked, BadRegistration."""

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from yarl import URL
 
 from bot.calendars.google.source import GoogleSource
+from bot.calendars.grants import challenge_of
 from bot.calendars.microsoft.source import MicrosoftSource
 from bot.rehearsal import google_calendar, microsoft_calendar
 from bot.store import calendars
@@ -92,6 +94,30 @@ async def test_the_way_back_is_good_for_the_browser_that_went_and_for_no_other(s
     assert await refused(scene, back), "a browser that never went there"
     await scene.first_step(await scene.begin())
     assert await refused(scene, back), "one that went for something else"
+
+
+@BOTH
+async def test_a_code_is_good_for_the_browser_it_was_asked_for_by_and_for_no_other(scene: Scene[Any]) -> None:
+    async def code_and_state() -> tuple[str, URL]:
+        consent = (await scene.first_step(await scene.begin()))[0]
+        async with scene.client.session.get(consent, allow_redirects=False) as said_yes:
+            back = URL(said_yes.headers["Location"])
+        return back.query["code"], back
+
+    stolen, _ = await code_and_state()
+    scene.another_browser()
+    own, back = await code_and_state()
+    async with scene.client.session.get(back.update_query(code=stolen), allow_redirects=False) as page:
+        assert (page.status, (await page.json())["code"]) == (503, "grant_revoked")
+    assert (await scene.ask("GET", "/calendars"))["data"] == []
+    async with scene.client.session.get(back.update_query(code=own), allow_redirects=False) as page:
+        assert page.status == 303
+    assert [one["owner"] for one in (await scene.ask("GET", "/calendars"))["data"]] == [ANN]
+
+
+def test_the_challenge_is_that_of_the_standard() -> None:
+    """RFC 7636, appendix B."""
+    assert challenge_of("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk") == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
 async def test_a_consent_has_ten_minutes(scene: Scene[Any]) -> None:

@@ -114,7 +114,7 @@ def test_nonsense_is_read_without_harm(item: dict[str, Any]) -> None:
 def test_each_cloud_has_its_own_login_graph_and_scope(name: str) -> None:
     app = App.of(Settings(microsoft_client_id="id", microsoft_client_secret="s", microsoft_cloud=name))
     assert app is not None and app.api == f"{CLOUDS[name].graph}/v1.0"
-    url = Microsoft(Egress(), app).consent_url(redirect_uri="https://bots.example.com/x", state="s")
+    url = Microsoft(Egress(), app).consent_url(redirect_uri="https://bots.example.com/x", state="s", challenge="c")
     assert url.startswith(f"{CLOUDS[name].login}/common/oauth2/v2.0/authorize?")
     assert app.scope == f"offline_access {CLOUDS[name].graph}/Calendars.Read" and App.of(Settings()) is None
 
