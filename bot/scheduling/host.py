@@ -185,8 +185,16 @@ class BotHost:
             pid, new = await self._launch_once(launch)
         except BotError as error:
             log.warning("launch refused", bot_id=launch.bot_id, attempt=launch.attempt, code=error.code)
+            if isinstance(error, HostFull):
+                await self._tell_full(launch)
             return {"code": error.code, "detail": str(error)}
         return {"pid": pid, "new": new}
+
+    async def _tell_full(self, launch: Launch) -> None:
+        told = {"code": HostFull.code, "max_bots": self._max_bots, "bot_host_pid": os.getpid()}
+        with suppress(BotError):  # not to be launched any more, or the database is away: the note is a convenience
+            async with self._database.write() as session:
+                await bots.note_refusal(session, launch.bot_id, attempt=launch.attempt, data=told, at=self._clock.now())
 
     async def _launch_once(self, launch: Launch) -> tuple[int | None, bool]:
         async with self._launching:

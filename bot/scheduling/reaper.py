@@ -8,7 +8,7 @@ a process is lost. A lost bot is not sent back into a meeting people saw it vani
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +41,9 @@ class Verdict:
     detail: str
 
 
+LAUNCHES = frozenset({"launch_lost", "join_window_missed", "never_started"})  # of a bot that never was a process
+
+
 def verdict(bot: Bot, cause: Cause, *, now: datetime, policy: Policy) -> Verdict:
     """What becomes of the bot."""
     if cause.heard_of or bot.state not in (BotState.CLAIMED, BotState.STARTING):
@@ -59,7 +62,9 @@ async def bury(
     bot = await bots.get(session, bot_id)
     if bot.attempt != attempt or bot.state in TERMINAL or bot.state is BotState.SCHEDULED:
         return None  # over, another attempt's, or to be sent again: no process is expected
-    ruled = verdict(bot, cause, now=now, policy=policy)
+    ruled, sub_code = verdict(bot, cause, now=now, policy=policy), cause.sub_code
+    if ruled.code in LAUNCHES and (refused := await bots.refusal(session, bot_id, attempt=attempt)) is not None:
+        ruled, sub_code = replace(ruled, detail=f"{ruled.detail} {bots.NO_ROOM}"), refused
     told = {"cause": cause.code, **data}
     log.warning("a bot's process is gone", bot_id=bot_id, attempt=attempt, state=bot.state, to=ruled.to, **told)
     return await bots.move(
@@ -68,7 +73,7 @@ async def bury(
         attempt=attempt,
         to=ruled.to,
         code=ruled.code,
-        sub_code=cause.sub_code,
+        sub_code=sub_code,
         detail=ruled.detail,
         data=told | {"state_before": bot.state},
         at=now,

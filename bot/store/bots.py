@@ -27,6 +27,8 @@ __all__ = ["Bot", "BotEvent", "Fenced", "IllegalTransition", "MeetingTaken", "Un
 
 
 CANCELLED = {Command.LEAVE: "asked_to_leave", Command.KILL: "killed"}  # the codes of those that had not got in
+REFUSED = "launch.refused"  # a note's kind
+NO_ROOM = "Its host ran as many bots as it may (UNDERSTUDY_MAX_BOTS)."
 STOPPED_BEFORE = "The bot was told to leave before it was in its meeting."
 
 
@@ -286,6 +288,21 @@ async def note(
         raise ValueError('a note cannot be of the kind "state"; use move')
     bot = from_row(await fence.hold(session, bot_id, attempt))
     return await _log(session, bot, kind=kind, data=data or {}, at=at)
+
+
+async def note_refusal(session: Session, bot_id: str, *, attempt: int, data: Mapping[str, Any], at: datetime) -> None:
+    """Record, once for each attempt, why its launch was refused for now. Raises UnknownBot, Fenced."""
+    await fence.hold(session, bot_id, attempt)
+    if await refusal(session, bot_id, attempt=attempt) is None:
+        await note(session, bot_id, attempt=attempt, kind=REFUSED, data=data, at=at)
+
+
+async def refusal(session: Session, bot_id: str, *, attempt: int) -> str | None:
+    """The code for which this attempt's launch was refused, if it was."""
+    log = tables.bot_events
+    query = sa.select(log.c.data).where(log.c.bot_id == bot_id, log.c.attempt == attempt, log.c.kind == REFUSED)
+    data = (await session.execute(query.limit(1))).scalar_one_or_none()
+    return None if data is None else str(data.get("code"))
 
 
 async def tell(session: Session, bot_id: str, *, kind: str, data: Mapping[str, Any], at: datetime) -> Bot:

@@ -71,9 +71,11 @@ async def give_up(session: Session, bot_id: str, *, now: datetime) -> Bot | None
     place = sa.and_(table.c.workspace_id == row.workspace_id, table.c.meeting_key == row.meeting_key)
     in_room = sa.select(table.c.id).where(place, table.c.state.in_(IN_ROOM))
     holder = (await session.execute(in_room)).scalar_one_or_none()
-    code, detail = ("already_there", HELD) if holder else ("join_window_missed", MISSED)
+    code, sub_code, detail = ("already_there", None, HELD) if holder else ("join_window_missed", None, MISSED)
+    if not holder and (refused := await bots.refusal(session, bot_id, attempt=row.attempt)) is not None:
+        sub_code, detail = refused, f"{MISSED} {bots.NO_ROOM}"
     if row.tries:
-        code, detail = row.code, row.detail
+        code, sub_code, detail = row.code, row.sub_code, row.detail
     data = {"bot_in_room": holder} if holder else {}
-    told: dict[str, Any] = {"code": code, "detail": detail, "data": data, "at": now}
+    told: dict[str, Any] = {"code": code, "sub_code": sub_code, "detail": detail, "data": data, "at": now}
     return await bots.move(session, bot_id, attempt=row.attempt, to=BotState.FAILED, **told)

@@ -16,7 +16,9 @@ from bot.domain.lifecycle import BotState
 from bot.scheduling.host import BotHost, HostRunning
 from bot.scheduling.launchers import HostFull, HostUnavailable, Launch, LaunchFailed, LaunchRefused
 from bot.scheduling.launchers.subprocess import SubprocessLauncher
-from bot.store import bots, counters, leases
+from bot.scheduling.policy import DEFAULT
+from bot.scheduling.reaper import Cause, bury
+from bot.store import bots, counters, endings, leases
 from tests.bot.clocks import until
 from tests.bot.stores import NOW
 
@@ -139,6 +141,34 @@ async def test_a_full_host_says_so_and_the_bot_stays_claimed(sqlite_store, tmp_p
             await launch(second)
         assert full.value.retryable
         assert (await last_event(sqlite_store, second)).state is BotState.CLAIMED
+
+
+@pytest.mark.parametrize(
+    ("join_at", "given_up", "end"),
+    [
+        ("soon", False, (BotState.SCHEDULED, "launch_lost", "bot_host_full")),
+        ("long ago", False, (BotState.LOST, "join_window_missed", "bot_host_full")),
+        ("soon", True, (BotState.FAILED, "join_window_missed", "bot_host_full")),
+    ],
+)
+async def test_a_bot_for_which_there_was_no_room_says_so_at_its_end(sqlite_store, tmp_path, join_at, given_up, end):
+    database, (first, second) = sqlite_store.database, [await claimed(sqlite_store, name) for name in ("a", "b")]
+    async with hosting(sqlite_store, tmp_path, max_bots=1) as (launch, _, _):
+        await launch(first)
+        for _ in range(2):
+            with pytest.raises(HostFull):
+                await launch(second)
+    async with database.read() as session:
+        refusals = [event for event in await bots.events(session, second.id) if event.kind == "launch.refused"]
+    assert [event.data["max_bots"] for event in refusals] == [1], "once for each attempt"
+    now = NOW + timedelta(seconds=1 if join_at == "soon" else 3600)
+    cause = Cause(code="lease_expired", detail="", heard_of=False)
+    async with database.write() as session:
+        await bury(session, second.id, attempt=1, cause=cause, now=now, policy=DEFAULT, data={})
+        if given_up:
+            await endings.give_up(session, second.id, now=NOW + timedelta(hours=1))
+    event = await last_event(sqlite_store, second)
+    assert (event.state, event.code, event.sub_code) == end and event.detail.endswith(bots.NO_ROOM)
 
 
 async def test_a_bot_that_crashes_is_recorded_at_once_with_its_exit_code(sqlite_store, tmp_path):
