@@ -30,6 +30,7 @@ from bot.store.tables import new_id
 log = get_log(__name__)
 
 LOOK_BACK = timedelta(days=1)
+MOST_LOOKS = 3  # two meetings of one room that swap their times need two
 BY = {"by": "calendar"}
 
 
@@ -53,8 +54,13 @@ async def reconcile(session: Session, workspace_id: str, *, now: datetime, insis
     insisting = next((one for one in stored if one.id == insist_on), None)
     work = _Work(session=session, workspace_id=workspace_id, now=now, done=Done(), meetings={})
     chosen = None if insisting is None else (insisting.calendar_id, insisting.event_id)
-    for step in planning.plan(wants, standings, now, insist=chosen):
-        await work.do(step, insist=step.want is not None and chosen in step.want.subscribers)
+    for _ in range(MOST_LOOKS):
+        work.was_in_the_way = False
+        for step in planning.plan(wants, standings, now, insist=chosen):
+            await work.do(step, insist=step.want is not None and chosen in step.want.subscribers)
+        if not work.was_in_the_way:
+            break
+        standings = [_standing(one) for one in await calendar_events.meetings(session, workspace_id=workspace_id)]
     work.done.decisions = await _note(session, stored, decided, work.meetings)
     return work.done
 
@@ -66,6 +72,7 @@ class _Work:
     now: datetime
     done: Done
     meetings: dict[tuple[str, str], str]  # (calendar, event): the meeting it is part of
+    was_in_the_way: bool = False  # a bot of ours that may itself have been moved in the same look
 
     async def do(self, step: Step, *, insist: bool) -> None:
         standing, want = step.standing, step.want
@@ -85,7 +92,7 @@ class _Work:
                 await self._keep(meeting_id, want, step.stand, standing.bot_id)
         elif step.do is Do.SETTLE and standing is not None:
             await self._settle(standing, step.stand, want)
-        if want is not None and step.do is not Do.DROP:
+        if want is not None and step.do not in (Do.DROP, Do.NOTHING):
             self.meetings |= dict.fromkeys(want.subscribers, meeting_id)
 
     async def _spawn(self, want: Want, *, insist: bool) -> tuple[Stand, str | None]:
@@ -122,6 +129,7 @@ class _Work:
             await spawning.retime(self.session, standing.bot_id, join_at=want.start, by=BY, at=self.now)
         except MeetingTaken as taken:  # another one goes there already
             await self._withdraw(standing)
+            self.was_in_the_way = True
             return Stand.TAKEN, taken.fields["bot_id"]
         self.done.moved += 1
         return Stand.BOOKED, standing.bot_id
