@@ -4,6 +4,7 @@ no meeting."""
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -84,7 +85,7 @@ def make_app(
     app[RATES] = rates or Rates(clock.monotonic_s, reads=0, writes=0)
     app.on_shutdown.append(_end_streams)
     for route in ROUTES:
-        app.router.add_route(route.method, PREFIX + route.path, endpoint(route))
+        app.router.add_route(route.method, PREFIX + _pattern(route.path), endpoint(route))
     app.router.add_get("/healthz", _healthy)
     app.router.add_get("/readyz", _ready)
     app.router.add_get("/openapi.json", _describe)
@@ -144,3 +145,12 @@ def product_version() -> str:
         return version("understudy")
     except PackageNotFoundError:  # run from a folder, not installed
         return "0.0.0"
+
+
+def _pattern(path: str) -> str:
+    """What the router is to match: a word of the path that is a route of its own is no id beside it, or that route
+    would seem to allow what can be done to an id."""
+    head, _, last = path.rpartition("/")
+    beside = [other.path.rpartition("/")[2] for other in ROUTES if other.path.rpartition("/")[0] == head]
+    words = "|".join(sorted({re.escape(word) for word in beside if not word.startswith("{")}))
+    return f"{head}/{last[:-1]}:(?!(?:{words})$)[^{{}}/]+}}" if last.startswith("{") and words else path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ from bot.vault import Vault
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
 LONGEST = 255
+KEY = re.compile(f"[!-~]{{1,{LONGEST}}}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,8 +64,9 @@ async def once(
     key = request.headers.get(HEADER)
     if key is None:
         return await do()
-    if not 0 < len(key) <= LONGEST or not key.isascii() or not key.isprintable():
-        raise InvalidRequest([FieldError(pointer=f"header/{HEADER}", message="1 to 255 printable ASCII characters")])
+    if not KEY.fullmatch(key):
+        told = f"1 to {LONGEST} printable ASCII characters without a space"
+        raise InvalidRequest([FieldError(pointer=f"header/{HEADER}", message=told)])
     words = b"\0".join([request.method.encode(), request.path_qs.encode(), sent.raw])
     async with database.write() as session:
         claim = await idempotency.claim(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -10,6 +11,7 @@ from pydantic import (
     AwareDatetime,
     Base64Bytes,
     BaseModel,
+    BeforeValidator,
     Field,
     FiniteFloat,
     StringConstraints,
@@ -36,7 +38,16 @@ def _in_utc(at: datetime) -> datetime:
         raise ValueError("this time does not exist in UTC") from None
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+def _written(given: Any) -> Any:
+    """The library would take digits for seconds since 1970, which the description promises nobody."""
+    if not isinstance(given, datetime) and not (isinstance(given, str) and _DATE.match(given)):
+        raise ValueError("a time as RFC 3339 writes it, with its offset: 2026-11-21T10:00:00Z")
+    return given
+
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+GivenTime = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written)]
+Moment = Annotated[GivenTime, AfterValidator(_in_utc)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MetadataValue = Annotated[str, StringConstraints(max_length=500)] | bool | int | FiniteFloat | None
@@ -106,7 +117,7 @@ class NewBot(Strict):
     meeting_url: str = Field(max_length=MAX_URL_CHARACTERS, description="the link people join by; wrapped is fine")
     character_id: str = Field(max_length=64)
     bot_name: Line | None = Field(None, description='the name in the meeting; "(AI)" is added. None: the character\'s')
-    join_at: AwareDatetime | None = Field(None, description="None: now")
+    join_at: GivenTime | None = Field(None, description="None: now")
     metadata: dict[MetadataKey, MetadataValue] = Field(default_factory=dict, max_length=50)
     deduplication_key: Line | None = Field(
         None, description="of the thing the bot is for: one live bot has it, and none after a user stopped one that had"
@@ -115,7 +126,7 @@ class NewBot(Strict):
 
 
 class Retime(Strict):
-    join_at: AwareDatetime = Field(description="the new time")
+    join_at: GivenTime = Field(description="the new time")
 
 
 class Leave(Strict):

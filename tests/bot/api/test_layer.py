@@ -72,6 +72,7 @@ async def test_a_body_that_cannot_be_read_is_a_problem(api, body, kind, status, 
         ("/kill", {"scheduled": 0}),
         ("/kill", {"scheduled": "yes"}),
         ("/bots", {"join_at": 1_790_000_000}),
+        ("/bots", {"join_at": "1790000000"}),
         ("/bots", {"bot_name": 7}),
         ("/webhooks/any/rotate-secret", {"overlap_s": True}),
         ("/webhooks/any/rotate-secret", {"overlap_s": "60"}),
@@ -91,6 +92,20 @@ async def test_what_is_not_there_is_a_problem_too(api, method, path, status):
         assert response.content_type == "application/problem+json"
         assert (response.status, problem["status"], problem["instance"]) == (status, status, f"/api/v1{path}")
         assert problem["request_id"] == response.headers["X-Request-Id"]
+
+
+async def test_a_query_takes_a_time_only_as_the_description_says(api):
+    for given in ("0.5", "1790000000"):
+        status, problem = await api.ask("GET", f"/bots?updated_after={given}")
+        assert (status, problem["errors"][0]["pointer"]) == (422, "query/updated_after")
+    assert (await api.ask("GET", "/bots?updated_after=2026-11-21T10:00:00Z"))[0] == 200
+
+
+@pytest.mark.parametrize("provider", ["google", "microsoft"])
+async def test_a_word_that_is_a_route_of_its_own_is_no_id(api, provider):
+    async with api.client.request("GET", f"/api/v1/calendars/{provider}") as response:
+        assert (response.status, response.headers["Allow"]) == (405, "POST")
+    assert (await api.ask("GET", f"/calendars/{provider}s"))[1]["code"] == "unknown_calendar"
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json"])

@@ -106,7 +106,7 @@ async def test_no_kept_answer_can_be_read_from_the_database(api):
     assert hook["secret"] and hook["secret"] not in str(rows)
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256, "n\u00e4"])
+@pytest.mark.parametrize("key", ["", "x" * 256, "n\u00e4", "a b"])
 async def test_a_key_that_cannot_be_one_is_named(api, key):
     status, problem = await api.ask("POST", "/bots", json=api.new_bot(), headers={"Idempotency-Key": key})
     assert (status, problem["errors"][0]["pointer"]) == (422, "header/Idempotency-Key")
