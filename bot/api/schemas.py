@@ -40,13 +40,19 @@ def _in_utc(at: datetime) -> datetime:
 
 def _written(given: Any) -> Any:
     """The library would take digits for seconds since 1970, which the description promises nobody."""
-    if not isinstance(given, datetime) and not (isinstance(given, str) and _DATE.match(given)):
-        raise ValueError("a time as RFC 3339 writes it, with its offset: 2026-11-21T10:00:00Z")
-    return given
+    if isinstance(given, datetime):
+        return given
+    try:
+        if isinstance(given, str) and _DATE.match(given):
+            return _READ.validate_python(given)
+    except ValueError:
+        pass
+    raise ValueError("a time is written as in RFC 3339, with its offset: 2026-11-21T10:00:00Z")
 
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
-GivenTime = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written)]
+_READ: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
+GivenTime = Annotated[AwareDatetime, BeforeValidator(_written)]
 Moment = Annotated[GivenTime, AfterValidator(_in_utc)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
