@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -9,10 +10,15 @@ from bot.config import Settings
 from bot.conversation.base import Mind, Passage
 from bot.conversation.knowledge import RankedKnowledge
 from bot.conversation.mind import QuotingMind
+from bot.log import get_log
 from bot.store import knowledge
 from bot.store.characters import Character
 from bot.store.knowledge import StoredPassage
-from bot.store.session import Session, Transactions
+from bot.store.session import DatabaseUnavailable, Session, Transactions
+
+log = get_log(__name__)
+
+SEARCH_S = 2.0  # for a search that takes milliseconds
 
 
 def passage_of(stored: StoredPassage) -> Passage:
@@ -35,9 +41,15 @@ async def mind_for(
         async def read(session: Session) -> Sequence[StoredPassage]:
             return await knowledge.candidates(session, character.knowledge_base_id, terms=terms, limit=limit)
 
-        return [passage_of(one) for one in await database.reading(read)]
+        try:
+            async with asyncio.timeout(SEARCH_S):
+                return [passage_of(one) for one in await database.reading(read)]
+        except (DatabaseUnavailable, TimeoutError) as error:
+            log.warning("the database is away, an answer is looked for in memory", error=type(error).__name__)
+            return [one for one in whole if any(term in f"{one.heading} {one.text}".casefold() for term in terms)]
 
-    known = RankedKnowledge([passage_of(one) for one in passages], candidates)
+    whole = [passage_of(one) for one in passages]
+    known = RankedKnowledge(whole, candidates)
     quoting = QuotingMind(known, name=character.name, about=character.settings.get("about", ""))
     if not settings.llm_url:
         yield quoting

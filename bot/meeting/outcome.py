@@ -108,7 +108,12 @@ FAILURES: dict[str, Outcome] = {
     )
 }
 
-# Not an end: the bot was ready, and its time was moved far away.
+# Not an end: nobody in the meeting has seen the bot. Its host went; or it was ready, and its time was moved far away.
+SENT_ANEW = Outcome(
+    state=BotState.SCHEDULED,
+    code="host_shutdown",
+    sentence="The bot's host was shut down before the bot had begun to join; it is sent anew.",
+)
 STOOD_DOWN = Outcome(state=BotState.SCHEDULED, code="retimed", sentence="The bot's time was moved; it is sent anew.")
 
 

@@ -15,12 +15,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import FrameType
 
 import psutil
 
+from bot.meeting.signals import ENDING
 from bot.supervision.kernel import adopting_orphans, dying_with_parent, living, tell
 from connectors.kit.folders import sweep
 
@@ -54,7 +55,7 @@ class Parent:
         self._child = subprocess.Popen(
             [*self._arguments, "--kill-fd", str(kill_read)],
             pass_fds=(kill_read,),
-            preexec_fn=dying_with_parent(),
+            preexec_fn=_before_the_child(),
             start_new_session=True,  # a terminal's Ctrl-C reaches the parent alone
         )
         os.close(kill_read)
@@ -127,3 +128,14 @@ def run_bot(bot_id: str, *, attempt: int | None, task_id: str | None) -> int:
     if task_id:
         arguments += ["--task-id", task_id]
     return Parent(arguments).run()
+
+
+def _before_the_child() -> Callable[[], None]:
+    """It dies with us; and what asks it to end waits from its very first moment until it can act on it."""
+    die = dying_with_parent()
+
+    def prepare() -> None:
+        die()
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+
+    return prepare

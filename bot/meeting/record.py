@@ -25,7 +25,7 @@ from bot.store.session import DatabaseUnavailable, Session, Transactions
 log = get_log(__name__)
 
 _MOST_QUEUED = 1000
-_RETRY_S = 1.0
+RETRY_S = 1.0
 MOST_REMARKS = 5000
 PATIENCE_S = 1.5 * TTL_S  # as long as a lease can live, and one renewal: who waits longer owns no bot any more
 
@@ -70,7 +70,7 @@ class Recorder:
                 return
             except DatabaseUnavailable:
                 log.warning("the database is away, a write waits", queued=self._queue.qsize())
-                await self._clock.sleep(_RETRY_S)
+                await self._clock.sleep(RETRY_S)
 
     async def flush(self) -> None:
         """Wait until everything queued is written. Raises Fenced when the database is away for longer than a lease

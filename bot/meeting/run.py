@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,14 +23,14 @@ from bot.meeting.badge import neutral_picture
 from bot.meeting.bridge import Bridge
 from bot.meeting.disclosure import Disclosure
 from bot.meeting.evidence import keep
-from bot.meeting.lease import Lease
+from bot.meeting.lease import TTL_S, Lease
 from bot.meeting.lines import say_what_is_asked
 from bot.meeting.minds import mind_for, passage_of
-from bot.meeting.outcome import FENCED_EXIT_CODE, REASONS, REFUSALS, STOOD_DOWN, Outcome, failure_of
+from bot.meeting.outcome import FENCED_EXIT_CODE, REASONS, REFUSALS, SENT_ANEW, STOOD_DOWN, Outcome, failure_of
 from bot.meeting.parts import Parts, open_parts
 from bot.meeting.pauses import keep_pauses_short
 from bot.meeting.punctual import until_time
-from bot.meeting.record import Recorder
+from bot.meeting.record import RETRY_S, Recorder
 from bot.meeting.request import request_for
 from bot.meeting.signals import listen
 from bot.meeting.speakers import Speakers
@@ -43,7 +43,7 @@ from bot.store.bots import Bot
 from bot.store.characters import Character
 from bot.store.fence import Fenced
 from bot.store.own_thread import OwnThread
-from bot.store.session import Database, DatabaseUnavailable, Session, Transactions
+from bot.store.session import Database, DatabaseUnavailable, Session, Transactions, Waits
 from connectors.base import Connector, ConnectorError, Evidence, JoinRefused
 from connectors.kit.folders import make_folder
 
@@ -52,6 +52,7 @@ log = get_log(__name__)
 LEAVE_TIMEOUT_S = 8.0
 KILLED_LEAVE_TIMEOUT_S = 3.0
 GONE = frozenset({"removed_by_host", "meeting_ended"})  # there is nothing left to leave
+WAITS = Waits(connect_s=4.0, statement_s=6.0, lock_s=6.0)  # several tries fit into what a record may wait
 T = TypeVar("T")
 
 
@@ -75,13 +76,24 @@ class Launch:
 
 async def attend(settings: Settings, launch: Launch) -> int:
     """Attend the bot's meeting; returns the process's exit code (see `outcome.py`)."""
-    opened = Database.open(settings, held=1)  # a server has a hundred for all bots together
+    opened = Database.open(settings, held=1, waits=WAITS)  # a server has a hundred for all bots together
+    clock = RealClock()
     async with OwnThread(opened) as database:  # a bot that hangs holds no lock
-        bot = await database.reading(lambda session: bots.get(session, launch.bot_id))
+        async with asyncio.timeout(TTL_S):
+            bot = await _had(lambda: database.reading(lambda session: bots.get(session, launch.bot_id)), clock)
         attempt = bot.attempt if launch.attempt is None else launch.attempt
-        clock = RealClock()
         recorder = Recorder(database, bot_id=launch.bot_id, attempt=attempt, clock=clock)
         return await Visit(settings, launch, bot, database, recorder, clock).run()
+
+
+async def _had(ask: Callable[[], Awaitable[T]], clock: Clock) -> T:
+    """The answer of a database that may be away for a while. Whoever waits too long is ended by its lease."""
+    while True:
+        try:
+            return await ask()
+        except DatabaseUnavailable:
+            log.warning("the database is away, a start waits")
+            await clock.sleep(RETRY_S)
 
 
 class Visit:
@@ -187,7 +199,7 @@ class Visit:
             character = await characters.get(session, self._bot.character_id)
             return character, list(await knowledge.passages(session, character.knowledge_base_id))
 
-        return await self._database.reading(read)
+        return await _had(lambda: self._database.reading(read), self._clock)
 
     async def _with_background(self, parts: Parts, bridge: Bridge, talk: Talk, character: Character) -> Outcome:
         name, greeting = character.name, character.greeting
@@ -283,10 +295,13 @@ class Visit:
             await asyncio.gather(task, over, return_exceptions=True)
 
     async def _never_joined(self) -> Outcome:
-        outcome = REASONS[self._stay.reason or "asked_by_user"]
+        reason = self._stay.reason or "asked_by_user"
+        if reason == "host_shutdown":
+            await self._end(SENT_ANEW)
+            return SENT_ANEW
         await self._move(BotState.LEAVING)
-        await self._end(outcome)
-        return outcome
+        await self._end(REASONS[reason])
+        return REASONS[reason]
 
     async def _move(self, to: BotState, **data: Any) -> None:
         async with self._moving:

@@ -22,11 +22,15 @@ import os, signal, subprocess, sys, time
 folder = sys.argv[1]
 if "stubborn" in sys.argv:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if "late" in sys.argv:
+    open(folder + "/pids", "w").write(f"{os.getpid()} {os.getpid()}")
+    time.sleep(0.5)  # it imports its parts
 if "polite" in sys.argv:
     def leave(*_):
         time.sleep(0.4)
         sys.exit(5)
     signal.signal(signal.SIGTERM, leave)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
 open(folder + "/pids", "w").write(f"{os.getpid()} {helper.pid}")
 if "ends" in sys.argv:
@@ -79,10 +83,17 @@ def test_a_wish_told_twice_at_once_is_one_wish(tmp_path: Path) -> None:
     assert gone(pids)
 
 
+def test_a_wish_that_comes_while_the_child_imports_its_parts_is_heard_when_it_listens(tmp_path: Path) -> None:
+    parent, _ = start(tmp_path, "late", "polite")
+    parent.send_signal(signal.SIGTERM)
+    assert parent.wait(10) == 5
+
+
 EARLY = """
 import signal, sys
 from bot.meeting.parent import Parent
-parent = Parent([sys.executable, "-c", "import time; time.sleep(600)"], grace_s=60, kill_grace_s=60)
+UNBLOCKS = "import signal, time; signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM}); time.sleep(600)"
+parent = Parent([sys.executable, "-c", UNBLOCKS], grace_s=60, kill_grace_s=60)
 parent._on_signal(getattr(signal, sys.argv[1]), None)
 sys.exit(parent.run())
 """
