@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from bot.log import get_log
-from bot.store.session import Database, Session
+from bot.store.session import Database, DatabaseUnavailable, Session
 
 log = get_log(__name__)
 
@@ -30,15 +30,20 @@ class OwnThread:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._loop = asyncio.new_event_loop()
+        self._closed = False
         self._thread = threading.Thread(target=self._loop.run_forever, name="database", daemon=True)
 
     async def reading(self, work: Callable[[Session], Awaitable[T]]) -> T:
-        future = asyncio.run_coroutine_threadsafe(self._database.reading(work), self._loop)
-        return await asyncio.wrap_future(future)
+        return await self._there(self._database.reading(work))
 
     async def writing(self, work: Callable[[Session], Awaitable[T]]) -> T:
-        future = asyncio.run_coroutine_threadsafe(self._database.writing(work), self._loop)
-        return await asyncio.wrap_future(future)
+        return await self._there(self._database.writing(work))
+
+    async def _there(self, doing: Coroutine[Any, Any, T]) -> T:
+        if self._closed:
+            doing.close()
+            raise DatabaseUnavailable("The database is closed.")
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(doing, self._loop))
 
     async def __aenter__(self) -> Self:
         self._thread.start()
@@ -47,6 +52,7 @@ class OwnThread:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closed = True
         closing = asyncio.run_coroutine_threadsafe(self._close(), self._loop)
         try:
             async with asyncio.timeout(CLOSE_S):

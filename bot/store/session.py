@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
+import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
@@ -31,6 +32,7 @@ Session = AsyncConnection
 _WRITES = "understudy_writes"
 T = TypeVar("T")
 BUSY_TIMEOUT_S = 20.0
+PING_S = 2.0
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "sqlite+aiosqlite": "sqlite+aiosqlite",
@@ -174,8 +176,8 @@ class Database:
         session = self.engine.connect()
         try:
             await session.start()
-        except (OSError, sa.exc.TimeoutError) as error:
-            raise DatabaseUnavailable from error
+        except (OSError, sa.exc.TimeoutError, sa.exc.InvalidRequestError) as error:
+            raise DatabaseUnavailable from error  # none is had, or none of those had is alive
         except TypeError as error:  # how the driver says that it knows no such option
             raise BadSettings(f"The database URL has an option that is not known: {error}") from error
         except sqlite3.DatabaseError as error:
@@ -263,7 +265,6 @@ def _postgres_engine(url: URL, *, held: int, waits: Waits) -> AsyncEngine:
     engine = create_async_engine(
         url,
         hide_parameters=True,
-        pool_pre_ping=True,
         pool_size=held,
         max_overflow=10,
         pool_timeout=30,
@@ -271,7 +272,18 @@ def _postgres_engine(url: URL, *, held: int, waits: Waits) -> AsyncEngine:
         json_serializer=storable.to_json,
     )
     sa.event.listen(engine.sync_engine, "handle_error", _give_up, retval=True)
+    sa.event.listen(engine.sync_engine, "checkout", _look_after)
     return _keeping_any_text(engine)
+
+
+def _look_after(connection: Any, _record: object, _fairy: object) -> None:
+    """A connection that was kept is asked for a sign of life before it is used. Where it gives none in time the other
+    end is gone, and with it all that were made before: they are made anew, which the pool's own ping does only for
+    those that say themselves that they are broken."""
+    try:
+        connection.run_async(lambda driver: driver.execute("SELECT 1", timeout=PING_S))
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise sa.exc.InvalidatePoolError from error
 
 
 def _give_up(context: sa.engine.ExceptionContext) -> BaseException | None:

@@ -111,28 +111,33 @@ async def test_limits_are_on_every_connection_but_those_that_change_the_schema(p
 
 
 @asynccontextmanager
-async def wire(store: Seeded, folder: Path) -> AsyncIterator[tuple[str, asyncio.Event]]:
-    """A socket in `folder` that leads to the server until the event is cleared; then it swallows every word."""
+async def wire(store: Seeded, folder: Path) -> AsyncIterator[tuple[str, asyncio.Event, set[asyncio.Event]]]:
+    """A socket in `folder` that leads to the server until the event is cleared; then it swallows every word. So does
+    each connection whose own event, of the set, is cleared."""
     server = parse_qs(urlsplit(store.url).query)["host"][0]
-    works, name = asyncio.Event(), ".s.PGSQL.5432"
+    works, each, name = asyncio.Event(), set[asyncio.Event](), ".s.PGSQL.5432"
     works.set()
 
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, mine: asyncio.Event) -> None:
         with suppress(ConnectionError):
             while word := await reader.read(65536):
                 await works.wait()
+                await mine.wait()
                 writer.write(word)
         writer.close()
 
     async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_unix_connection(f"{server}/{name}")
-        await asyncio.gather(pump(reader, back), pump(there, writer))
+        each.add(mine := asyncio.Event())
+        mine.set()
+        await asyncio.gather(pump(reader, back, mine), pump(there, writer, mine))
 
     async with AsyncExitStack() as stack:
         listening = await stack.enter_async_context(await asyncio.start_unix_server(join, folder / name))
         stack.callback(listening.close)
         stack.callback(works.set)
-        yield store.url.replace(server, str(folder)), works
+        stack.callback(lambda: [mine.set() for mine in each])
+        yield store.url.replace(server, str(folder)), works, each
 
 
 @pytest.mark.slow
@@ -141,7 +146,7 @@ async def test_a_socket_whose_other_end_is_gone_is_told_as_a_database_that_is_aw
     postgres: Seeded, tmp_path: Path
 ) -> None:
     async with AsyncExitStack() as stack:
-        url, works = await stack.enter_async_context(wire(postgres, tmp_path))
+        url, works, _ = await stack.enter_async_context(wire(postgres, tmp_path))
         database = await stack.enter_async_context(Database.open(url, waits=Waits(statement_s=2.0)))
         newcomer = await stack.enter_async_context(Database.open(url, waits=Waits(connect_s=0.1)))
         with pytest.raises(DatabaseUnavailable, match="in time"):
@@ -155,6 +160,26 @@ async def test_a_socket_whose_other_end_is_gone_is_told_as_a_database_that_is_aw
         works.set()
         async with database.read() as session:
             assert (await session.execute(sa.text("SELECT 1"))).scalar_one() == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parallel
+async def test_connections_that_were_kept_and_whose_other_end_is_gone_are_made_anew(
+    postgres: Seeded, tmp_path: Path
+) -> None:
+    async def asked(database: Database) -> int:
+        async with database.read() as session:
+            return (await session.execute(sa.text("SELECT pg_sleep(0.1), pg_backend_pid()"))).one()[1]
+
+    async with AsyncExitStack() as stack:
+        url, _, each = await stack.enter_async_context(wire(postgres, tmp_path))
+        database = await stack.enter_async_context(Database.open(url, waits=Waits(statement_s=600.0)))
+        before = await asyncio.gather(*(asked(database) for _ in range(3)))
+        for mine in each:
+            mine.clear()
+        async with asyncio.timeout(30):
+            after = await asyncio.gather(*(asked(database) for _ in range(3)))
+    assert len({*before, *after}) == 6
 
 
 async def test_a_server_that_takes_no_more_is_away_and_one_without_this_database_badly_named(postgres: Seeded) -> None:

@@ -12,7 +12,7 @@ from bot.domain.lifecycle import Command
 from bot.store import bots, fence, leases
 from bot.store.fence import UnknownBot
 from bot.store.own_thread import OwnThread
-from bot.store.session import Database, Session
+from bot.store.session import Database, DatabaseUnavailable, Session
 from tests.bot.stores import NOW, Seeded
 from tests.polling import eventually
 
@@ -76,3 +76,5 @@ async def test_errors_are_those_of_the_database(sqlite_store: Seeded) -> None:
             await database.reading(lambda session: bots.get(session, "nobody"))
         bot = await sqlite_store.bot()
         assert await database.reading(lambda session: bots.get(session, bot.id)) == bot
+    with pytest.raises(DatabaseUnavailable):
+        await database.reading(lambda session: bots.get(session, bot.id))
