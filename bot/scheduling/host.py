@@ -33,7 +33,7 @@ from bot.domain.lifecycle import BotState
 from bot.errors import BotError, Conflict
 from bot.log import get_log
 from bot.scheduling.kill_switch import KILL_GRACE_S, KillSwitch, end_as_killed
-from bot.scheduling.launchers import HostFull, Launch, LaunchFailed, LaunchRefused
+from bot.scheduling.launchers import HostFull, HostUnavailable, Launch, LaunchFailed, LaunchRefused
 from bot.scheduling.launchers.subprocess import MAX_LINE_BYTES
 from bot.scheduling.policy import DEFAULT, Policy
 from bot.scheduling.reaper import Cause, bury
@@ -186,13 +186,16 @@ class BotHost:
         except BotError as error:
             log.warning("launch refused", bot_id=launch.bot_id, attempt=launch.attempt, code=error.code)
             if isinstance(error, HostFull):
-                await self._tell_full(launch)
+                self._group.create_task(self._tell_full(launch), name="refusal")  # nobody waits for a note
             return {"code": error.code, "detail": str(error)}
         return {"pid": pid, "new": new}
 
     async def _tell_full(self, launch: Launch) -> None:
         told = {"code": HostFull.code, "max_bots": self._max_bots, "bot_host_pid": os.getpid()}
         with suppress(BotError):  # not to be launched any more, or the database is away: the note is a convenience
+            async with self._database.read() as session:
+                if await bots.refusal(session, launch.bot_id, attempt=launch.attempt) is not None:
+                    return
             async with self._database.write() as session:
                 await bots.note_refusal(session, launch.bot_id, attempt=launch.attempt, data=told, at=self._clock.now())
 
@@ -201,7 +204,9 @@ class BotHost:
             here = self._running.get((launch.bot_id, launch.attempt))
             if here is not None:
                 return here.process.pid, False
-            if self._stopping or len(self._running) >= self._max_bots:
+            if self._stopping:
+                raise HostUnavailable
+            if len(self._running) >= self._max_bots:
                 raise HostFull
             if not await self._mark_starting(launch):
                 return None, False

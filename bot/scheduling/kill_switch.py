@@ -161,16 +161,15 @@ async def kill_all(
         ids = await leases.to_kill(session, workspace_id, scheduled=scheduled, at=at)
     some = asyncio.Semaphore(KILLS_AT_ONCE)
 
-    async def kill(bot_id: str) -> Bot | BotError:
-        try:
-            async with some, database.write() as session:
-                return await leases.ask(session, bot_id, command=Command.KILL, at=at, by={**by, "all": True})
-        except BotError as error:
-            log.error("a bot could not be told to die", bot_id=bot_id, code=error.code)
-            return error
+    async def kill(bot_id: str) -> Bot:
+        async with some, database.write() as session:
+            return await leases.ask(session, bot_id, command=Command.KILL, at=at, by={**by, "all": True})
 
-    told = await asyncio.gather(*map(kill, ids))
-    if failed := [one for one in told if isinstance(one, BotError)]:
+    told = await asyncio.gather(*map(kill, ids), return_exceptions=True)
+    for bot_id, one in zip(ids, told, strict=True):
+        if isinstance(one, BaseException):
+            log.error("a bot could not be told to die", bot_id=bot_id, error=type(one).__name__)
+    if failed := [one for one in told if isinstance(one, BaseException)]:
         raise failed[0]
     return [one for one in told if isinstance(one, Bot)]
 

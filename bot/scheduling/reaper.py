@@ -41,9 +41,6 @@ class Verdict:
     detail: str
 
 
-LAUNCHES = frozenset({"launch_lost", "join_window_missed", "never_started"})  # of a bot that never was a process
-
-
 def verdict(bot: Bot, cause: Cause, *, now: datetime, policy: Policy) -> Verdict:
     """What becomes of the bot."""
     if cause.heard_of or bot.state not in (BotState.CLAIMED, BotState.STARTING):
@@ -63,7 +60,7 @@ async def bury(
     if bot.attempt != attempt or bot.state in TERMINAL or bot.state is BotState.SCHEDULED:
         return None  # over, another attempt's, or to be sent again: no process is expected
     ruled, sub_code = verdict(bot, cause, now=now, policy=policy), cause.sub_code
-    if ruled.code in LAUNCHES and (refused := await bots.refusal(session, bot_id, attempt=attempt)) is not None:
+    if bot.state is BotState.CLAIMED and (refused := await bots.refusal(session, bot_id, attempt=attempt)) is not None:
         ruled, sub_code = replace(ruled, detail=f"{ruled.detail} {bots.NO_ROOM}"), refused
     told = {"cause": cause.code, **data}
     log.warning("a bot's process is gone", bot_id=bot_id, attempt=attempt, state=bot.state, to=ruled.to, **told)

@@ -27,6 +27,7 @@ __all__ = ["Bot", "BotEvent", "Fenced", "IllegalTransition", "MeetingTaken", "Un
 
 
 CANCELLED = {Command.LEAVE: "asked_to_leave", Command.KILL: "killed"}  # the codes of those that had not got in
+HOST_FULL = "bot_host_full"
 REFUSED = "launch.refused"  # a note's kind
 NO_ROOM = "Its host ran as many bots as it may (UNDERSTUDY_MAX_BOTS)."
 STOPPED_BEFORE = "The bot was told to leave before it was in its meeting."

@@ -72,8 +72,8 @@ async def give_up(session: Session, bot_id: str, *, now: datetime) -> Bot | None
     in_room = sa.select(table.c.id).where(place, table.c.state.in_(IN_ROOM))
     holder = (await session.execute(in_room)).scalar_one_or_none()
     code, sub_code, detail = ("already_there", None, HELD) if holder else ("join_window_missed", None, MISSED)
-    if not holder and (refused := await bots.refusal(session, bot_id, attempt=row.attempt)) is not None:
-        sub_code, detail = refused, f"{MISSED} {bots.NO_ROOM}"
+    if not holder and row.sub_code == bots.HOST_FULL:
+        sub_code, detail = row.sub_code, f"{MISSED} {bots.NO_ROOM}"
     if row.tries:
         code, sub_code, detail = row.code, row.sub_code, row.detail
     data = {"bot_in_room": holder} if holder else {}

@@ -37,6 +37,8 @@ const EVENTS = {
   "disclosure.delayed": "Could not yet say that it is an AI",
   "disclosure.failed": "Could not say that it is an AI",
   "chat.message": "Chat message",
+  "retimed": "Moved to another time",
+  "launch.refused": "Its host was full",
   "process.launched": "Process launched",
   "process.started": "Process started",
   "media.settings": "Picture and sound set up",

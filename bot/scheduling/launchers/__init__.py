@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.errors import Conflict, Unavailable
+from bot.store.bots import HOST_FULL
 
 
 class HostUnavailable(Unavailable):
@@ -17,7 +18,7 @@ class HostUnavailable(Unavailable):
 class HostFull(Unavailable):
     """This host runs as many bots as UNDERSTUDY_MAX_BOTS allows."""
 
-    code = "bot_host_full"
+    code = HOST_FULL
 
 
 class LaunchRefused(Conflict):

@@ -143,9 +143,15 @@ async def test_a_full_host_says_so_and_the_bot_stays_claimed(sqlite_store, tmp_p
         assert (await last_event(sqlite_store, second)).state is BotState.CLAIMED
 
 
+async def refused(store, bot):
+    async with store.database.read() as session:
+        return await bots.refusal(session, bot.id, attempt=1)
+
+
 @pytest.mark.parametrize(
     ("join_at", "given_up", "end"),
     [
+        ("started", False, (BotState.SCHEDULED, "launch_lost", None)),
         ("soon", False, (BotState.SCHEDULED, "launch_lost", "bot_host_full")),
         ("long ago", False, (BotState.LOST, "join_window_missed", "bot_host_full")),
         ("soon", True, (BotState.FAILED, "join_window_missed", "bot_host_full")),
@@ -158,17 +164,21 @@ async def test_a_bot_for_which_there_was_no_room_says_so_at_its_end(sqlite_store
         for _ in range(2):
             with pytest.raises(HostFull):
                 await launch(second)
+        await until(lambda: refused(sqlite_store, second))
     async with database.read() as session:
         refusals = [event for event in await bots.events(session, second.id) if event.kind == "launch.refused"]
     assert [event.data["max_bots"] for event in refusals] == [1], "once for each attempt"
-    now = NOW + timedelta(seconds=1 if join_at == "soon" else 3600)
+    now = NOW + timedelta(seconds=3600 if join_at == "long ago" else 1)
     cause = Cause(code="lease_expired", detail="", heard_of=False)
     async with database.write() as session:
+        if join_at == "started":  # by the second try of the same launch
+            await bots.move(session, second.id, attempt=1, to=BotState.STARTING, at=NOW)
         await bury(session, second.id, attempt=1, cause=cause, now=now, policy=DEFAULT, data={})
         if given_up:
             await endings.give_up(session, second.id, now=NOW + timedelta(hours=1))
     event = await last_event(sqlite_store, second)
-    assert (event.state, event.code, event.sub_code) == end and event.detail.endswith(bots.NO_ROOM)
+    assert (event.state, event.code, event.sub_code) == end
+    assert event.detail.endswith(bots.NO_ROOM) == (end[2] is not None)
 
 
 async def test_a_bot_that_crashes_is_recorded_at_once_with_its_exit_code(sqlite_store, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 import psutil
@@ -14,6 +15,7 @@ from bot.domain.lifecycle import BotState, Command
 from bot.meeting.lease import TTL_S
 from bot.scheduling.kill_switch import STALE_GRACE_S, STALE_KILL_GRACE_S, KillSwitch, kill_all
 from bot.store import bots, fence, leases
+from bot.store.session import Database
 from tests.bot.clocks import HandClock, until
 from tests.bot.scheduling.test_host import claimed, hosting, last_event
 from tests.bot.stores import NOW, seeded
@@ -118,6 +120,30 @@ async def test_killing_all_waits_for_a_bot_that_moves_and_for_no_other(postgres_
                 await until(lambda: is_killed(store, ids[1 - held]))
                 await bots.move(session, ids[held], attempt=0, to=BotState.CANCELLED, code="asked_to_leave", at=NOW)
         assert [bot.id for bot in killing.result()] == ids
+
+
+class Faulty(Database):
+    """Its first transaction that writes meets a fault of ours."""
+
+    def __init__(self, database):
+        super().__init__(database.engine)
+        self._faults = 1
+
+    @asynccontextmanager
+    async def write(self):
+        if self._faults:
+            self._faults -= 1
+            raise RuntimeError("a fault")
+        async with super().write() as session:
+            yield session
+
+
+async def test_a_fault_that_meets_one_keeps_no_other_from_being_killed(sqlite_store):
+    ids = sorted([(await sqlite_store.bot(name)).id for name in ("one", "two", "three")])
+    order = {"scheduled": True, "at": NOW, "by": {"by": "test"}}
+    with pytest.raises(RuntimeError, match="a fault"):
+        await kill_all(Faulty(sqlite_store.database), sqlite_store.workspace.id, **order)
+    assert sorted([await is_killed(sqlite_store, one) for one in ids]) == [False, True, True]
 
 
 async def is_killed(store, bot_id):
