@@ -61,14 +61,14 @@ class Vault:
 
     def open(self, sealed: str, *, place: str) -> str:
         """The secret. Raises SecretUnreadable, BadKeyFile."""
-        sealed_for, secret = json.loads(self._unsealed(lambda keys: keys.decrypt(sealed)))
+        sealed_for, secret = json.loads(self._unsealed(lambda keys: keys.decrypt(sealed.encode("ascii"))))
         if sealed_for != place:
             raise SecretUnreadable("A secret in the database does not belong where it is.")
         return str(secret)
 
     def reseal(self, sealed: str) -> str:
         """The same, sealed with the first key. Raises SecretUnreadable, BadKeyFile."""
-        return self._unsealed(lambda keys: keys.rotate(sealed)).decode()
+        return self._unsealed(lambda keys: keys.rotate(sealed.encode("ascii"))).decode()
 
     def add_key(self) -> None:
         """A new first key; the others go on opening. Raises BadKeyFile."""
@@ -91,7 +91,7 @@ class Vault:
 
         try:
             return attempt(self._keys())
-        except InvalidToken as error:
+        except (InvalidToken, UnicodeEncodeError) as error:  # whoever may show us one shows us anything
             raise SecretUnreadable from error
 
     def _keys(self) -> MultiFernet:

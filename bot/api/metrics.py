@@ -111,7 +111,7 @@ def _bots(states: Mapping[BotState, int]) -> Metric:
 
 def _shown(request: web.Request) -> bytes:
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-    return text.strip().encode() if scheme.lower() == "bearer" else b""
+    return text.strip().encode("utf-8", "surrogateescape") if scheme.lower() == "bearer" else b""
 
 
 def _is_loopback(host: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,14 @@ class Scraper:
     async def status(self, **headers: str) -> int:
         async with self._client.get("/metrics", headers=headers) as response:
             return response.status
+
+    async def status_of_bytes(self, authorization: bytes) -> bytes:
+        """For what no client of ours would send."""
+        reader, writer = await asyncio.open_connection(self._client.host, self._client.port)
+        writer.write(b"GET /metrics HTTP/1.0\r\nAuthorization: " + authorization + b"\r\n\r\n")
+        line = await reader.readline()
+        writer.close()
+        return line.split()[1]
 
     async def samples(self) -> dict[tuple[str, tuple[str, ...]], float]:
         """Each series by name and the values of its labels."""
@@ -119,6 +128,7 @@ async def test_with_a_token_only_who_shows_it_reads(sqlite_store: Seeded, tmp_pa
     async for one in scraper(sqlite_store, tmp_path, Access(token="s3cret")):
         shown = [await one.status(**headers) for headers in ({}, {"Authorization": "Bearer s3cre"})]
         assert [*shown, await one.status(Authorization="Bearer s3cret")] == [401, 401, 200]
+        assert await one.status_of_bytes(b"Bearer \xff") == b"401"
 
 
 async def test_without_access_there_are_none(sqlite_store: Seeded, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ async def test_a_room_of_ones_own_server_gets_a_bot_and_another_server_does_not(
 
 
 async def test_a_way_back_without_our_state_connects_nothing(scene: Scene[Any]) -> None:
-    for query in ("", "?code=x", "?code=x&state=forged"):
+    for query in ("", "?code=x", "?code=x&state=forged", "?code=x&state=%C3%A9"):
         path = f"/calendars/{scene.provider}/callback{query}"
         assert await refused(scene, str(scene.client.make_url(path)))
 
@@ -74,7 +74,7 @@ async def test_who_says_no_is_led_back_to_the_page(scene: Scene[Any]) -> None:
 async def test_a_way_there_that_is_not_ours_leads_nowhere(scene: Scene[Any]) -> None:
     path = f"/calendars/{scene.provider}/begin"
     asked = (await scene.begin()).partition("=")[2]
-    for query in ("", "?asked=forged", f"?asked={asked[:-9]}"):
+    for query in ("", "?asked=forged", f"?asked={asked[:-9]}", "?asked=%FF"):
         assert await refused(scene, str(scene.client.make_url(path + query)))
     callback = f"/calendars/{scene.provider}/callback?code=x&state={asked}"
     assert await refused(scene, str(scene.client.make_url(callback))), "what was asked is no state"
