@@ -77,6 +77,7 @@ HAPPENINGS: dict[str, str] = {
     "recording_late": "such a window comes some seconds after the call began",
     "hiding_toolbar": "controls are seen only while the pointer moves",
     "phantom": "the lobby shows a tile, and the button to leave",
+    "lobby_stays": "the lobby's words stay beside whatever ends the waiting",
     "camera_off": "the camera is switched off while one waits",
     "microphone_off": "the microphone is switched off while one waits",
     "renamed_chat": "the chat's button says more than its name",

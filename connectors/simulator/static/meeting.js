@@ -191,6 +191,7 @@ function end({ heading, text, captcha, title = "", marks = {} }) {
   at("notice-text").textContent = text;
   at("challenge").hidden = !captcha;
   show("notice");
+  if (variants.has("lobby_stays")) at("lobby").hidden = false;
   socket.close();
 }
 
