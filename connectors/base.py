@@ -404,7 +404,8 @@ class Connector(Protocol):
     def camera(self) -> Camera: ...
 
     async def join(self, request: JoinRequest) -> None:
-        """Returns when in the call. Raises JoinRefused, BrowserDied, DeviceFailed, never a platform's own error."""
+        """Returns when in the call. Raises JoinRefused, BrowserDied, DeviceFailed, never a platform's own error. Has an
+        end whatever the page does: a minute after four times the page's time and once the lobby's."""
         ...
 
     def events(self) -> AsyncIterator[Event]:

@@ -82,6 +82,7 @@ HAPPENINGS: dict[str, str] = {
     "microphone_off": "the microphone is switched off while one waits",
     "renamed_chat": "the chat's button says more than its name",
     "light": "after the launcher a lighter page is loaded, without the ids and labels of the full one",
+    "light_at_knock": "the same after a knock, which that page knows nothing of",
     "shared": "Meet's page gets three tracks for all who speak, told apart by contributing sources",
     "one_track": "the same with one track, which those who speak take turns on",
     "signed_in": "the page knows an account: it asks for no name",

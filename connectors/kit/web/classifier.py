@@ -48,7 +48,8 @@ class Message:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sighting:
     """What a page shows at one moment. `shown`: the controls that are seen. `told`: what the network has said. `people`
-    are those whose tiles have an id, `tiles` counts all. `ways`: by which of its ways each of all these was found."""
+    are those whose tiles have an id, `tiles` counts all. `ways`: by which of its ways each of all these was found.
+    `loaded`: another number for each page that was loaded."""
 
     phrases: tuple[str, ...] = ()  # texts of single elements, as `normal` leaves them; never participants' words
     title: str = ""
@@ -58,6 +59,7 @@ class Sighting:
     tiles: int = 0
     ways: Mapping[str, int] = field(default_factory=dict)
     messages: tuple[Message, ...] = ()
+    loaded: float = 0.0
 
     @property
     def has_others(self) -> bool:
