@@ -14,15 +14,18 @@ import pytest
 from playwright.async_api import Error as PageError
 
 from connectors.base import (
+    Admitted,
     BrowserDied,
     ConnectionLost,
     JoinRefused,
     JoinRequest,
     NotDone,
     Refusal,
+    Removed,
 )
 from connectors.kit.browser import Browser
 from connectors.kit.web.admission import Way
+from connectors.kit.web.connector import EVENTS_HELD
 from connectors.kit.web.hands import Hands
 from connectors.kit.web.look import LOOK_JS
 from connectors.kit.web.presence import Presence
@@ -230,3 +233,14 @@ async def test_what_is_done_to_a_page_has_an_end_however_many_steps_it_takes(tmp
     with pytest.raises(NotDone):
         async with asyncio.timeout(10):
             await Bot(tmp_path)._do(never, "it took nothing")  # type: ignore[arg-type]
+
+
+async def test_the_end_is_told_to_who_has_not_listened_for_long(tmp_path: Path) -> None:
+    bot = Bot(tmp_path)
+    for at_s in range(EVENTS_HELD):
+        bot._tell(Admitted(at_s=at_s))
+    bot._tell(Removed(at_s=EVENTS_HELD))
+    bot._finish(None)
+    told = [event async for event in bot.events()]
+    assert told[-1] == Removed(at_s=EVENTS_HELD) and len(told) == EVENTS_HELD - 1
+    assert [event.at_s for event in told] == sorted(event.at_s for event in told)

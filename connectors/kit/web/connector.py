@@ -324,18 +324,17 @@ class WebConnector:
             self._mix = None
         self._finish(None)
 
-    def _tell(self, event: Event) -> None:
-        with suppress(asyncio.QueueFull):  # nobody has listened for a thousand events
-            self._events.put_nowait(event)
+    def _tell(self, event: Event | ConnectorError | None) -> None:
+        if self._events.full():
+            self._events.get_nowait()  # nobody has listened for a thousand events: the last say how it ended
+        self._events.put_nowait(event)
 
     def _finish(self, error: ConnectorError | None) -> None:
         """End events() and audio(), once."""
         if not self._outlet.closed:
             self._over = True
             self._outlet.close()
-            if self._events.full():
-                self._events.get_nowait()
-            self._events.put_nowait(error)
+            self._tell(error)
 
     def _now_s(self) -> float:
         return time.monotonic() - self._start_s
