@@ -53,7 +53,7 @@ class Refusal(StrEnum):
     )
     NOT_STARTED = (
         "meeting_not_started",
-        "The meeting has not started and does not let anyone wait.",
+        "The meeting has not started, or did not while the bot waited.",
         "The host has to start the meeting, or allow others to join before the host.",
     )
     ENDED = "meeting_ended", "The meeting is over.", "The host has to open the meeting again."

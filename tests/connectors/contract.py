@@ -175,7 +175,8 @@ class ConnectorContract:
         url = await stage.refusing_url(refusal)
         async with self.make_connector(url, tmp_path) as connector:
             with pytest.raises(JoinRefused) as refused:
-                await connector.join(JoinRequest(meeting_url=url, display_name=NAME, page_timeout_s=10.0))
+                patience = {"page_timeout_s": 10.0, "lobby_timeout_s": 2.0}  # some may be waited in, in vain
+                await connector.join(JoinRequest(meeting_url=url, display_name=NAME, **patience))
             assert refused.value.refusal is refusal
             evidence = refused.value.evidence
             assert evidence is not None
