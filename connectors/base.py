@@ -53,7 +53,7 @@ class Refusal(StrEnum):
     )
     NOT_STARTED = (
         "meeting_not_started",
-        "The meeting has not started and does not let anyone wait.",
+        "The meeting has not started, or did not while the bot waited.",
         "The host has to start the meeting, or allow others to join before the host.",
     )
     ENDED = "meeting_ended", "The meeting is over.", "The host has to open the meeting again."
@@ -404,7 +404,8 @@ class Connector(Protocol):
     def camera(self) -> Camera: ...
 
     async def join(self, request: JoinRequest) -> None:
-        """Returns when in the call. Raises JoinRefused, BrowserDied, DeviceFailed, never a platform's own error."""
+        """Returns when in the call. Raises JoinRefused, BrowserDied, DeviceFailed, never a platform's own error. Has an
+        end whatever the page does: a minute after four times the page's time and once the lobby's."""
         ...
 
     def events(self) -> AsyncIterator[Event]:

@@ -13,7 +13,7 @@ from connectors.kit.web.hands import Hands
 from connectors.links.link import MeetingLink
 
 LINKS = ("zoom", "simulator")
-PASSES = ("cookies", "launcher", "no_devices", "dismiss")
+PASSES = ("cookies", "launcher", "devices_asked", "dismiss")
 TURN_ON = ("turn_on_microphone", "turn_on_camera")
 WEB_CLIENT = "https://app.zoom.us/wc"
 

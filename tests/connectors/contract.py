@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, ClassVar, Protocol
 
@@ -40,6 +40,7 @@ from connectors.base import (
 from tests.connectors.platforms import CONNECTORS
 
 NAME = "Iris (AI)"
+PATIENCE_S, GIVING_UP_S = 2.0, 10.0  # in a lobby nobody answers in; then there is evidence to keep, and to leave
 ANSWERED = (Refusal.DENIED, Refusal.LOBBY_TIMEOUT)  # by a host, or by none: tests of their own
 WITHOUT_A_PAGE = (Refusal.UNREACHABLE, Refusal.INVALID_LINK)  # the link alone does it
 
@@ -128,9 +129,11 @@ class Notes:
 
 
 class ConnectorContract:
-    """`platform` is its folder's name. `unstaged`: what its page can show, but its stage not bring about, and why."""
+    """`platform` is its folder's name. `stages`: the refusals its stage has a link for. `unstaged`: what its page can
+    show, but its stage not bring about, and why."""
 
     platform: ClassVar[str]
+    stages: ClassVar[Collection[Refusal]]
     unstaged: ClassVar[Mapping[Refusal, str]] = {}
 
     @classmethod
@@ -175,7 +178,8 @@ class ConnectorContract:
         url = await stage.refusing_url(refusal)
         async with self.make_connector(url, tmp_path) as connector:
             with pytest.raises(JoinRefused) as refused:
-                await connector.join(JoinRequest(meeting_url=url, display_name=NAME, page_timeout_s=10.0))
+                patience = {"page_timeout_s": 10.0, "lobby_timeout_s": 2.0}  # some may be waited in, in vain
+                await connector.join(JoinRequest(meeting_url=url, display_name=NAME, **patience))
             assert refused.value.refusal is refusal
             evidence = refused.value.evidence
             assert evidence is not None
@@ -298,9 +302,14 @@ class LobbyContract(ConnectorContract):
     async def test_a_lobby_nobody_answers_ends_in_time(self, stage: LobbyStage, tmp_path: Any) -> None:
         url = await stage.open_meeting(lobby=True)
         async with self.make_connector(url, tmp_path) as connector:
+            notes = Notes(connector)
             with pytest.raises(JoinRefused) as refused:
-                await connector.join(JoinRequest(meeting_url=url, display_name=NAME, lobby_timeout_s=2.0))
+                await connector.join(JoinRequest(meeting_url=url, display_name=NAME, lobby_timeout_s=PATIENCE_S))
+            ended_s = time.monotonic() - connector.timeline_start_s
             assert refused.value.refusal is Refusal.LOBBY_TIMEOUT
+            await asyncio.wait_for(notes.ended.wait(), 10)
+            assert PATIENCE_S <= ended_s - notes.of(InLobby)[0].at_s < PATIENCE_S + GIVING_UP_S
+            await notes.close()
 
 
 async def _near(measure: Callable[[], Any], value: float, by: float) -> bool:

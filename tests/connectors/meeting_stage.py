@@ -34,6 +34,11 @@ _LUMA_JS = """(name) => {
 _TEXTS_JS = """() => [...document.querySelectorAll("[data-message-id]")].map((one) => one.textContent)"""
 
 
+def stages(platform: str) -> set[Refusal]:
+    """What a stage of that platform has a link for, by the simulator's own table."""
+    return {one for one in Refusal if (one.value, PLAIN) in rows(platform)}
+
+
 class MeetingStage:
     """Implements `tests.connectors.contract.LobbyStage`."""
 

@@ -21,7 +21,10 @@ RULES = (
     rule("end screen", Place.ENDED, Proof.ID, shows=("end",)),
     rule("call", Place.CALL, Proof.ID, shows=("leave",)),
     rule("full", Place.REFUSED, Proof.TEXT, Refusal.FULL, says=("the meeting is full",)),
+    rule("failed", Place.REFUSED, Proof.TEXT, Refusal.PLATFORM_ERROR, says=("unable to connect",)),
+    rule("over", Place.ENDED, Proof.TEXT, says=("the host ended the meeting",)),
     rule("captcha", Place.REFUSED, Proof.HINT, Refusal.CAPTCHA, shows=("captcha",)),
+    rule("door", Place.DOOR, Proof.HINT, shows=("join",)),
 )
 SCREENS = Screens(
     platform="test",
@@ -45,6 +48,13 @@ SCREENS = Screens(
         ((), {"captcha"}, set(), "captcha"),
         ((), {"end", "leave"}, set(), "end screen"),
         (("The meeting is full",), {"leave"}, set(), "call"),
+        (("Someone will let you in", "The meeting is full"), {"leave"}, set(), "full"),
+        (("Someone will let you in", "Unable to connect"), {"leave", "captcha", "join"}, set(), "lobby"),
+        (("Unable to connect. Try again",), {"captcha"}, set(), "failed"),
+        (("Unable to connect: incident 4711",), {"captcha"}, set(), "captcha"),
+        (("The host ended the meeting",), {"captcha"}, set(), "over"),
+        (("The host ended the meeting",), {"join"}, set(), "door"),
+        (("The meeting is full",), {"join"}, set(), "full"),
     ],
 )
 def test_the_surest_proof_decides_and_a_lobby_is_never_a_call(

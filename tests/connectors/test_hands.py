@@ -20,6 +20,8 @@ WINDOWS = (
     (MeetConnector.ways, "Others may see your video differently", "Got it", "dismiss", True),
     (MeetConnector.ways, "This video call is being recorded", "Got it", "dismiss", False),
     (MeetConnector.ways, "This video call is being recorded", "Join now", "join", False),
+    (ZoomConnector.ways, "Devices", "Use microphone and camera", "devices_asked", True),
+    (ZoomConnector.ways, "Devices", "Continue without microphone and camera", "devices_asked", False),
     (ZoomConnector.ways, "Your video looks different to others", "Got it", "dismiss", True),
     (ZoomConnector.ways, "This meeting is being recorded by the host", "Got it", "dismiss", False),
 )

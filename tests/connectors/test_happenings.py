@@ -61,7 +61,13 @@ def modal_is_gone(connector) -> object:
 
 
 @pytest.mark.parametrize(
-    ("platform", "variant"), [*((one, ALL_AT_ONCE) for one in PLATFORMS), ("teams", "light"), ("meet", "signed_in")]
+    ("platform", "variant"),
+    [
+        *((one, ALL_AT_ONCE) for one in PLATFORMS),
+        ("teams", "light"),
+        ("teams", "light_at_knock"),
+        ("meet", "signed_in"),
+    ],
 )
 async def test_a_page_with_everything_in_the_way_is_joined_and_left(
     simulator: SimulatorServer, tmp_path: Path, platform: str, variant: str

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -140,10 +140,9 @@ class JanusStage:
                 return f"{self.janus.base_url}/other/{PAGE}"
             case Refusal.NOT_FOUND:
                 return self.janus.page(1)
-            case Refusal.SIGN_IN_REQUIRED | Refusal.PLATFORM_ERROR:
-                secret, rooms = ("s3", True) if refusal is Refusal.SIGN_IN_REQUIRED else ("", False)
-                other = await self._stack.enter_async_context(JanusServer(api_secret=secret, rooms=rooms))
-                return other.page(1)
+        if refusal in SERVERS:
+            other = await self._stack.enter_async_context(JanusServer(**SERVERS[refusal]))
+            return other.page(1)
         self.room = await self.janus.create_room(**ROOMS[refusal])
         if refusal is Refusal.FULL:
             await self.guest_joins("Guest")
@@ -155,6 +154,10 @@ ROOMS: dict[Refusal, dict[str, object]] = {
     Refusal.PASSCODE_WRONG: {"pin": "4711"},
     Refusal.BLOCKED_BY_POLICY: {"allowed": ["a token"]},
     Refusal.ENCRYPTED: {"require_e2ee": True},
+}
+SERVERS: dict[Refusal, dict[str, Any]] = {
+    Refusal.SIGN_IN_REQUIRED: {"api_secret": "s3"},
+    Refusal.PLATFORM_ERROR: {"rooms": False},
 }
 
 
@@ -255,6 +258,7 @@ def _speaks(sound: SoundServer, speech: Pcm, seconds: float, held_up_s: float) -
 
 class TestJanus(ConnectorContract):
     platform = "janus"
+    stages: ClassVar = {*ROOMS, *SERVERS, Refusal.PAGE_NOT_UNDERSTOOD, Refusal.NOT_FOUND}
     unstaged: ClassVar = {
         Refusal.DENIED: "who is removed while joining is removed; there is no asking",
         Refusal.ENDED: "a room that was destroyed is one that is not there",

@@ -20,10 +20,11 @@ pytestmark = [
 ]
 
 
-async def refused_at(browser: Browser, url: str, cell: Cell) -> tuple[Refusal, bool]:
+async def refused_at(browser: Browser, url: str, cell: Cell, *, lobby_timeout_s: float = 2.0) -> tuple[Refusal, bool]:
     """Why its way in ended, and whether its page was ever taken for a call."""
     looker = Looker(browser, cell)
-    request = JoinRequest(meeting_url=url, display_name="Iris (AI)", page_timeout_s=2.0, lobby_timeout_s=2.0)
+    patience = {"page_timeout_s": 2.0, "lobby_timeout_s": lobby_timeout_s}
+    request = JoinRequest(meeting_url=url, display_name="Iris (AI)", **patience)
     await browser.page.goto(url)
     with pytest.raises(JoinRefused) as refused:
         await Way(looker, looker.hands, looker.ways, request).go(lambda: None, lambda: looker.ways.leave(looker.hands))
@@ -42,3 +43,13 @@ async def test_a_lobby_with_a_tile_and_the_button_to_leave_is_no_call(
         refusal, called = await refused_at(browser, url, cell)
     assert not called
     assert refusal is (Refusal.LOBBY_TIMEOUT if language == "en" else Refusal.PAGE_NOT_UNDERSTOOD)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+async def test_a_lobby_whose_words_stay_beside_the_denial_has_been_answered(tmp_path: Path, platform: str) -> None:
+    cell = Cell(platform=platform, name="lobby", variant="lobby_stays", language="en")
+    path = "abc-defg-hij" if platform == "meet" else f"{platform}/abc-defg-hij"
+    async with Browser(tmp_path) as browser, SimulatorServer() as simulator:
+        url = f"{simulator.base_url}/{path}?scenario=denied&after=1&variant=lobby_stays.no_frame"
+        refusal, called = await refused_at(browser, url, cell, lobby_timeout_s=60.0)
+    assert refusal is Refusal.DENIED and not called

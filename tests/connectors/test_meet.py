@@ -32,7 +32,7 @@ from connectors.meet.connector import MeetConnector
 from connectors.simulator.screens import ENDINGS
 from tests.connectors import needs
 from tests.connectors.contract import NAME, LobbyContract, LobbyStage, Notes, until
-from tests.connectors.meeting_stage import MeetingStage, meeting_stage
+from tests.connectors.meeting_stage import MeetingStage, meeting_stage, stages
 
 KINDS = ("browser", "camera", "sound")
 ADA_HZ, BEN_HZ = 600.0, 1000.0  # whole periods in a chunk: neither shows at the other's place
@@ -87,6 +87,7 @@ def tone_s(notes: Notes, participant: str, hz: float) -> float:
 
 class TestMeet(LobbyContract):
     platform = "meet"
+    stages = stages("meet")
 
     @pytest.fixture(autouse=True)
     def _folder(self, tmp_path: Path) -> None:

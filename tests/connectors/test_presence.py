@@ -135,6 +135,12 @@ async def test_a_lobby_after_the_call_that_nobody_answers_in_ends_in_time() -> N
     assert pages.now_s < 10.0
 
 
+async def test_an_end_is_told_though_the_words_of_the_lobby_before_it_stay() -> None:
+    both = sighting("Someone will let you in shortly", "You've been removed from this meeting")
+    told = await Pages(CALL, *[LOBBY] * 4, both).last()
+    assert [type(event) for event in told][-2:] == [InLobby, Removed]
+
+
 async def test_a_refusal_that_passes_ends_no_call() -> None:
     passing = [SIGN_IN] * round(REFUSED_S / LOOK_S - 1)
     await Pages(CALL, *passing, CALL, *passing, CALL, REMOVED).last()

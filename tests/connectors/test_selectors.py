@@ -98,6 +98,15 @@ def test_zoom_asks_for_its_sdk_only_where_it_says_so(words: tuple[str, ...], ref
     assert verdict is not None and verdict.refusal is refusal
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("meet", "Waiting for the host to join"), ("zoom", "Waiting for the host to start this meeting")],
+)
+def test_where_one_may_wait_for_the_host_it_is_a_lobby(name: str, words: str) -> None:
+    verdict = classify(screens(name), sighting(words, shown=frozenset({"leave", "tile"})))
+    assert verdict is not None and (verdict.place, verdict.refusal) == (Place.LOBBY, Refusal.NOT_STARTED)
+
+
 @pytest.mark.parametrize("name", SIMULATED)
 def test_each_refusal_a_page_shows_can_be_simulated(name: str) -> None:
     ours = {Refusal.LOBBY_TIMEOUT}  # some platforms leave it to us how long to wait

@@ -15,6 +15,7 @@ from connectors.teams import join as teams
 from connectors.teams.admission import hears
 from connectors.urls import find_meeting
 from connectors.zoom import join as zoom
+from connectors.zoom.connector import ZoomConnector
 
 PACKED = base64.b64encode(gzip.compress(b'{"code":0,"subCode":5300}', mtime=0)).decode()
 ENDED = '3:::{"url":"/v4/f/conversationEnd","body":"{\\"code\\":403,\\"subCode\\":%s}"}'
@@ -45,6 +46,13 @@ def test_a_passcode_that_was_given_apart_is_handed_to_zoom() -> None:
     link = find_meeting("https://zoom.us/j/123456789")
     assert link is not None
     assert zoom.address(link, request("", passcode="a b")).endswith("/join?pwd=a%20b")
+
+
+def test_zoom_is_never_joined_without_devices() -> None:
+    """Without sound of its own a page of Zoom's has nobody's."""
+    controls = ZoomConnector.ways.screens.controls
+    pressed = [way.says for name in ZoomConnector.ways.passes for way in controls[name].find]
+    assert "Use microphone and camera" in pressed and not any("without" in says for says in pressed)
 
 
 def test_a_registered_bot_says_so_to_teams_and_to_nobody_else() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.connectors import needs
 from tests.connectors.contract import LobbyContract, LobbyStage
-from tests.connectors.meeting_stage import meeting_stage
+from tests.connectors.meeting_stage import meeting_stage, stages
 
 pytestmark = [
     pytest.mark.acceptance,
@@ -20,6 +20,7 @@ pytestmark = [
 
 class TestZoom(LobbyContract):
     platform = "zoom"
+    stages = stages("zoom")
 
     @pytest.fixture(autouse=True)
     def _folder(self, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from connectors.base import Evidence, JoinRefused, JoinRequest, Refusal
 from connectors.kit.web.classifier import Settled, Sighting, Verdict, classify
-from connectors.kit.web.hands import Hands, Presses, page_errors, page_timeouts
+from connectors.kit.web.hands import Hands, Presses, page_errors
 from connectors.kit.web.screens import Place, Screens
 from connectors.kit.web.ways import Ways
 
@@ -42,19 +42,21 @@ class Way:
         self._look_s = look_s
         self._settled = Settled()
         self._presses = Presses()
-        self._knocked = False
+        self._knocked_at: float | None = None  # the page that was
+        self._answers = True
         self._lobby_since_s: float | None = None
         self._rule = ""  # the last that counted
         self._be_patient()
 
     async def go(self, in_lobby: Callable[[], None], give_up: Callable[[], Awaitable[None]]) -> None:
-        """Returns when in the call. Raises JoinRefused; `give_up` leaves a lobby nobody answers in."""
+        """Returns when in the call; `give_up` leaves a lobby nobody answers in. Raises JoinRefused, and TimeoutError
+        where a page takes longer to answer than it may."""
         while True:
-            seen = await self._page.look()
+            seen = await self._look()
             verdict = classify(self._ways.screens, seen)
             sure = self._settled.take(verdict)
-            if verdict is not None and verdict.place is Place.DOOR and not self._knocked:
-                await self._knock(verdict)
+            if verdict is not None and verdict.place is Place.DOOR and self._knocked_at != seen.loaded:
+                await self._knock(verdict, seen)
             elif verdict is not None and verdict.place is Place.LOBBY:  # at once: it promises nothing
                 await self._wait(verdict, in_lobby, give_up)
             elif sure is not None and sure.place is not Place.DOOR:
@@ -62,20 +64,33 @@ class Way:
                 if sure.place is Place.CALL:
                     return
                 raise await self._refused(refusal_of(sure), sure.rule)
-            if verdict is None and self._knocked:
+            if verdict is None and self._rule:
                 await self._hands.wake()  # a call whose controls are hidden shows nothing that proves it
             if time.monotonic() > self._deadline_s:
+                if not self._answers:
+                    raise TimeoutError("the meeting's page does not answer")
                 raise await self._refused(Refusal.PAGE_NOT_UNDERSTOOD, "")
             await self._pass(seen)
             await asyncio.sleep(self._look_s)
 
-    async def _knock(self, verdict: Verdict) -> None:
-        """Again at the next look, where the page was not whole yet or its button could not be pressed."""
-        self._count(verdict)
-        with suppress(*page_timeouts()):
-            self._knocked = await self._ways.knock(self._hands, self._request)
-        if self._knocked:
-            self._be_patient()
+    async def _look(self) -> Sighting:
+        """A page that is busy shows nothing, for as long as it may take to answer."""
+        self._answers = False
+        with suppress(TimeoutError):
+            seen = await self._page.look()
+            self._answers = True
+            return seen
+        return Sighting()
+
+    async def _knock(self, door: Verdict, seen: Sighting) -> None:
+        """Again at the next look, where the page was not whole yet, its button could not be pressed or another page was
+        loaded, now or later: that has a door of its own."""
+        self._count(door)
+        with suppress(TimeoutError, *page_errors()):
+            if await self._ways.knock(self._hands, self._request):
+                if self._knocked_at is None:
+                    self._be_patient()
+                self._knocked_at = seen.loaded
 
     async def _wait(self, lobby: Verdict, in_lobby: Callable[[], None], give_up: Callable[[], Awaitable[None]]) -> None:
         self._count(lobby)
@@ -91,7 +106,7 @@ class Way:
     async def _pass(self, seen: Sighting) -> None:
         """What stands in the way and may be pressed away."""
         for name in self._presses.due(seen.shown.intersection(self._ways.passes)):
-            with suppress(*page_errors()):  # it may lead to another page at once
+            with suppress(TimeoutError, *page_errors()):  # it may lead to another page at once
                 await self._hands.press_in_page(name)
 
     async def _refused(self, refusal: Refusal, rule: str) -> JoinRefused:
@@ -105,6 +120,11 @@ class Way:
         if verdict.rule != self._rule:
             self._rule = verdict.rule
             self._ways.screens.hit(verdict.rule)
+
+
+def longest_s(request: JoinRequest) -> float:
+    """No way in takes longer: to the page, from it to its door, from a knock to the lobby, in it, and from it on."""
+    return 4 * request.page_timeout_s + request.lobby_timeout_s
 
 
 def refusal_of(verdict: Verdict) -> Refusal:

@@ -1,8 +1,9 @@
 """What a page means: one look at it against a platform's rules. Pure: knows no browser, no platform and no clock.
 
-A page that says anything of a lobby is never a call: that is asked before all else. Then rules have their say in the
-order of their proof, the network's word first. One look decides nothing that words or shapes prove: `Settled` waits
-until enough of the last looks agree.
+A page that says anything of a lobby is never a call, nor anything else but what ends the waiting: an answer or an end,
+beside which a lobby's words may stay. Then rules have their say in the order of their proof, the network's word first.
+Where one can still knock, no words are an end: they may be the meeting's name. One look decides nothing that words or
+shapes prove: `Settled` waits until enough of the last looks agree.
 """
 
 from __future__ import annotations
@@ -16,6 +17,17 @@ from connectors.kit.web.screens import Place, Proof, Rule, Screens, normal
 
 LOOKS = 4  # the last ones that are remembered
 NEEDED = {Proof.NETWORK: 1, Proof.ID: 2, Proof.STRUCTURE: 3, Proof.TEXT: 3, Proof.HINT: 3}  # of them agree
+SHORT_WORDS = 3  # what is no longer may begin the name of a meeting
+SENTENCE_ENDS = ".!?\u2026\u3002"
+ENDS = (Place.REMOVED, Place.ENDED)
+ANSWERS = (  # to a request to join
+    Refusal.DENIED,
+    Refusal.LOBBY_TIMEOUT,
+    Refusal.ENDED,
+    Refusal.FULL,
+    Refusal.BOTS_BLOCKED,
+    Refusal.SDK_REQUIRED,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +48,8 @@ class Message:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sighting:
     """What a page shows at one moment. `shown`: the controls that are seen. `told`: what the network has said. `people`
-    are those whose tiles have an id, `tiles` counts all. `ways`: by which of its ways each of all these was found."""
+    are those whose tiles have an id, `tiles` counts all. `ways`: by which of its ways each of all these was found.
+    `loaded`: another number for each page that was loaded."""
 
     phrases: tuple[str, ...] = ()  # texts of single elements, as `normal` leaves them; never participants' words
     title: str = ""
@@ -46,6 +59,7 @@ class Sighting:
     tiles: int = 0
     ways: Mapping[str, int] = field(default_factory=dict)
     messages: tuple[Message, ...] = ()
+    loaded: float = 0.0
 
     @property
     def has_others(self) -> bool:
@@ -72,20 +86,36 @@ def sighting(*texts: str, shown: frozenset[str] = frozenset(), told: frozenset[s
 def classify(screens: Screens, seen: Sighting) -> Verdict | None:
     """None: no rule knows this page."""
     holding = [rule for rule in screens.rules if _holds(rule, seen)]
+    if any(rule.place is Place.DOOR for rule in holding):
+        holding = [rule for rule in holding if not _may_be_a_name(rule)]
     told = [rule for rule in holding if rule.proof is Proof.NETWORK and rule.place is not Place.CALL]
     waiting = [rule for rule in holding if rule.place is Place.LOBBY]
-    for rule in (*told, *waiting, *holding):
+    answered = [rule for rule in holding if rule.place in ENDS or rule.refusal in ANSWERS] if waiting else []
+    for rule in (*told, *answered, *waiting, *holding):
         return Verdict(place=rule.place, refusal=rule.refusal, proof=rule.proof, rule=rule.id)
     return None
 
 
+def _may_be_a_name(rule: Rule) -> bool:
+    """Its words are such as meetings are named after."""
+    over = rule.place in (*ENDS, Place.LEFT, Place.LOST) or rule.refusal in (Refusal.ENDED, Refusal.PLATFORM_ERROR)
+    return rule.proof is Proof.TEXT and over
+
+
 def _holds(rule: Rule, seen: Sighting) -> bool:
+    begins = _says if _may_be_a_name(rule) else str.startswith
     return (
         (not rule.told or rule.told in seen.told)
         and seen.shown.issuperset(rule.shows)
         and seen.title.startswith(rule.title)
-        and all(any(phrase.startswith(text) for phrase in seen.phrases) for text in rule.says)
+        and all(any(begins(phrase, text) for phrase in seen.phrases) for text in rule.says)
     )
+
+
+def _says(phrase: str, text: str) -> bool:
+    """A text of few words is a sentence of its own, for names begin so too."""
+    alone = len(text.split()) > SHORT_WORDS or phrase == text
+    return phrase.startswith(text) and (alone or phrase[len(text)] in SENTENCE_ENDS)
 
 
 class Settled:

@@ -38,7 +38,7 @@ from connectors.kit.capture import AudioOutlet, MixEars, PageEars, ears_script
 from connectors.kit.channel import Channel
 from connectors.kit.microphone import VirtualMicrophone, microphone_script, open_microphone
 from connectors.kit.sound import MICROPHONE_SINK, SoundServer
-from connectors.kit.web.admission import Way
+from connectors.kit.web.admission import Way, longest_s
 from connectors.kit.web.arrival import OUTBOUND_JS, SENT_JS, Sent
 from connectors.kit.web.classifier import Sighting
 from connectors.kit.web.discretion import cause_of, discreet, secrets_of
@@ -58,6 +58,8 @@ class WebConnector:
     """Implements `connectors.base.Connector`. `workdir` keeps the evidence; all else in it goes when it is left."""
 
     ways: ClassVar[Ways]
+    hanging_s: ClassVar[float] = HANGING_S
+    under_way_s: ClassVar[float] = 60.0  # for what is being done when patience with the way in ends
 
     def __init__(
         self,
@@ -156,13 +158,14 @@ class WebConnector:
         self._secrets = secrets_of(address, request) | secrets_of(request.meeting_url, request)
         try:
             with self._browser.driven():
-                await self._open(address, request)
-                way = Way(self, self._hands, self.ways, request)
-                await way.go(lambda: self._tell(InLobby(at_s=self._now_s())), self.leave)
+                async with asyncio.timeout(longest_s(request) + self.under_way_s):
+                    await self._open(address, request)
+                    way = Way(self, self._hands, self.ways, request)
+                    await way.go(lambda: self._tell(InLobby(at_s=self._now_s())), self.leave)
         except page_errors() as error:
             raise JoinRefused(Refusal.PAGE_NOT_UNDERSTOOD, await self.evidence("page_not_understood")) from error
         except TimeoutError as error:
-            raise BrowserDied("the meeting's page does not answer") from error
+            raise await self._hanging("the meeting's page does not answer") from error
         self._tell(Admitted(at_s=self._now_s()))
         self._mix = MixEars(await asyncio.to_thread(self._sound.listen), self._outlet, self._start_s)
         with self._browser.driven():
@@ -212,12 +215,14 @@ class WebConnector:
 
     async def _do(self, doing: Callable[[], Awaitable[bool]], otherwise: str) -> None:
         """Raises NotDone, BrowserDied."""
+        undone: tuple[type[Exception], ...] = (TimeoutError, *page_errors())
         try:
             with self._browser.driven():
-                await self._hands.wake()
-                if not await doing():
-                    raise NotDone(otherwise)
-        except page_errors() as error:
+                async with asyncio.timeout(self.hanging_s):
+                    await self._hands.wake()
+                    if not await doing():
+                        raise NotDone(otherwise)
+        except undone as error:
             raise NotDone(otherwise) from error
 
     async def leave(self) -> None:
@@ -265,6 +270,12 @@ class WebConnector:
     async def evidence(self, name: str, rule: str = "") -> Evidence:
         return await self._browser.evidence(name, rule, clean=lambda text: discreet(text, self._secrets))
 
+    async def _hanging(self, why: str) -> BrowserDied:
+        proof = None
+        with suppress(BrowserDied, OSError, *page_errors()):
+            proof = await self.evidence("hanging")
+        return BrowserDied(why, evidence=proof)
+
     # In the call
 
     async def _settle_in(self) -> None:
@@ -272,7 +283,7 @@ class WebConnector:
         for name in self.ways.passes:
             with suppress(TimeoutError, *page_errors()):
                 await self._hands.press_in_page(name)
-        with suppress(*page_errors()):
+        with suppress(TimeoutError, *page_errors()):
             await self.ways.open_chat(self._hands)
 
     async def _watch(self, presence: Presence) -> None:
@@ -281,8 +292,7 @@ class WebConnector:
             with self._browser.driven():
                 await presence.last()
         except TimeoutError:
-            why = f"the meeting's page has not answered for {HANGING_S:.0f} s"
-            error = BrowserDied(why, evidence=await presence.proof("hanging"))
+            error = await self._hanging(f"the meeting's page has not answered for {HANGING_S:.0f} s")
         except ConnectorError as told:
             error = told
         except page_errors() as broken:
@@ -299,9 +309,9 @@ class WebConnector:
             async with asyncio.timeout(timeout_s):
                 seen = sighting_of(await self._browser.page.evaluate(LOOK_JS, asked), self._overheard.signs)
         except page_errors() as error:
-            if "context was destroyed" not in str(error):
+            if self._browser.is_gone(error):
                 raise
-            return Sighting()  # the page is on its way to another one: nothing to see yet
+            return Sighting()  # the page is on its way to another one: nothing to see yet, and patience has an end
         self._served.take(seen.ways)
         return seen
 
@@ -314,18 +324,17 @@ class WebConnector:
             self._mix = None
         self._finish(None)
 
-    def _tell(self, event: Event) -> None:
-        with suppress(asyncio.QueueFull):  # nobody has listened for a thousand events
-            self._events.put_nowait(event)
+    def _tell(self, event: Event | ConnectorError | None) -> None:
+        if self._events.full():
+            self._events.get_nowait()  # nobody has listened for a thousand events: the last say how it ended
+        self._events.put_nowait(event)
 
     def _finish(self, error: ConnectorError | None) -> None:
         """End events() and audio(), once."""
         if not self._outlet.closed:
             self._over = True
             self._outlet.close()
-            if self._events.full():
-                self._events.get_nowait()
-            self._events.put_nowait(error)
+            self._tell(error)
 
     def _now_s(self) -> float:
         return time.monotonic() - self._start_s

@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from connectors.kit.browser import Browser
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from playwright.async_api import Locator
 
 CLICK_MS = 5000
+ANSWER_S = CLICK_MS / 1000
 AGAIN_S = 2.0  # a page that is slow to show what a press did must not be pressed back
 APPEARS_S = 1.5
 LOOK_S = 0.1
@@ -26,13 +28,6 @@ def page_errors() -> tuple[type[Exception], ...]:
     from playwright.async_api import Error
 
     return (Error,)
-
-
-def page_timeouts() -> tuple[type[Exception], ...]:
-    """What it raises when something was not there, or not to be pressed, in time."""
-    from playwright.async_api import TimeoutError as PageTimeout
-
-    return (PageTimeout,)
 
 
 class Presses:
@@ -50,20 +45,22 @@ class Presses:
 
 
 class Hands:
-    """On one browser's page. Everything raises BrowserDied and what Playwright raises."""
+    """On one browser's page. Everything raises BrowserDied, what Playwright raises, and TimeoutError where the page
+    does not answer: nothing waits for it without end."""
 
-    def __init__(self, browser: Browser, screens: Screens) -> None:
-        self._browser, self._screens = browser, screens
+    def __init__(self, browser: Browser, screens: Screens, *, answer_s: float = ANSWER_S) -> None:
+        self._browser, self._screens, self._answer_s = browser, screens, answer_s
         self._wakes = 0
 
     async def find(self, name: str) -> Locator | None:
         """The control, where one of its ways finds it; None when it is not seen."""
-        for number, way in enumerate(self._screens.controls[name].find):
-            found = self._locator(way)
-            at = int(await found.evaluate_all(_FIRST_JS, normal(way.about)))
-            if at >= 0:
-                self._screens.hit(f"{name}.{number + 1}")
-                return found.nth(at)
+        async with asyncio.timeout(self._answer_s):
+            for number, way in enumerate(self._screens.controls[name].find):
+                found = self._locator(way)
+                at = int(await found.evaluate_all(_FIRST_JS, normal(way.about)))
+                if at >= 0:
+                    self._screens.hit(f"{name}.{number + 1}")
+                    return found.nth(at)
         return None
 
     async def sees(self, name: str) -> bool:
@@ -91,8 +88,8 @@ class Hands:
 
     async def press_in_page(self, name: str) -> bool:
         """As the page's own script would: for what lies under something else. False as well for what is switched off;
-        what is gone by now is not waited for. Raises TimeoutError for a page that does not answer."""
-        async with asyncio.timeout(CLICK_MS / 1000):
+        what is gone by now is not waited for."""
+        async with asyncio.timeout(self._answer_s):
             for number, way in enumerate(self._screens.controls[name].find):
                 if await self._locator(way).evaluate_all(_PRESS_JS, normal(way.about)):
                     self._screens.hit(f"{name}.{number + 1}")
@@ -134,7 +131,8 @@ class Hands:
 
     async def tell(self, name: str, *said: object) -> None:
         """Call the function of that name which a script of ours has put into the page."""
-        await self._browser.page.evaluate("([name, said]) => { window[name](...said); }", [name, list(said)])
+        async with asyncio.timeout(self._answer_s):
+            await self._browser.page.evaluate("([name, said]) => { window[name](...said); }", [name, list(said)])
 
     async def gone(self, name: str) -> None:
         """Waits until it is not seen any more."""
@@ -143,9 +141,11 @@ class Hands:
             await control.wait_for(state="hidden", timeout=CLICK_MS)
 
     async def wake(self) -> None:
-        """Move the pointer, for toolbars that hide when it rests."""
+        """Move the pointer, for toolbars that hide when it rests. Whether the page answers, the next look tells."""
         self._wakes += 1
-        await self._browser.page.mouse.move(200 + self._wakes % 2, 200)
+        with suppress(TimeoutError, *page_errors()):
+            async with asyncio.timeout(self._answer_s):
+                await self._browser.page.mouse.move(200 + self._wakes % 2, 200)
 
     def _locator(self, way: Find) -> Locator:
         found = self._browser.page.locator(way.css)

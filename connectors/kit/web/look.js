@@ -40,7 +40,7 @@
       if (text && seen(parent) && !parent.closest(theirs)) phrases.push(text.slice(0, LENGTH));
     }
   };
-  if (!inCall) words(document.body);
+  if (!inCall && document.body) words(document.body); // a document that has just begun has none
   else if (roster.notices) for (const one of document.querySelectorAll(every("notices"))) if (seen(one)) words(one);
 
   const people = tiles.map((tile) => {
@@ -60,5 +60,5 @@
     sender: roster.own_message && one.closest(every("own_message")) ? "" : (marked("sender", one.parentElement)[0]?.textContent ?? "").slice(0, LENGTH),
     text: one.textContent.slice(0, MESSAGE_LENGTH),
   }));
-  return { phrases, title: document.title.slice(0, LENGTH), shown, people, messages, ways };
+  return { loaded: performance.timeOrigin, phrases, title: document.title.slice(0, LENGTH), shown, people, messages, ways };
 }

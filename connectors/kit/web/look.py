@@ -83,6 +83,7 @@ def sighting_of(read: dict[str, Any], told: frozenset[str]) -> Sighting:
         tiles=len(read["people"]),
         ways={**read["shown"], **{f"people.{mark}": at for mark, at in read["ways"].items()}},
         messages=tuple(_message(one) for one in read["messages"]),
+        loaded=float(read.get("loaded", 0.0)),
     )
 
 

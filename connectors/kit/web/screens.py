@@ -100,8 +100,8 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
-    """All of it has to hold: `says` begin some element's text each, `shows` are controls that are seen, `told` is what
-    the network said, `title` begins the page's."""
+    """All of it has to hold: `says` begin some element's text each (short ones of an end are a sentence of it),
+    `shows` are controls that are seen, `told` is what the network said, `title` begins the page's."""
 
     id: str
     place: Place

@@ -191,6 +191,7 @@ function end({ heading, text, captcha, title = "", marks = {} }) {
   at("notice-text").textContent = text;
   at("challenge").hidden = !captcha;
   show("notice");
+  if (variants.has("lobby_stays")) at("lobby").hidden = false;
   socket.close();
 }
 
@@ -217,7 +218,11 @@ async function offerMicrophones() {
 
 // Into the meeting itself; some are sent on to a lighter page on the way.
 function launch() {
-  if (!variants.has("light")) return show("prejoin");
+  if (variants.has("light")) goLighter();
+  else show("prejoin");
+}
+
+function goLighter() {
   query.set("launched", "light");
   location.assign(`${location.pathname}?${query}`);
 }
@@ -239,6 +244,7 @@ function mayJoin() {
 function knock() {
   if (at("join").disabled) return;
   at("join").disabled = true;
+  if (variants.has("light_at_knock") && query.get("launched") !== "light") return goLighter();
   send({ type: "knock", name: at("name").value, camera: mine.camera, microphone: mine.microphone });
 }
 
