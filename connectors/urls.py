@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from connectors.links.address import address_of
-from connectors.links.link import MeetingLink, told_beside
+from connectors.links.link import MeetingLink, with_passcode
 from connectors.links.passcode import AFTER_CHARACTERS, passcode_near
 from connectors.links.platforms import meeting_at
 from connectors.links.text import Place, places, prepared, spelled
@@ -47,8 +47,7 @@ def _with_passcode(
         if (its := _read(other, own_hosts)) is not None and its.meeting != link.meeting:
             until = other.begin  # what stands behind another meeting's link is that one's
             break
-    passcode = passcode_near(text, place.begin, place.end, until=until)
-    return link if passcode is None else told_beside(link, passcode)
+    return with_passcode(link, passcode_near(text, place.begin, place.end, until=until))
 
 
 def _read(place: Place, own_hosts: Collection[str]) -> MeetingLink | None:
