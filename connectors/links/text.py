@@ -32,12 +32,15 @@ _LABELS_BACKWARDS = re.compile(r"(?:\.[a-z0-9-]{1,63}){0,6}")
 _SCHEME_BACKWARDS = re.compile(_LABELS_BACKWARDS.pattern + r"(?://|f2%f2%)(?::|a3%)s?ptth(?![a-z0-9])")
 _WORD_BACKWARDS = re.compile(r"[!#$%&*+,\-./0-9:;=?@A-Z\\_a-z~]*")
 _LINKS_OWN = re.compile(r"//|[@\\]|%[0-9a-f]{2}|(?:https?|zoommtg|zoomus|msteams):", re.IGNORECASE | re.ASCII)
+_SPACE = re.compile(r"[\s<>\"]")
+_LINK = re.compile(r"('?)[a-z][a-z0-9+.-]{0,20}://[\w.:@%-]{1,300}[/?#]", re.IGNORECASE)
 _REST = re.compile(r"(?:[\w!#$%&*+\-./:=?@~]|[,;](?!(?i:https?:|zoommtg:|zoomus:|msteams:)))*")
 _RAW_CONTEXT = re.compile(r"\{[^{}<>]{0,1000}\}")
 _WEB = re.compile(r"https?(?::|%3a)", re.IGNORECASE | re.ASCII)
 _LABELLED_CODE = re.compile(  # "meeting:" says no more than that what follows may be a room's name
     r"(?:meet(?:ing)?[ \t]{1,3}(?:code|(?:code|id|link)[ \t]{0,3}[:=#])"
-    r"|google[ \t]{1,3}meet(?:[ \t]{0,3}[:=#])?|(?<![a-z0-9][ \t])meet[ \t]{0,3}[:=#])"
+    r"|google[ \t]{1,3}meet(?:[ \t]{0,3}[:=#]|(?=[ \t]{0,3}\(?[a-z-]{12}(?![ \t]{1,3}\w)))"
+    r"|(?<![a-z0-9][ \t])meet[ \t]{0,3}[:=#])"
     r"[ \t]{0,3}\(?([a-z]{3}-[a-z]{4}-[a-z]{3})(?![\w@/-]|\.\w)"
 )
 _CODE = re.compile(r"[a-z]{3}-[a-z]{4}-[a-z]{3}")
@@ -145,9 +148,10 @@ def _begins(text: str, begin: int, has_scheme: bool) -> bool:
     if len(word) == _BEFORE_CHARACTERS:
         return False
     if has_scheme:
-        return word[-1:] in (",", ";") or not (word[-1:].isalnum() or _is_a_link(word))
+        return word[-1:] in (",", ";") or not (word[-1:].isalnum() or _is_a_link(word) or _is_within(before))
     last = before[-1:]
-    return not (last.isalnum() or last in (*"-._~@/\\%&?#+$", _PERHAPS_SPACE) or _is_a_link(word))
+    closed = last.isalnum() or last in (*"-._~@/\\%&?#+$", _PERHAPS_SPACE)
+    return not (closed or _is_a_link(word) or _is_within(before))
 
 
 def _is_a_link(word: str) -> bool:
@@ -155,6 +159,23 @@ def _is_a_link(word: str) -> bool:
     _, question, query = word.partition("?")
     _, dot, after = word.partition(".")
     return bool(_LINKS_OWN.search(word) or (question and "=" in query) or (dot and re.search("[/?#]", after)))
+
+
+def _is_within(before: str) -> bool:
+    """What stands here is part of a link that began before, however odd the characters between are."""
+    word = _SPACE.split(before)[-1] if "://" in before else ""
+    return any(not _is_over(word[link.end() :], link[1] or "|") for link in _LINK.finditer(word))
+
+
+def _is_over(rest: str, quote: str) -> bool:
+    """A link has ended somewhere in `rest`: at a quote or a bracket it stands in, or where a script without letter case
+    begins."""
+    open_brackets = 0
+    for one in rest:
+        open_brackets += (one in "([{") - (one in ")]}")
+        if open_brackets < 0 or one in ("|", "`", quote) or (one > "\x7f" and one.lower() == one.upper()):
+            return True
+    return False
 
 
 def _ending(text: str, begin: int) -> int:
