@@ -51,6 +51,11 @@ _VALUE = re.compile(
     r"(?P<bold>\*\*|__)?(?P<value>[!#-'*-;=?-Z\\^-z|~]{1,40})"
 )  # no value has brackets or quotation marks
 _ENDS = re.compile(rf"[ \t\u00a0]*(?:\([^()\n]{{0,80}}\)[ \t\u00a0.]*)?(?:[\n{_CLOSED})\]}}>\"]|\Z)")
+_GOES_ON = re.compile(  # on the line of a value that no word of a sentence is: the next entry of an invitation
+    r"[ \t\u00a0]{1,3}(?:[|\u2013\u2014-][ \t\u00a0]|"
+    r"(?:(?:\w{1,20}[ -])?id|meeting number|one tap|dial|join|find your|phone|sip|host key)(?!\w))",
+    re.IGNORECASE,
+)
 _BEFORE = re.compile(
     rf"\W*(?:(?:{'|'.join(OF_A_MEETING)})\W*)*(?:(?:meeting[ -]?)?id[ \t]{{0,3}}[:：]?[0-9 \t\u00a0-]{{6,20}}\W*)?",
     re.IGNORECASE,
@@ -103,6 +108,12 @@ def _is_a_passcode(value: str) -> bool:
 
 
 def _is_whole(lines: str, said: re.Match[str], value: str) -> bool:
-    """Nothing behind it makes it a word of a sentence."""
-    goes_on = said["value"] != value and re.search("[0-9]", value) is not None  # "4711, see you"
-    return goes_on or _ENDS.match(lines, said.end()) is not None
+    """Nothing behind it makes it a word of a sentence, or a part of something longer."""
+    if lines[said.end() : said.end() + 1] in ("(", "[", "{"):
+        return False
+    if _ENDS.match(lines, said.end()) is not None:
+        return True
+    if re.search("[0-9]", value) is None:
+        return False
+    is_cut = said["value"] != value  # "4711, see you"
+    return is_cut or (len(value) > 2 and _GOES_ON.match(lines, said.end()) is not None)
