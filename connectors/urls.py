@@ -40,14 +40,17 @@ def _with_passcode(
 ) -> MeetingLink:
     if link.passcode is not None or link.platform not in _TELLS_A_PASSCODE:
         return link
-    until = place.end + AFTER_CHARACTERS
+    until, spans = place.end + AFTER_CHARACTERS, [(place.begin, place.end)]
     for other in following:
         if other.begin >= until:
             break
-        if (its := _read(other, own_hosts)) is not None and its.meeting != link.meeting:
+        its = _read(other, own_hosts)
+        if its is not None and its.meeting != link.meeting:
             until = other.begin  # what stands behind another meeting's link is that one's
             break
-    return with_passcode(link, passcode_near(text, place.begin, place.end, until=until))
+        if its is not None:
+            spans.append((other.begin, other.end))
+    return with_passcode(link, passcode_near(text, link, spans, until=until))
 
 
 def _read(place: Place, own_hosts: Collection[str]) -> MeetingLink | None:
