@@ -21,30 +21,31 @@ from connectors.links.wrappers import unwrapped
 
 __all__ = ["MeetingLink", "find_meeting"]
 
-MOST_WRAPPERS = 8
+MOST_WRAPPERS = 8  # around one link
+MOST_UNWRAPPINGS = 600  # in a text: more than twice as many as it may have places
 _TELLS_A_PASSCODE = frozenset({"zoom", "teams", "webex"})  # in their invitations
 
 
 def find_meeting(text: str, *, own_hosts: Collection[str] = ()) -> MeetingLink | None:
     """The first meeting of the text, or None; raises nothing. `join_url`, read in turn, gives the same meeting."""
     text = prepared(text)
-    following = places(text, own_hosts)
-    for place in following:
-        if (link := _read(place, own_hosts)) is not None:
-            return _with_passcode(text, place, link, following, own_hosts)
+    unwrappings = iter(range(MOST_UNWRAPPINGS))
+    read = ((place, _read(place, own_hosts, unwrappings)) for place in places(text, own_hosts))
+    for place, link in read:
+        if link is not None:
+            return _with_passcode(text, place, link, read)
     return None
 
 
 def _with_passcode(
-    text: str, place: Place, link: MeetingLink, following: Iterator[Place], own_hosts: Collection[str]
+    text: str, place: Place, link: MeetingLink, following: Iterator[tuple[Place, MeetingLink | None]]
 ) -> MeetingLink:
     if link.passcode is not None or link.platform not in _TELLS_A_PASSCODE:
         return link
     until, spans = place.end + AFTER_CHARACTERS, [(place.begin, place.end)]
-    for other in following:
+    for other, its in following:
         if other.begin >= until:
             break
-        its = _read(other, own_hosts)
         if its is not None and its.meeting != link.meeting:
             until = other.begin  # what stands behind another meeting's link is that one's
             break
@@ -53,11 +54,12 @@ def _with_passcode(
     return with_passcode(link, passcode_near(text, link, spans, until=until))
 
 
-def _read(place: Place, own_hosts: Collection[str]) -> MeetingLink | None:
-    return next((link for reading in place.readings if (link := _meeting(reading, own_hosts)) is not None), None)
+def _read(place: Place, own_hosts: Collection[str], unwrappings: Iterator[int]) -> MeetingLink | None:
+    links = (_meeting(reading, own_hosts, unwrappings) for reading in place.readings)
+    return next((link for link in links if link is not None), None)
 
 
-def _meeting(reading: str, own_hosts: Collection[str]) -> MeetingLink | None:
+def _meeting(reading: str, own_hosts: Collection[str], unwrappings: Iterator[int]) -> MeetingLink | None:
     for _ in range(MOST_WRAPPERS):
         address = address_of(reading)
         if address is None:
@@ -65,5 +67,7 @@ def _meeting(reading: str, own_hosts: Collection[str]) -> MeetingLink | None:
         inside = unwrapped(address)
         if inside is None:
             return meeting_at(replace(address, own=True) if address.place in own_hosts else address)
+        if next(unwrappings, None) is None:
+            return None
         reading = spelled(inside)
     return None
