@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from connectors.links.address import address_of
-from connectors.links.link import MeetingLink, told_beside
+from connectors.links.link import MeetingLink, with_passcode
 from connectors.links.passcode import AFTER_CHARACTERS, passcode_near
 from connectors.links.platforms import meeting_at
 from connectors.links.text import Place, places, prepared, spelled
@@ -21,41 +21,45 @@ from connectors.links.wrappers import unwrapped
 
 __all__ = ["MeetingLink", "find_meeting"]
 
-MOST_WRAPPERS = 8
+MOST_WRAPPERS = 8  # around one link
+MOST_UNWRAPPINGS = 600  # in a text: more than twice as many as it may have places
 _TELLS_A_PASSCODE = frozenset({"zoom", "teams", "webex"})  # in their invitations
 
 
 def find_meeting(text: str, *, own_hosts: Collection[str] = ()) -> MeetingLink | None:
     """The first meeting of the text, or None; raises nothing. `join_url`, read in turn, gives the same meeting."""
     text = prepared(text)
-    following = places(text, own_hosts)
-    for place in following:
-        if (link := _read(place, own_hosts)) is not None:
-            return _with_passcode(text, place, link, following, own_hosts)
+    unwrappings = iter(range(MOST_UNWRAPPINGS))
+    read = ((place, _read(place, own_hosts, unwrappings)) for place in places(text, own_hosts))
+    for place, link in read:
+        if link is not None:
+            return _with_passcode(text, place, link, read)
     return None
 
 
 def _with_passcode(
-    text: str, place: Place, link: MeetingLink, following: Iterator[Place], own_hosts: Collection[str]
+    text: str, place: Place, link: MeetingLink, following: Iterator[tuple[Place, MeetingLink | None]]
 ) -> MeetingLink:
     if link.passcode is not None or link.platform not in _TELLS_A_PASSCODE:
         return link
-    until = place.end + AFTER_CHARACTERS
-    for other in following:
+    until, spans = place.end + AFTER_CHARACTERS, [(place.begin, place.end)]
+    for other, its in following:
         if other.begin >= until:
             break
-        if (its := _read(other, own_hosts)) is not None and its.meeting != link.meeting:
+        if its is not None and its.meeting != link.meeting:
             until = other.begin  # what stands behind another meeting's link is that one's
             break
-    passcode = passcode_near(text, place.begin, place.end, until=until)
-    return link if passcode is None else told_beside(link, passcode)
+        if its is not None:
+            spans.append((other.begin, other.end))
+    return with_passcode(link, passcode_near(text, link, spans, until=until))
 
 
-def _read(place: Place, own_hosts: Collection[str]) -> MeetingLink | None:
-    return next((link for reading in place.readings if (link := _meeting(reading, own_hosts)) is not None), None)
+def _read(place: Place, own_hosts: Collection[str], unwrappings: Iterator[int]) -> MeetingLink | None:
+    links = (_meeting(reading, own_hosts, unwrappings) for reading in place.readings)
+    return next((link for link in links if link is not None), None)
 
 
-def _meeting(reading: str, own_hosts: Collection[str]) -> MeetingLink | None:
+def _meeting(reading: str, own_hosts: Collection[str], unwrappings: Iterator[int]) -> MeetingLink | None:
     for _ in range(MOST_WRAPPERS):
         address = address_of(reading)
         if address is None:
@@ -63,5 +67,7 @@ def _meeting(reading: str, own_hosts: Collection[str]) -> MeetingLink | None:
         inside = unwrapped(address)
         if inside is None:
             return meeting_at(replace(address, own=True) if address.place in own_hosts else address)
+        if next(unwrappings, None) is None:
+            return None
         reading = spelled(inside)
     return None

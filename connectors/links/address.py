@@ -12,7 +12,7 @@ from functools import cached_property
 from urllib.parse import unquote
 
 ADDRESS_CHARACTERS = 8192
-MOST_FIELDS = 100
+MOST_FIELDS = 32
 MOST_DECODINGS = 4
 
 _ADDRESS = re.compile(
@@ -81,7 +81,9 @@ def fields(query: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for field in query.split("&", MOST_FIELDS)[:MOST_FIELDS]:
         name, _, value = field.partition("=")
-        found.setdefault(unquote(name).lower(), unquote(value))
+        if "%" in field:
+            name, value = unquote(name), unquote(value)
+        found.setdefault(name.lower(), value)
     return found
 
 

@@ -26,17 +26,29 @@ class MeetingLink:
 
 def link(platform: str, *, key: str, url: str, passcode: str | None = None, **carried: str | None) -> MeetingLink:
     """The meeting at `url`, to which the fields that are there are added."""
-    said = "&".join(f"{name}={quote(value, safe='', errors='replace')}" for name, value in carried.items() if value)
-    url = f"{url}?{said}" if said else url
-    url = url[:-1] + _CLOSES_A_SENTENCE.get(url[-1], url[-1])
+    said = "&".join(_field(name, value) for name, value in carried.items() if value)
+    url = _closed(f"{url}?{said}" if said else url)
     return MeetingLink(platform=platform, key=key, passcode=passcode, join_url=url)
 
 
-def told_beside(known: MeetingLink, passcode: str) -> MeetingLink:
-    """The meeting with a passcode its link did not have; the link has it now, where such a link can."""
+def with_passcode(known: MeetingLink, passcode: str | None) -> MeetingLink:
+    """The meeting with a passcode that was told apart from its link, which has it now, where such a link can: instead
+    of its own, unless none was told."""
+    if not passcode or passcode == known.passcode:
+        return known
     url = known.join_url
-    path = urlsplit(url).path
+    base, _, query = url.partition("?")
+    path = urlsplit(base).path
     for platform, start, name in _PASSCODE_FIELDS:
         if known.platform == platform and path.startswith(start):
-            url += f"{'&' if '?' in url else '?'}{name}={quote(passcode, safe='')}"
-    return replace(known, passcode=passcode, join_url=url)
+            others = [one for one in query.split("&") if one and not one.startswith(f"{name}=")]
+            url = f"{base}?{'&'.join((*others, _field(name, passcode)))}"
+    return replace(known, passcode=passcode, join_url=_closed(url))
+
+
+def _field(name: str, value: str) -> str:
+    return f"{name}={quote(value, safe='', errors='replace')}"
+
+
+def _closed(url: str) -> str:
+    return url[:-1] + _CLOSES_A_SENTENCE.get(url[-1], url[-1])

@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from html import entities
+from itertools import islice
+from string import ascii_letters, digits
 from urllib.parse import unquote
 
 from connectors.links.address import ADDRESS_CHARACTERS
@@ -19,9 +21,9 @@ from connectors.links.teams import TEAMS_HOSTS, at_app
 from connectors.links.wrappers import WRAPPERS
 
 TEXT_CHARACTERS = 200_000
-MOST_PLACES, PLACES_CHARACTERS = 250, 40_000  # that are read, and how much of them in all
+MOST_PLACES, PLACES_CHARACTERS = 250, 40_000  # that are read, and how much of them in all, in two ways
 MOST_MARKS = 2000  # that are looked at
-_BEFORE_CHARACTERS = 400
+_BEFORE_CHARACTERS, MOST_BRACKETS = 400, 32
 
 _LOOPBACK = ("localhost", "127.", "[::1]")
 _APPS = ("zoommtg:", "zoomus:", "msteams:")
@@ -32,12 +34,20 @@ _LABELS_BACKWARDS = re.compile(r"(?:\.[a-z0-9-]{1,63}){0,6}")
 _SCHEME_BACKWARDS = re.compile(_LABELS_BACKWARDS.pattern + r"(?://|f2%f2%)(?::|a3%)s?ptth(?![a-z0-9])")
 _WORD_BACKWARDS = re.compile(r"[!#$%&*+,\-./0-9:;=?@A-Z\\_a-z~]*")
 _LINKS_OWN = re.compile(r"//|[@\\]|%[0-9a-f]{2}|(?:https?|zoommtg|zoomus|msteams):", re.IGNORECASE | re.ASCII)
+# A word as browsers may read it: to white space, `<`, `"`, a bar, a sign, or a script without letter case (Chinese).
+_STRETCH_BACKWARDS = re.compile(
+    r"[^\s<>\"`|\u00a1-\u00bf\u0590-\u10ff\u1100-\u1dff\u2000-\u2bff\u2e80-\ua63f\uac00-\uffef\U00010000-\U0010ffff]*"
+)
+_HOST = re.compile(r"://[\w.:@%-]{1,300}[/?#]")
+_BRACKETS = re.compile(r"[()\[\]{}']")
+_SCHEME_CHARACTERS = f"{ascii_letters}{digits}+.-"
 _REST = re.compile(r"(?:[\w!#$%&*+\-./:=?@~]|[,;](?!(?i:https?:|zoommtg:|zoomus:|msteams:)))*")
 _RAW_CONTEXT = re.compile(r"\{[^{}<>]{0,1000}\}")
 _WEB = re.compile(r"https?(?::|%3a)", re.IGNORECASE | re.ASCII)
 _LABELLED_CODE = re.compile(  # "meeting:" says no more than that what follows may be a room's name
     r"(?:meet(?:ing)?[ \t]{1,3}(?:code|(?:code|id|link)[ \t]{0,3}[:=#])"
-    r"|google[ \t]{1,3}meet(?:[ \t]{0,3}[:=#])?|(?<![a-z0-9][ \t])meet[ \t]{0,3}[:=#])"
+    r"|google[ \t]{1,3}meet(?:[ \t]{0,3}[:=#]|(?=[ \t]{0,3}\(?[a-z-]{12}(?![ \t]{1,3}\w)))"
+    r"|(?<![a-z0-9][ \t])meet[ \t]{0,3}[:=#])"
     r"[ \t]{0,3}\(?([a-z]{3}-[a-z]{4}-[a-z]{3})(?![\w@/-]|\.\w)"
 )
 _CODE = re.compile(r"[a-z]{3}-[a-z]{4}-[a-z]{3}")
@@ -95,7 +105,8 @@ def places(text: str, own_hosts: Collection[str] = ()) -> Iterator[Place]:
             continue
         place = _place(text, folded, mark) if mark.re is known else _labelled(text, mark)
         if place is not None:
-            count, characters, read_until = count + 1, characters + place.end - place.begin, place.end
+            count, read_until = count + 1, place.end
+            characters += max(place.end - place.begin, sum(map(len, place.readings)) // 2)
             if count > MOST_PLACES or characters > PLACES_CHARACTERS:
                 return
             yield place
@@ -140,14 +151,16 @@ def _beginning(folded: str, host_at: int) -> tuple[int, bool]:
 def _begins(text: str, begin: int, has_scheme: bool) -> bool:
     """Nothing before it in the same word makes it part of something else."""
     before = text[max(0, begin - _BEFORE_CHARACTERS) : begin]
-    found = _WORD_BACKWARDS.match(before[::-1])
+    backwards = before[::-1]
+    found = _WORD_BACKWARDS.match(backwards)
     word = found[0][::-1] if found else ""
     if len(word) == _BEFORE_CHARACTERS:
         return False
     if has_scheme:
-        return word[-1:] in (",", ";") or not (word[-1:].isalnum() or _is_a_link(word))
+        return word[-1:] in (",", ";") or not (word[-1:].isalnum() or _is_a_link(word) or _is_within(backwards))
     last = before[-1:]
-    return not (last.isalnum() or last in (*"-._~@/\\%&?#+$", _PERHAPS_SPACE) or _is_a_link(word))
+    closed = last.isalnum() or last in (*"-._~@/\\%&?#+$", _PERHAPS_SPACE)
+    return not (closed or _is_a_link(word) or _is_within(backwards))
 
 
 def _is_a_link(word: str) -> bool:
@@ -155,6 +168,27 @@ def _is_a_link(word: str) -> bool:
     _, question, query = word.partition("?")
     _, dot, after = word.partition(".")
     return bool(_LINKS_OWN.search(word) or (question and "=" in query) or (dot and re.search("[/?#]", after)))
+
+
+def _is_within(backwards: str) -> bool:
+    """What stands here is part of a link that began before, however odd the characters between are."""
+    found = _STRETCH_BACKWARDS.match(backwards)
+    word = found[0][::-1] if found else ""
+    return any(_is_open(word, at) for at in {word.find("://"), word.rfind("://")} - {-1})
+
+
+def _is_open(word: str, at: int) -> bool:
+    """The link whose scheme ends here has not ended: neither a quote nor a bracket it stands in is closed."""
+    host = _HOST.match(word, at)
+    if host is None:
+        return False
+    in_quotes = word[max(0, at - 20) : at].rstrip(_SCHEME_CHARACTERS).endswith("'")
+    open_brackets = 0
+    for mark in islice(_BRACKETS.finditer(word, host.end()), MOST_BRACKETS):
+        open_brackets += (mark[0] in "([{") - (mark[0] in ")]}")
+        if open_brackets < 0 or (in_quotes and mark[0] == "'"):
+            return False
+    return True
 
 
 def _ending(text: str, begin: int) -> int:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from connectors.base import JoinRequest
 from connectors.kit.web.hands import Hands
-from connectors.links.link import MeetingLink
+from connectors.links.link import MeetingLink, with_passcode
 
 LINKS = ("teams", "simulator")
 PASSES = ("launcher", "no_devices")
@@ -19,8 +19,8 @@ TURN_ON = ("turn_on_microphone", "turn_on_camera")
 
 def address(link: MeetingLink, request: JoinRequest) -> str:
     """Of the meeting's page, with the bot's own identification where one is configured."""
-    token = request.identification
-    return f"{link.join_url}#token={quote(token, safe='')}" if token and link.platform == "teams" else link.join_url
+    url, token = with_passcode(link, request.passcode).join_url, request.identification
+    return f"{url}#token={quote(token, safe='')}" if token and link.platform == "teams" else url
 
 
 async def knock(hands: Hands, request: JoinRequest) -> bool:

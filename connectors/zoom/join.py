@@ -6,11 +6,11 @@ page says so, and so do we (`sdk_required`).
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from connectors.base import JoinRequest
 from connectors.kit.web.hands import Hands
-from connectors.links.link import MeetingLink
+from connectors.links.link import MeetingLink, with_passcode
 
 LINKS = ("zoom", "simulator")
 PASSES = ("cookies", "launcher", "devices_asked", "dismiss")
@@ -20,14 +20,11 @@ WEB_CLIENT = "https://app.zoom.us/wc"
 
 def address(link: MeetingLink, request: JoinRequest) -> str:
     """Of the web client, where the link is Zoom's own and has a number; another portal's link stays as it is."""
+    link = with_passcode(link, request.passcode)
     parts = urlsplit(link.join_url)
     if link.platform != "zoom" or not link.key.isdigit() or not (parts.hostname or "").endswith("zoom.us"):
         return link.join_url
-    passcode = request.passcode or link.passcode
-    fields = [parts.query] if parts.query else []
-    if passcode and "pwd=" not in parts.query:
-        fields.append(f"pwd={quote(passcode, safe='')}")
-    return f"{WEB_CLIENT}/{link.key}/join" + (f"?{'&'.join(fields)}" if fields else "")
+    return f"{WEB_CLIENT}/{link.key}/join" + (f"?{parts.query}" if parts.query else "")
 
 
 async def knock(hands: Hands, request: JoinRequest) -> bool:

@@ -90,6 +90,25 @@ REPEATED = (
 )
 
 
+# At each place links are read in several ways: whole, up to a comma, up to the first letter beyond ASCII.
+AMBIGUOUS = "x,é_ "
+MANY_WAYS = {
+    "wrapped 8 times, read in many ways": "google.com/url?q=" * 8 + AMBIGUOUS,
+    "wrapped 8 times, stars": "google.com/url?q=" * 8 + "é*_,\n",
+    "wrapped 7 times, read in many ways": "google.com/url?q=" * 7 + AMBIGUOUS,
+    "Proofpoint 2 in itself": "urldefense.com/v2/url?u=" * 8 + AMBIGUOUS,
+    "Proofpoint 3 and Google": "urldefense.com/v3/__google.com/url?q=" * 4 + AMBIGUOUS,
+    "Safe Links in themselves": "a.safelinks.protection.outlook.com/?url=" * 4 + AMBIGUOUS,
+    "fields, wrapped": "google.com/url?a&a&a&a&a&a&q=" * 5 + AMBIGUOUS,
+    "escaped fields of a wrapper": f"google.com/url?{'%61&' * 98}q={AMBIGUOUS}",
+    "escaped fields of Zoom's": f"zoom.us/j/1?{'%61&' * 98}q={AMBIGUOUS}",
+    "brackets before a link": f"https://a.b/{'(' * 380}https://zoom.us/j/1 ",
+    "links in brackets": "https://a.b/(https://zoom.us/x(" * 10 + " ",
+    "quotes and brackets": "'https://a.b/()'" * 20 + "(https://zoom.us/x ",
+    "links in many quotes": "'h://a/'" * 20 + "(zoom.us/x" * 20 + " ",
+}
+
+
 def nested(depth: int, url: str) -> str:
     return reduce(lambda inner, _: safe_link(inner), range(depth), url)
 
@@ -106,6 +125,7 @@ def single() -> dict[str, str]:
         "8 KB of stars": f"https://urldefense.com/v3/__{'**_' * 2600}__;AAAA!! ",
         "8 KB of braces in coordinates": f"{COORDINATES}{deep} ",
         "9 KB": f"https://zoom.us/j/123456789{'0' * 9000} ",
+        **MANY_WAYS,
         "one word": f"https://zoom.us/rec/{'a' * SIZE}",
         "one wrapper": f"{WRAPPER}{'%25' * (SIZE // 3)}",
     }
@@ -118,6 +138,11 @@ def whole() -> dict[str, str]:
         "passcodes behind": link + "Passcode: " * (SIZE // 10),
         "labels behind": link + "Passcode" * (SIZE // 8),
         "links behind": link + "https://zoom.us/rec " * (SIZE // 20),
+        "wrappers behind": link + MANY_WAYS["wrapped 8 times, stars"] * (SIZE // 140),
+        "wrappers that are numbered": "".join(f"{'google.com/url?q=' * 8}{number},é_ " for number in range(700)),
+        "labels behind another link": link + "https://a.b/c Meeting passcode: " * (SIZE // 30),
+        "numbers behind another link": link + "https://a.b/c\n" + "id 1-1-1-1-1-1-1 passcode: " * (SIZE // 27),
+        "links before": "https://a.b/c " * (SIZE // 14 - 3) + link,
         "tags behind": link + "<" * SIZE,
         "link at the end": "lunch " * ((SIZE - len(link)) // 6) + link,
         "every link that is none": "".join(f"https://evil.com/?u={quote(url)} " for url in PLAIN) * (SIZE // 10_000),

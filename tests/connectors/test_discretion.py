@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,31 @@ def test_what_lets_someone_in_is_hidden_and_the_rest_is_kept(address: str, more:
     assert discreet(address, secrets) == kept
     for said in more.values():
         assert discreet(f"<a>{said}</a>", secrets) == f"<a>{HIDDEN}</a>"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("a&b+c é", "a&amp;b+c é", "a&#38;b+c é", "a&#x26;b&#x2B;c &eacute;", "a&amp;amp;b&plus;c &#xE9;"),
+        *("a%26b%2Bc%20%C3%A9", "a%26b%2bc+%c3%a9", "a%2526b%252Bc%2520%25C3%25A9", "a%2526b%252bc%2b%25c3%25a9"),
+        *("a\\u0026b+c \\u00e9", "a\\\\u0026b+c\\\\u0020\\\\u00E9", "a\\x26b\\x2bc é", "a%26amp%3Bb%2Bc+%26eacute%3B"),
+    ],
+)
+def test_what_lets_someone_in_is_hidden_however_a_page_writes_it(written: str) -> None:
+    assert discreet(f'<a x="{written}">', secrets_of("", request("", passcode="a&b+c é"))) == f'<a x="{HIDDEN}">'
+
+
+def test_quotes_strokes_and_pairs_are_hidden_as_json_writes_them() -> None:
+    said = 'a"b\\c/d\U0001f600'
+    for written in (json.dumps(said), json.dumps(said, ensure_ascii=False), json.dumps(json.dumps(said)), escape(said)):
+        kept = discreet(f"<{written}>", secrets_of("", request("", passcode=said)))
+        assert kept.replace("\\", "").replace('"', "") == f"<{HIDDEN}>"
+
+
+def test_case_and_neighbours_of_what_is_hidden_stay() -> None:
+    secrets = secrets_of("", request("", passcode="a&b", identification="a&bc"))
+    assert discreet("a&bc A&B 'a&b' a%26c", secrets) == f"{HIDDEN} A&B '{HIDDEN}' a%26c"
+    assert discreet("kept " * 20_000, secrets) == "kept " * 20_000
 
 
 def test_what_is_no_address_has_no_secrets_and_breaks_nothing() -> None:

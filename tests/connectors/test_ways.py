@@ -42,10 +42,25 @@ def test_a_meeting_is_opened_by_its_platforms_own_page(platform, url: str, addre
     assert link is not None and platform.address(link, request(url)) == address
 
 
-def test_a_passcode_that_was_given_apart_is_handed_to_zoom() -> None:
-    link = find_meeting("https://zoom.us/j/123456789")
-    assert link is not None
-    assert zoom.address(link, request("", passcode="a b")).endswith("/join?pwd=a%20b")
+@pytest.mark.parametrize(
+    ("platform", "url", "passcode", "address"),
+    [
+        (zoom, "https://zoom.us/j/123456789", "a b", "https://app.zoom.us/wc/123456789/join?pwd=a%20b"),
+        (zoom, "https://zoom.us/j/123456789?pwd=OLD", "NEW", "https://app.zoom.us/wc/123456789/join?pwd=NEW"),
+        (zoom, "https://zoom.us/w/98765432109?pwd=a&tk=Ab", "b", "https://app.zoom.us/wc/98765432109/join?tk=Ab&pwd=b"),
+        (zoom, "https://zoom.us/w/98765432109?tk=Ab&pwd=a", "a", "https://app.zoom.us/wc/98765432109/join?pwd=a&tk=Ab"),
+        (zoom, "https://acme.zoomgov.com/j/1601234567?pwd=OLD", "N~", "https://acme.zoomgov.com/j/1601234567?pwd=N%7E"),
+        (zoom, "https://zoom.us/my/jane.doe", "N", "https://zoom.us/my/jane.doe?pwd=N"),
+        (zoom, "https://zoom.us/j/123456789?pwd=OLD", "", "https://app.zoom.us/wc/123456789/join?pwd=OLD"),
+        (teams, "https://teams.microsoft.com/meet/28112", "Ab&3", "https://teams.microsoft.com/meet/28112?p=Ab%263"),
+        (teams, "https://teams.live.com/meet/93123456?p=OLD", "NEW", "https://teams.live.com/meet/93123456?p=NEW"),
+        (meet, "https://meet.google.com/abc-defg-hij", "a", "https://meet.google.com/abc-defg-hij?hl=en"),
+        (teams, "http://127.0.0.1:1/teams/abc-defg-hij", "a", "http://127.0.0.1:1/teams/abc-defg-hij"),
+    ],
+)
+def test_a_passcode_that_was_given_apart_is_the_one_that_counts(platform, url, passcode, address) -> None:
+    link = find_meeting(url)
+    assert link is not None and platform.address(link, request(url, passcode=passcode)) == address
 
 
 def test_zoom_is_never_joined_without_devices() -> None:
