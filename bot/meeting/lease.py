@@ -49,4 +49,6 @@ class Lease:
                 left_s = until_s - self._clock.monotonic_s()
                 log.warning("the lease could not be renewed", error=type(error).__name__, left_s=round(left_s, 1))
             await self._clock.sleep(max(0.0, min(HEARTBEAT_S, until_s - self._clock.monotonic_s())))
+        else:
+            log.warning("the lease has run out")
         self.is_fenced = True

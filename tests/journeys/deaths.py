@@ -25,7 +25,7 @@ JOIN_S = 60.0
 FOUND_S = 30.0  # from a death until the bot is in the right state and nothing of it is left
 DUE_IN_S = 2.0
 SETTLES_S = 1.0  # from being told to leave until the last of what was on its way is heard
-FENCED = "the lease belongs to another process"
+FENCED = "another process owns this bot, leaving"  # by its own clock, or because it was told
 LINE = "Kettles and cups stand ready on the table, and the water takes a while to boil, so let us talk about tea first."
 
 End = tuple[str, str]  # state, code
