@@ -10,8 +10,10 @@ import ctypes
 import os
 import signal
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import psutil
 
@@ -20,6 +22,7 @@ PR_SET_CHILD_SUBREAPER = 36
 POLL_S = 0.05
 KILL_TIMEOUT_S = 5.0  # from SIGKILL to gone; only a process stuck in the kernel takes longer
 REAP_EVERY_S = 5.0
+_LOOKS = 5  # at all processes, while one's parent is not among them
 
 _LIBC = ctypes.CDLL(None, use_errno=True)  # loaded here: after a fork it is too late to load anything
 
@@ -30,7 +33,7 @@ def adopting_orphans() -> Iterator[frozenset[psutil.Process]]:
     descend from us already: they belong to somebody else."""
     _LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     try:
-        yield frozenset(psutil.Process().children(recursive=True))
+        yield frozenset(_descendants())
     finally:
         _LIBC.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
@@ -55,11 +58,41 @@ def die_with_parent() -> None:
 def living(spared: frozenset[psutil.Process]) -> list[psutil.Process]:
     """Our descendants that still run, but for the spared. A zombie runs no more."""
     found = []
-    for process in psutil.Process().children(recursive=True):
+    for process in _descendants():
         with suppress(psutil.NoSuchProcess):
             if process not in spared and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
+
+
+def _descendants() -> list[psutil.Process]:
+    """`psutil.Process.children` loses whom a child leaves that is reaped while it looks: those are still under the dead
+    one's number, and it is no more. So who is whose child is read first, and again where a parent is missing."""
+    parents: dict[int, int] = {}
+    for _ in range(_LOOKS):
+        parents = dict(filter(None, map(_parent, psutil.pids())))
+        if all(parent in parents or not parent for parent in parents.values()):
+            break
+    children = defaultdict(list)
+    for pid, parent in parents.items():
+        children[parent].append(pid)
+    found, left = [], [os.getpid()]
+    while left:
+        below = children.pop(left.pop(), [])
+        left += below
+        for pid in below:
+            with suppress(psutil.NoSuchProcess):
+                found.append(psutil.Process(pid))
+    return found
+
+
+def _parent(pid: int) -> tuple[int, int] | None:
+    """With its parent's number, the second field behind the name in brackets (proc_pid_stat(5))."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    return pid, int(stat[stat.rindex(b")") + 2 :].split()[1])
 
 
 def tell(processes: list[psutil.Process], number: int) -> None:
