@@ -12,7 +12,9 @@ LOOKS = """
 import os, subprocess, sys, threading
 from bot.supervision import kernel
 
-CHILD = "import subprocess, time; [subprocess.Popen(['sleep', '60']) for _ in 'abc']; print(1, flush=True); time.sleep(60)"
+CHILD = (
+    "import subprocess, time; [subprocess.Popen(['sleep', '60']) for _ in 'abc']; print(1, flush=True); time.sleep(60)"
+)
 with kernel.adopting_orphans() as spared:
     for _ in range(200):
         with subprocess.Popen([sys.executable, "-S", "-c", CHILD], stdout=subprocess.PIPE) as child:
