@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -40,15 +39,16 @@ async def starting(store: Seeded) -> bots.Bot:
 
 
 def asked_to_end(bot: bots.Bot, store: Seeded, home: Path) -> subprocess.Popen[bytes]:
-    """The meeting process, which has been asked to end at its first moment."""
+    """The meeting process as its parent starts it, asked to end at its first moment."""
 
-    def ask() -> None:
+    def block() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-        os.kill(os.getpid(), signal.SIGTERM)
 
     settings = replace(Settings(), home=home, database_url=store.url)
     argv = (sys.executable, "-m", "bot.meeting", bot.id, "--attempt", str(bot.attempt))
-    return subprocess.Popen(argv, env=child_environment(settings), preexec_fn=ask)
+    process = subprocess.Popen(argv, env=child_environment(settings), preexec_fn=block)
+    process.send_signal(signal.SIGTERM)
+    return process
 
 
 async def how_it_ended(store: Seeded, bot: bots.Bot) -> BotEvent:
