@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.client.connection import Connection, read
-
-PAGE = 100
+from bot.client.connection import PAGE, Connection, read
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

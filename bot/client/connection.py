@@ -21,7 +21,7 @@ ANSWER_TIMEOUT_S = 20.0
 TRIES = 5
 LONGEST_PAUSE_S = 30.0
 AGAIN = frozenset({429, 503})
-LINES = 1000
+PAGE, LINES = 100, 1000  # of nouns, of what is numbered
 T = TypeVar("T")
 
 

@@ -27,7 +27,7 @@ log = get_log(__name__)
 _MOST_QUEUED = 1000
 RETRY_S = 1.0
 MOST_REMARKS = 5000
-PATIENCE_S = 1.5 * TTL_S  # as long as a lease can live, and one renewal: who waits longer owns no bot any more
+PATIENCE_S = 1.5 * TTL_S  # a lease, and half of one: several tries of a database that is away
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ class Recorder:
 
     async def flush(self) -> None:
         """Wait until everything queued is written. Raises Fenced when the database is away for longer than a lease
-        lives: nothing this process writes counts then."""
+        lives: who cannot write for so long cannot run a bot."""
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await self._queue.join()

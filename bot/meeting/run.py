@@ -75,19 +75,23 @@ class Launch:
 
 
 async def attend(settings: Settings, launch: Launch) -> int:
-    """Attend the bot's meeting; returns the process's exit code (see `outcome.py`)."""
+    """Attend the bot's meeting; returns the process's exit code (see `outcome.py`). Raises UnknownBot, and
+    DatabaseUnavailable where there is none to begin with."""
     opened = Database.open(settings, held=1, waits=WAITS)  # a server has a hundred for all bots together
     clock = RealClock()
     async with OwnThread(opened) as database:  # a bot that hangs holds no lock
-        async with asyncio.timeout(TTL_S):
-            bot = await _had(lambda: database.reading(lambda session: bots.get(session, launch.bot_id)), clock)
+        try:
+            async with asyncio.timeout(TTL_S):
+                bot = await _had(lambda: database.reading(lambda session: bots.get(session, launch.bot_id)), clock)
+        except TimeoutError as error:
+            raise DatabaseUnavailable from error
         attempt = bot.attempt if launch.attempt is None else launch.attempt
         recorder = Recorder(database, bot_id=launch.bot_id, attempt=attempt, clock=clock)
         return await Visit(settings, launch, bot, database, recorder, clock).run()
 
 
 async def _had(ask: Callable[[], Awaitable[T]], clock: Clock) -> T:
-    """The answer of a database that may be away for a while. Whoever waits too long is ended by its lease."""
+    """The answer of a database that may be away for a while: how long is for the caller, or for the lease, to say."""
     while True:
         try:
             return await ask()
