@@ -4,7 +4,7 @@ It is a child subreaper (prctl(2), PR_SET_CHILD_SUBREAPER): whatever the meeting
 helpers, a sound server) becomes its child and is ended with it. It imports nothing heavy, so that it can always act:
 
     SIGTERM, SIGINT   leave the meeting in order; a second one, or no end within the grace time, kills
-    SIGUSR1           the kill switch: a byte on the device thread's own pipe, then leave, within a shorter time
+    SIGUSR1           the kill switch: a byte on the device thread's own pipe, then leave as killed, in a shorter time
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from types import FrameType
 
 import psutil
 
-from bot.meeting.signals import ENDING
+from bot.meeting.signals import ENDING, KILLING
 from bot.supervision.kernel import adopting_orphans, dying_with_parent, living, tell
 from connectors.kit.folders import sweep
 
@@ -41,7 +41,8 @@ class Parent:
         self._kill_now = False
         self._kill_write = -1
         self._child: subprocess.Popen[bytes] | None = None
-        self._told = False  # the child, to leave
+        self._wishes: list[int] = []  # in their order
+        self._told: set[int] = set()  # the child: each once, for it has no ear left once it has ended its loop
 
     def run(self) -> int:
         """Run the meeting process to its end; its exit code, or 128 + the signal that ended it."""
@@ -50,7 +51,7 @@ class Parent:
 
     def _run(self) -> int:
         kill_read, self._kill_write = os.pipe()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+        for number in ENDING:
             signal.signal(number, self._on_signal)
         self._child = subprocess.Popen(
             [*self._arguments, "--kill-fd", str(kill_read)],
@@ -59,8 +60,7 @@ class Parent:
             start_new_session=True,  # a terminal's Ctrl-C reaches the parent alone
         )
         os.close(kill_read)
-        if self._asked_at_s is not None:  # while there was no child yet
-            self._tell(self._child)
+        self._tell()  # what came while there was no child yet
         try:
             return self._wait(self._child)
         finally:
@@ -68,26 +68,25 @@ class Parent:
             sweep()  # what a killed process could not remove itself: profile, camera file, sockets
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        now_s = time.monotonic()
-        if number == signal.SIGUSR1:
+        now_s, killing = time.monotonic(), number == KILLING
+        if killing:
             with suppress(OSError):  # a child that is gone has closed its end
                 os.write(self._kill_write, b"k")
-        self._end_by_s = min(
-            self._end_by_s, now_s + (self._kill_grace_s if number == signal.SIGUSR1 else self._grace_s)
-        )
-        if self._asked_at_s is not None and now_s - self._asked_at_s < REPEATED_S:
-            return
-        if self._asked_at_s is not None and number != signal.SIGUSR1:
-            self._kill_now = True
+        self._end_by_s = min(self._end_by_s, now_s + (self._kill_grace_s if killing else self._grace_s))
         if self._asked_at_s is None:
             self._asked_at_s = now_s
-            if self._child is not None:
-                self._tell(self._child)
+        elif not killing and now_s - self._asked_at_s >= REPEATED_S:
+            self._kill_now = True
+        self._wishes.append(KILLING if killing else signal.SIGTERM)
+        self._tell()
 
-    def _tell(self, child: subprocess.Popen[bytes]) -> None:
-        if not self._told:
-            self._told = True
-            child.send_signal(signal.SIGTERM)
+    def _tell(self) -> None:
+        if self._child is None:
+            return
+        for number in self._wishes:
+            if number not in self._told:
+                self._told.add(number)
+                self._child.send_signal(number)
 
     def _wait(self, child: subprocess.Popen[bytes]) -> int:
         while True:

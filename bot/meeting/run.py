@@ -114,7 +114,7 @@ class Visit:
         self._workdir = make_folder("bot")
 
     async def run(self) -> int:
-        listen(partial(self._stay.end, "host_shutdown"))
+        listen(partial(self._stay.end, "host_shutdown"), killed=partial(self._stay.end, "killed"))
         try:
             outcome = await self._with_lease()
         except FencedOut:

@@ -10,12 +10,13 @@ import asyncio
 import signal
 from collections.abc import Callable
 
-ENDING = frozenset({signal.SIGTERM, signal.SIGINT})
+KILLING = signal.SIGUSR1  # the kill switch: a wish of its own, so that no killed bot is taken for one of a stopped host
+ENDING = frozenset({signal.SIGTERM, signal.SIGINT, KILLING})
 
 
-def listen(ended: Callable[[], None]) -> None:
-    """From now on `ended` is called in the running loop, also for what has come before."""
+def listen(ended: Callable[[], None], killed: Callable[[], None]) -> None:
+    """From now on one of these is called in the running loop, also for what has come before."""
     loop = asyncio.get_running_loop()
     for number in ENDING:
-        loop.add_signal_handler(number, ended)
+        loop.add_signal_handler(number, killed if number == KILLING else ended)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)

@@ -17,7 +17,7 @@ import pytest
 from bot.clock import RealClock
 from bot.config import Settings, child_environment
 from bot.domain.lifecycle import BotState
-from bot.meeting.signals import ENDING
+from bot.meeting.signals import ENDING, KILLING
 from bot.store import bots, leases, schema
 from bot.store.bots import BotEvent
 from bot.store.session import Database
@@ -38,7 +38,7 @@ async def starting(store: Seeded) -> bots.Bot:
         return await bots.move(session, bot.id, attempt=bot.attempt, to=BotState.STARTING, at=now)
 
 
-def asked_to_end(bot: bots.Bot, store: Seeded, home: Path) -> subprocess.Popen[bytes]:
+def asked_to_end(bot: bots.Bot, store: Seeded, home: Path, number: int = signal.SIGTERM) -> subprocess.Popen[bytes]:
     """The meeting process as its parent starts it, asked to end at its first moment."""
 
     def block() -> None:
@@ -47,7 +47,7 @@ def asked_to_end(bot: bots.Bot, store: Seeded, home: Path) -> subprocess.Popen[b
     settings = replace(Settings(), home=home, database_url=store.url)
     argv = (sys.executable, "-m", "bot.meeting", bot.id, "--attempt", str(bot.attempt))
     process = subprocess.Popen(argv, env=child_environment(settings), preexec_fn=block)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     return process
 
 
@@ -66,6 +66,14 @@ async def test_a_bot_whose_host_is_stopped_before_it_joins_is_sent_anew(sqlite_s
         now = RealClock().now()
         given = {"owner": "test", "data": {}, "due_by": now, "now": now, "launch_by": now + timedelta(minutes=1)}
         assert [one.id for one in await leases.claim_due(session, limit=1, **given)] == [bot.id]
+
+
+async def test_a_bot_that_is_killed_before_it_joins_is_never_sent_again(sqlite_store: Seeded, tmp_path: Path) -> None:
+    bot = await starting(sqlite_store)
+    with asked_to_end(bot, sqlite_store, tmp_path, KILLING) as process:
+        assert await asyncio.to_thread(process.wait, END_S) == 0
+    ended = await how_it_ended(sqlite_store, bot)
+    assert (ended.state, ended.code) == (BotState.ENDED, "killed")
 
 
 @pytest.mark.postgres

@@ -22,6 +22,7 @@ import os, signal, subprocess, sys, time
 folder = sys.argv[1]
 if "stubborn" in sys.argv:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 if "late" in sys.argv:
     open(folder + "/pids", "w").write(f"{os.getpid()} {os.getpid()}")
     time.sleep(0.5)  # it imports its parts
@@ -30,7 +31,10 @@ if "polite" in sys.argv:
         time.sleep(0.4)
         sys.exit(5)
     signal.signal(signal.SIGTERM, leave)
-signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+if "told" in sys.argv:  # both, in whichever order
+    signal.signal(signal.SIGTERM, lambda *_: open(folder + "/asked", "w").close())
+    signal.signal(signal.SIGUSR1, lambda *_: sys.exit(6))
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGUSR1})
 helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
 open(folder + "/pids", "w").write(f"{os.getpid()} {helper.pid}")
 if "ends" in sys.argv:
@@ -92,7 +96,7 @@ def test_a_wish_that_comes_while_the_child_imports_its_parts_is_heard_when_it_li
 EARLY = """
 import signal, sys
 from bot.meeting.parent import Parent
-UNBLOCKS = "import signal, time; signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM}); time.sleep(600)"
+UNBLOCKS = "import signal, time; signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals()); time.sleep(600)"
 parent = Parent([sys.executable, "-c", UNBLOCKS], grace_s=60, kill_grace_s=60)
 parent._on_signal(getattr(signal, sys.argv[1]), None)
 sys.exit(parent.run())
@@ -102,7 +106,16 @@ sys.exit(parent.run())
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1"])
 def test_a_wish_that_comes_before_the_child_does_is_passed_on(name: str) -> None:
     code = subprocess.run([sys.executable, "-c", EARLY, name], timeout=30, check=False).returncode
-    assert code == 128 + signal.SIGTERM
+    assert code == 128 + getattr(signal, name)
+
+
+def test_a_kill_is_told_as_one_also_to_a_child_that_was_asked_to_leave(tmp_path: Path) -> None:
+    parent, pids = start(tmp_path, "told")
+    parent.send_signal(signal.SIGTERM)
+    until((tmp_path / "asked").exists)
+    parent.send_signal(signal.SIGUSR1)
+    assert parent.wait(10) == 6
+    assert gone(pids)
 
 
 def test_the_kill_switch_reaches_the_child_by_its_own_pipe(tmp_path: Path) -> None:
