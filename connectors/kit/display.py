@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from connectors.kit.processes import Child, clean_environment, find_program
 START_S = 10.0
 STEP_S = 0.02
 SOCKET = "/tmp/.X11-unix/X{number}"  # where every X server has it; with -displayfd it has no lock beside it
+_MARK = re.compile(r"display-(?P<number>\d{1,9})-(?P<pid>\d{1,9})", re.ASCII)
 
 
 class Display:
@@ -71,10 +73,12 @@ def clear_display(folder: Path) -> bool:
     """Remove the socket of a display that was started in this folder and was killed: only one that ends by itself does
     that. False: it still runs."""
     for mark in folder.glob("display-*-*"):
-        number, pid = (int(word) for word in mark.name.split("-")[1:])
-        if _runs(pid):
+        named = _MARK.fullmatch(mark.name)
+        if named is None:
+            continue
+        if _runs(int(named["pid"])):
             return False
-        path = Path(SOCKET.format(number=number))
+        path = Path(SOCKET.format(number=int(named["number"])))
         if is_dead(path):  # else the number is another's by now
             path.unlink(missing_ok=True)
     return True
@@ -91,6 +95,6 @@ def is_dead(path: Path) -> bool:
 
 
 def _runs(pid: int) -> bool:
-    with suppress(psutil.NoSuchProcess):
+    with suppress(psutil.Error):  # gone; or another user's, and so no server of ours
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     return False

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def plain_place(place: Path) -> Path:
 
 
 PLACES = (plain_place(Path(tempfile.gettempdir())), Path("/dev/shm"))
-_NAME = re.compile(r"understudy-[a-z]+-(\d+)-[^/]+")
+_NAME = re.compile(r"understudy-[a-z]+-(\d{1,9})-[^/]+", re.ASCII)  # more digits than any kernel gives a process
 
 
 def make_folder(kind: str, parent: Path | None = None) -> Path:
@@ -36,16 +37,24 @@ def maker_of(folder: Path) -> int | None:
 
 
 def sweep(places: Sequence[Path] = PLACES) -> list[Path]:
-    """Remove the folders whose makers are gone; returns them. What belongs to another user stays."""
+    """Remove the folders whose makers are gone; returns them. What belongs to another user stays, and is not looked
+    into: anyone may make a folder in these places, with any name."""
     swept = []
-    for place in places:
-        with suppress(OSError):
-            for folder in place.iterdir():
-                maker = maker_of(folder)
-                if maker is not None and not _lives(maker) and _display_is_cleared(folder):
-                    shutil.rmtree(folder, ignore_errors=True)
-                    swept += [] if folder.exists() else [folder]
+    for folder in (folder for place in places for folder in _own_folders(place)):
+        maker = maker_of(folder)
+        if maker is not None and not _lives(maker) and _display_is_cleared(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            swept += [] if folder.exists() else [folder]
     return swept
+
+
+def _own_folders(place: Path) -> Iterator[Path]:
+    with suppress(OSError):
+        for path in place.iterdir():
+            with suppress(OSError):  # gone meanwhile
+                status = path.lstat()
+                if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
+                    yield path
 
 
 def _display_is_cleared(folder: Path) -> bool:
