@@ -117,6 +117,21 @@ def _is_told(name: str, example: str) -> bool:
     )
 
 
+def test_no_variable_left_to_the_operator_takes_away_what_the_image_has() -> None:
+    """An engine drops a variable without a value from the container, also one that the image has."""
+    image = set(re.findall(r"^(?:ENV|   ) (\w+)=", text("deploy/Containerfile"), re.MULTILINE))
+    assert "UNDERSTUDY_LOG_JSON" in image
+    without_a_value = set(re.findall(r"^  +(\w+):$", TEXT, re.MULTILINE))
+    assert "UNDERSTUDY_LOG_PERSONAL" in without_a_value and not image & without_a_value
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_container_logs_for_machines_unless_the_operator_says_otherwise(name: str) -> None:
+    assert SERVICES[name]["environment"]["UNDERSTUDY_LOG_JSON"] == "1"
+    other = compose(SECRETS | {"UNDERSTUDY_LOG_JSON": "0"})["services"][name]
+    assert other["environment"]["UNDERSTUDY_LOG_JSON"] == "0"
+
+
 def test_the_database_is_ready_when_others_reach_it() -> None:
     assert "--host" in SERVICES["database"]["healthcheck"]["test"]
 
