@@ -1,7 +1,8 @@
 """`understudy run BOT_ID`: one bot in one meeting, from joining to goodbye, in a process tree of its own.
 
-Exit codes: 0 attended and left in order; 10-23 the meeting refused it; 30-42 a part failed (each named in
-`bot/meeting/outcome.py` and in the bot's last event); 50 another process owns the bot; 128 + N ended by signal N.
+Exit codes: 0 attended and left in order, or to be sent anew; 10-29 the meeting refused it; 30-46 a part failed (each
+named in `bot/meeting/outcome.py` and in the bot's last event); 50 another process owns the bot; 128 + N ended by
+signal N.
 """
 
 from __future__ import annotations

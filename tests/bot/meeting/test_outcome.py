@@ -1,5 +1,9 @@
+import re
+from types import ModuleType
+
 import pytest
 
+from bot.commands import run
 from bot.domain.lifecycle import TERMINAL, BotState
 from bot.domain.occurrence import BY_CODE
 from bot.hearing.diarization.errors import ModelGated, ModelNotFetched
@@ -20,6 +24,20 @@ def test_exit_codes_tell_every_failure_apart() -> None:
     codes = [outcome.exit_code for outcome in (*REFUSALS.values(), *FAILURES.values())] + [FENCED_EXIT_CODE]
     assert len(set(codes)) == len(codes)
     assert 0 not in codes
+
+
+def test_the_exit_codes_people_are_told_are_those_there_are() -> None:
+    (refused, failed, fenced) = re.search(
+        r"(\d+-\d+) the meeting.* (\d+-\d+) a part.* (\d+) another", told(run)
+    ).groups()
+    for span, outcomes in ((refused, REFUSALS), (failed, FAILURES)):
+        codes = [outcome.exit_code for outcome in outcomes.values()]
+        assert span == f"{min(codes)}-{max(codes)}"
+    assert int(fenced) == FENCED_EXIT_CODE
+
+
+def told(module: ModuleType) -> str:
+    return " ".join((module.__doc__ or "").split())
 
 
 def test_a_no_is_never_tried_again() -> None:
