@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
@@ -36,6 +35,7 @@ from bot.meeting.signals import listen
 from bot.meeting.speakers import Speakers
 from bot.meeting.stay import Roster, Stay
 from bot.meeting.talk import Talk
+from bot.meeting.tally import Tally, media_of, page_of
 from bot.meeting.thumbnail import keep_thumbnail
 from bot.meeting.watch import fall_silent_when_killed, follow, keep_the_rules, recognise_bots
 from bot.store import bots, characters, knowledge
@@ -110,7 +110,7 @@ class Visit:
         self._lease = Lease(recorder.renew, fenced=Fenced, unreachable=(DatabaseUnavailable, OSError), clock=clock)
         self._in_call = self._over = False
         self._moving = asyncio.Lock()
-        self._hits: Counter[str] = Counter()
+        self._tally = Tally(recorder.count, clock)
         self._workdir = make_folder("bot")
 
     async def run(self) -> int:
@@ -180,6 +180,8 @@ class Visit:
             bridge = Bridge(
                 parts.connector, parts.session, parts.ears, echo=parts.echo, kill_fd=kill_fd, speakers=speakers
             )
+            self._tally.watch(page_of(parts.connector))
+            self._tally.watch(media_of(bridge))
             bridge.neutral_picture(neutral_picture(parts.connector.camera.width, parts.connector.camera.height))
             stack.callback(bridge.close)
             mind = await stack.enter_async_context(mind_for(self._settings, self._database, character, passages))
@@ -232,6 +234,7 @@ class Visit:
                 group.create_task(say_what_is_asked(self._recorder.next_line, talk.say_line, clock), name="lines"),
                 group.create_task(talk.speakers.run(), name="speakers"),
                 group.create_task(thumbnail, name="thumbnail"),
+                group.create_task(self._tally.keep(), name="tally"),
             ]
             try:
                 late_s = (self._clock.now() - self._bot.join_at).total_seconds()
@@ -241,7 +244,8 @@ class Visit:
                     await self._stay.over()
                 return await self._leave(parts.connector, bridge, talk)
             finally:
-                self._count_rules(parts.connector)  # also of a page whose end is an error
+                if not self._over:  # a part broke: what has been until then counts
+                    self._tally.count()
                 for task in background:
                     task.cancel()
 
@@ -270,7 +274,7 @@ class Visit:
             if isinstance(await self._unless_over(connector.join(request)), Over):
                 return False
         finally:
-            self._count_rules(connector)
+            self._tally.count()
         async with self._moving:
             self._in_call = True
             self._roster.entered()
@@ -278,13 +282,6 @@ class Visit:
         camera = connector.camera
         self._recorder.note("media.settings", width=camera.width, fps=camera.fps)
         return True
-
-    def _count_rules(self, connector: Connector) -> None:
-        """What the meeting's page was known by since the last count."""
-        hits = Counter(connector.hits())
-        for rule, times in (hits - self._hits).items():
-            self._recorder.count("page_rules", times, rule)
-        self._hits = hits
 
     async def _unless_over(self, doing: Coroutine[Any, Any, T]) -> T | Over:
         """The result, or `Over` when the stay ended first; what was being done is then cancelled."""
@@ -334,12 +331,8 @@ class Visit:
             async with asyncio.timeout(KILLED_LEAVE_TIMEOUT_S if killed else LEAVE_TIMEOUT_S):
                 await connector.leave()
         await talk.close()
-        self._count_rules(connector)
         self._recorder.note("media.summary", silence_filled_ms=round(bridge.filled_ms))
-        self._recorder.count("silence_filled_seconds", bridge.filled_ms / 1000)
-        self._recorder.count("audio_dropped_seconds", bridge.dropped_s)
-        for fate, frames in bridge.frames.items():
-            self._recorder.count("frames", frames, fate)
+        self._tally.count()
         if self._in_call:
             await self._move(BotState.POST_PROCESSING)
         outcome = REASONS[self._stay.reason or reason]

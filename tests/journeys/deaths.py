@@ -16,6 +16,7 @@ import aiohttp
 import psutil
 
 from bot.domain.lifecycle import TERMINAL, BotState, Command
+from bot.store import counters
 from connectors.simulator import Policy, Room
 from tests.bot.clocks import until
 from tests.journeys.killing import listening, listens, sound_server_of, sounds
@@ -234,3 +235,10 @@ async def end_of(sent: Sent, killed_s: float) -> End:
     bot = await sent.stage.bot(sent.bot_id)
     assert bot.detail, "an end has a cause in words"
     return str(bot.state), str(bot.code)
+
+
+async def frames_counted(stage: WholeStage) -> float:
+    """Of the bots' pictures, by themselves, whatever became of the frames."""
+    async with stage.database.read() as session:
+        counted = await counters.read(session)
+    return sum(series.value for series in counted.get("frames", {}).values())
