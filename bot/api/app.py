@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from bot.api import openapi
+from bot.api import bodies, openapi
 from bot.api.calendar_notices import GoogleNotices, MicrosoftNotices
 from bot.api.consent import ConsentDoor
 from bot.api.feed import Feed
@@ -62,7 +62,7 @@ def make_app(
     """`split` makes passages of a document; `home` keeps pictures, and without a `vault` given the keys of secrets;
     `metrics` None: there are none; `rates` None: who asks may ask as often as they like; `google` and
     `microsoft` None: their calendars cannot be connected. The caller closes the database."""
-    app = web.Application(middlewares=[_identify, problems])
+    app = web.Application(middlewares=[_identify, problems], handler_args=bodies.SERVER)
     app.on_response_prepare.append(_mark)
     clock, vault = clock or RealClock(), vault or Vault(home / KEY_FILE)
     clients: dict[str, Provider | None] = {"google": google, "microsoft": microsoft}

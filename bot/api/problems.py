@@ -18,6 +18,7 @@ log = get_log(__name__)
 MEDIA_TYPE = "application/problem+json"
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 RETRY_AFTER_S = 5
+ACCEPTED = "gzip, deflate"  # of a request's body
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -71,6 +72,24 @@ class BodyTooLarge(BadInput):
     code, http_status = "body_too_large", 413
 
 
+class MalformedBody(BadInput):
+    """The body was cut off, or is not what its Content-Encoding says."""
+
+    code, http_status = "malformed_body", 400
+
+
+class EncodingUnknown(BadInput):
+    """The body's Content-Encoding must be gzip or deflate, or the body sent as it is."""
+
+    code, http_status = "unknown_content_encoding", 415
+
+
+class BodyTooSlow(BadInput):
+    """Nothing came of the body for half a minute."""
+
+    code, http_status, retryable = "body_too_slow", 408, True
+
+
 class InsufficientScope(BotError):
     """The key or sign-in may not do this: it needs the `role` that is named, or a key with that `scope`."""
 
@@ -113,6 +132,8 @@ def answer(request: web.Request, error: BotError) -> web.Response:
     headers = {"WWW-Authenticate": "Bearer"} if error.http_status == 401 else {}
     if error.retryable:
         headers["Retry-After"] = str(error.fields.get("retry_after_s", RETRY_AFTER_S))
+    if isinstance(error, EncodingUnknown):
+        headers["Accept-Encoding"] = ACCEPTED
     return web.json_response(body, status=error.http_status, content_type=MEDIA_TYPE, headers=headers)
 
 
