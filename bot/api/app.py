@@ -20,7 +20,7 @@ from bot.api.handlers import audit, bots, calendars, characters, keys, live, web
 from bot.api.handlers.live import FEED, LIMITS, StreamLimits
 from bot.api.metrics import Access, expose
 from bot.api.pages import Pages
-from bot.api.problems import REQUEST_ID, Handler, NotReady, problems
+from bot.api.problems import REQUEST_ID, Handler, NotReady, problems, reshape
 from bot.api.rates import Rates
 from bot.api.routes import PREFIX, RATES, SERVICES, STANDING, Route, Services, Splitter, endpoint
 from bot.api.sign_in import SignIn
@@ -106,7 +106,12 @@ async def _identify(request: web.Request, handler: Handler) -> web.StreamRespons
 
 
 async def _mark(request: web.Request, response: web.StreamResponse) -> None:
-    """Headers of every answer, also of one that is sent piece by piece."""
+    """Headers of every answer, also of one that is sent piece by piece, and of one that the server gives by itself:
+    what a request expects is judged before any middleware is asked."""
+    if REQUEST_ID not in request:
+        request[REQUEST_ID] = secrets.token_hex(8)
+        if isinstance(response, web.HTTPException):
+            reshape(request, response)
     response.headers["X-Request-Id"] = request[REQUEST_ID]
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers.setdefault("Cache-Control", "no-store")

@@ -90,6 +90,12 @@ class BodyTooSlow(BadInput):
     code, http_status, retryable = "body_too_slow", 408, True
 
 
+class ExpectationFailed(BadInput):
+    """The header Expect may say 100-continue and nothing else."""
+
+    code, http_status = "expectation_failed", 417
+
+
 class InsufficientScope(BotError):
     """The key or sign-in may not do this: it needs the `role` that is named, or a key with that `scope`."""
 
@@ -154,6 +160,14 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except Exception:  # the boundary: a client gets an answer whatever broke
         log.exception("a request failed unexpectedly", request_id=request[REQUEST_ID])
         return answer(request, Unforeseen())
+
+
+def reshape(request: web.Request, made: web.HTTPException) -> None:
+    """An answer that the server made by itself, before anything of ours was asked, as a problem."""
+    told = answer(request, ExpectationFailed() if isinstance(made, web.HTTPExpectationFailed) else _from_http(made))
+    assert isinstance(told.body, bytes)
+    made.body = told.body
+    made.headers.update({**told.headers, "Content-Length": str(len(told.body))})  # that of its own was reckoned already
 
 
 def _detail(error: BotError) -> str:

@@ -25,6 +25,7 @@ from bot.api import bodies, sign_in
 from bot.api.problems import (
     REQUEST_ID,
     CrossOrigin,
+    ExpectationFailed,
     FieldError,
     InsufficientScope,
     InvalidRequest,
@@ -181,7 +182,7 @@ class Route:
         unsafe = (CrossOrigin, KeyReused, StillRunning) if self.changes else ()
         of_store = (DatabaseUnavailable, DatabaseNotReady)
         of_key = (BadKey, SignedOut, InsufficientScope, TooManyRequests)
-        return (*self.errors, *of_key, InvalidRequest, *unsafe, *of_body, *of_store)
+        return (*self.errors, *of_key, InvalidRequest, ExpectationFailed, *unsafe, *of_body, *of_store)
 
 
 def endpoint(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

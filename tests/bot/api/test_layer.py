@@ -10,6 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from bot.api import openapi
 from bot.api.app import PREFIX, ROUTES, make_app
+from bot.api.problems import ExpectationFailed
 from bot.api.webhook_schemas import Message
 from bot.store import keys
 from bot.store.session import Database
@@ -92,6 +93,26 @@ async def test_what_is_not_there_is_a_problem_too(api, method, path, status):
         assert response.content_type == "application/problem+json"
         assert (response.status, problem["status"], problem["instance"]) == (status, status, f"/api/v1{path}")
         assert problem["request_id"] == response.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize("expect", ["x", "100-continue, x", "\u00e9", "200-ok"])
+async def test_what_a_request_may_not_expect_is_a_documented_problem(api, caplog, expect):
+    asked = (("POST", "/api/v1/kill"), ("GET", "/healthz"), ("GET", "/nothing"), ("PUT", "/api/v1/bots"), ("GET", "/"))
+    for method, path in asked:
+        async with api.client.request(method, path, headers={"Expect": expect}) as response:
+            problem = await response.json(content_type="application/problem+json")
+        assert (response.status, problem["code"]) == (417, "expectation_failed"), path
+        assert len(problem["request_id"]) == 16 and problem["request_id"] == response.headers["X-Request-Id"]
+        assert response.headers["X-Content-Type-Options"] == "nosniff" and problem["instance"] == path
+    async with api.client.head("/healthz", headers={"Expect": expect}) as response:
+        assert (response.status, await response.read()) == (417, b"")
+    assert not [record for record in caplog.records if record.exc_info]
+    assert all(ExpectationFailed in route.all_errors for route in ROUTES)
+
+
+async def test_a_request_may_expect_to_be_asked_for_its_body(api):
+    status, answer = await api.ask("POST", "/kill", json={}, expect100=True)
+    assert status == 202, answer
 
 
 async def test_a_query_takes_a_time_only_as_the_description_says(api):
