@@ -130,12 +130,13 @@ async def _healthy(_request: web.Request) -> web.Response:
 
 
 async def _ready(request: web.Request) -> web.Response:
-    """The database answers and has this version's schema. Raises NotReady, DatabaseUnavailable."""
+    """The database answers and has this version's schema. Raises NotReady, DatabaseUnavailable, DatabaseIsNewer."""
     try:
         async with asyncio.timeout(READY_TIMEOUT_S):
             revision = await schema.current(request.app[SERVICES].database)
     except TimeoutError:
         raise NotReady("The database did not answer in time.") from None
+    schema.refuse_newer(revision)
     if revision != schema.head():
         raise NotReady("The database is not at this version; run `understudy db upgrade`.")
     return web.json_response({"status": "ok", "revision": revision})

@@ -150,7 +150,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return await handler(request)
     except BotError as error:
         if error.http_status >= 500:
-            log.exception("a request failed", code=error.code, request_id=request[REQUEST_ID])
+            _note(error, request_id=request[REQUEST_ID])
         return answer(request, error)
     except web.HTTPException as refused:
         told = answer(request, _from_http(refused))
@@ -160,6 +160,13 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except Exception:  # the boundary: a client gets an answer whatever broke
         log.exception("a request failed unexpectedly", request_id=request[REQUEST_ID])
         return answer(request, Unforeseen())
+
+
+def _note(error: BotError, *, request_id: str) -> None:
+    if error.detail_is_ours and error.__cause__ is None:  # its own words say all that there is
+        log.error("a request cannot be served", code=error.code, request_id=request_id, reason=str(error))
+    else:
+        log.exception("a request failed", code=error.code, request_id=request_id)
 
 
 def reshape(request: web.Request, made: web.HTTPException) -> None:

@@ -12,7 +12,7 @@ from bot.api import openapi
 from bot.api.app import PREFIX, ROUTES, make_app
 from bot.api.problems import ExpectationFailed
 from bot.api.webhook_schemas import Message
-from bot.store import keys
+from bot.store import keys, schema
 from bot.store.session import Database
 from tests.bot.stores import NOW
 
@@ -133,6 +133,18 @@ async def test_a_word_that_is_a_route_of_its_own_is_no_id(api, provider):
 async def test_health_and_description_need_no_key(api, path):
     async with api.client.get(path) as response:
         assert response.status == 200
+
+
+async def test_readiness_names_both_versions_where_the_database_is_newer(sqlite_store, tmp_path, caplog):
+    async with sqlite_store.database.write() as session:
+        await session.exec_driver_sql("UPDATE alembic_version SET version_num = '0042'")
+    app = make_app(sqlite_store.database, home=tmp_path, split=lambda name, text: [])
+    async with TestClient(TestServer(app)) as client, client.get("/readyz") as response:
+        problem = await response.json(content_type=None)
+    assert (response.status, problem["code"], problem["retryable"]) == (503, "database_is_newer", False)
+    assert (problem["database"], problem["program"]) == ("0042", schema.head())
+    assert "restore the backup" in problem["detail"] and "run `understudy db upgrade`" not in problem["detail"]
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 async def test_what_a_database_says_of_itself_is_for_the_log_alone(tmp_path):
