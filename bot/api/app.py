@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from bot.api import openapi
+from bot.api import bodies, openapi
 from bot.api.calendar_notices import GoogleNotices, MicrosoftNotices
 from bot.api.consent import ConsentDoor
 from bot.api.feed import Feed
@@ -20,7 +20,7 @@ from bot.api.handlers import audit, bots, calendars, characters, keys, live, web
 from bot.api.handlers.live import FEED, LIMITS, StreamLimits
 from bot.api.metrics import Access, expose
 from bot.api.pages import Pages
-from bot.api.problems import REQUEST_ID, Handler, NotReady, problems
+from bot.api.problems import REQUEST_ID, Handler, NotReady, problems, reshape
 from bot.api.rates import Rates
 from bot.api.routes import PREFIX, RATES, SERVICES, STANDING, Route, Services, Splitter, endpoint
 from bot.api.sign_in import SignIn
@@ -62,7 +62,7 @@ def make_app(
     """`split` makes passages of a document; `home` keeps pictures, and without a `vault` given the keys of secrets;
     `metrics` None: there are none; `rates` None: who asks may ask as often as they like; `google` and
     `microsoft` None: their calendars cannot be connected. The caller closes the database."""
-    app = web.Application(middlewares=[_identify, problems])
+    app = web.Application(middlewares=[_identify, problems], handler_args=bodies.SERVER)
     app.on_response_prepare.append(_mark)
     clock, vault = clock or RealClock(), vault or Vault(home / KEY_FILE)
     clients: dict[str, Provider | None] = {"google": google, "microsoft": microsoft}
@@ -106,7 +106,12 @@ async def _identify(request: web.Request, handler: Handler) -> web.StreamRespons
 
 
 async def _mark(request: web.Request, response: web.StreamResponse) -> None:
-    """Headers of every answer, also of one that is sent piece by piece."""
+    """Headers of every answer, also of one that is sent piece by piece, and of one that the server gives by itself:
+    what a request expects is judged before any middleware is asked."""
+    if REQUEST_ID not in request:
+        request[REQUEST_ID] = secrets.token_hex(8)
+        if isinstance(response, web.HTTPException):
+            reshape(request, response)
     response.headers["X-Request-Id"] = request[REQUEST_ID]
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers.setdefault("Cache-Control", "no-store")
@@ -125,12 +130,13 @@ async def _healthy(_request: web.Request) -> web.Response:
 
 
 async def _ready(request: web.Request) -> web.Response:
-    """The database answers and has this version's schema. Raises NotReady, DatabaseUnavailable."""
+    """The database answers and has this version's schema. Raises NotReady, DatabaseUnavailable, DatabaseIsNewer."""
     try:
         async with asyncio.timeout(READY_TIMEOUT_S):
             revision = await schema.current(request.app[SERVICES].database)
     except TimeoutError:
         raise NotReady("The database did not answer in time.") from None
+    schema.refuse_newer(revision)
     if revision != schema.head():
         raise NotReady("The database is not at this version; run `understudy db upgrade`.")
     return web.json_response({"status": "ok", "revision": revision})

@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.api.problems import BodyTooLarge
+from bot.api import bodies
 from bot.calendars.fields import fields, items, text
 from bot.calendars.google import source as google
 from bot.calendars.microsoft import source as microsoft
@@ -86,7 +86,7 @@ class MicrosoftNotices(Notices):
         router.add_post(microsoft.NOTICES_PATH, self._notice)
 
     async def _notice(self, request: web.Request) -> web.Response:
-        """Raises BodyTooLarge."""
+        """Raises bodies.ERRORS."""
         token = request.query.get("validationToken")
         if token is not None:  # our address is tried out: said back as it is, and as text alone
             return web.Response(text=token[:LONGEST_TOKEN], content_type="text/plain", charset="utf-8")
@@ -119,12 +119,8 @@ class MicrosoftNotices(Notices):
 
 
 async def _read(request: web.Request) -> list[Mapping[str, Any]]:
-    """Raises BodyTooLarge; what is no message holds no notices."""
-    raw = await request.content.read(MOST_BYTES + 1)
-    while len(raw) <= MOST_BYTES and (more := await request.content.read(MOST_BYTES + 1 - len(raw))):
-        raw += more
-    if len(raw) > MOST_BYTES:
-        raise BodyTooLarge(limit_bytes=MOST_BYTES)
+    """Raises bodies.ERRORS; what is no message holds no notices."""
+    raw = await bodies.read(request, MOST_BYTES)
     try:
         said = json.loads(raw)
     except (ValueError, RecursionError):

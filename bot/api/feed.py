@@ -13,9 +13,10 @@ import secrets
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.api.schemas import BotView, EventView, SegmentView
+from bot.domain.personal import PREFIX, without_people
 from bot.errors import BotError, Unavailable
 from bot.log import get_log
 from bot.store import bots, live, transcripts
@@ -63,8 +64,8 @@ class Change:
 
 
 class Listener:
-    def __init__(self, workspace_id: str, topics: frozenset[str]) -> None:
-        self.workspace_id, self._topics = workspace_id, topics
+    def __init__(self, workspace_id: str, topics: frozenset[str], *, words: bool = False) -> None:
+        self.workspace_id, self._topics, self._words = workspace_id, topics, words
         self._waiting: asyncio.Queue[Change | None] = asyncio.Queue(MOST_WAITING + 1)
         self.over = False
 
@@ -74,7 +75,7 @@ class Listener:
         if self._waiting.qsize() >= MOST_WAITING:
             self.end()
         else:
-            self._waiting.put_nowait(change)
+            self._waiting.put_nowait(change if self._words else _without_people(change))
 
     def end(self) -> None:
         """Nothing more comes; what was waiting is still given."""
@@ -115,12 +116,12 @@ class Feed:
 
     @asynccontextmanager
     async def listening(self, *, workspace_id: str, words: bool, after: str = "") -> AsyncIterator[Listener]:
-        """From the change behind `after`, when that is still known. `words`: segments too. Raises TooManyListeners,
-        NotFollowing."""
+        """From the change behind `after`, when that is still known. `words`: segments too, and what people
+        said and are called in events. Raises TooManyListeners, NotFollowing."""
         if sum(one.workspace_id == workspace_id for one in self._listeners) >= MOST_LISTENERS:
             raise TooManyListeners
         beginnings = {"hello", "resumed", "reset", "bot", "event"}
-        listener = Listener(workspace_id, frozenset(beginnings | ({"segment"} if words else set())))
+        listener = Listener(workspace_id, frozenset(beginnings | ({"segment"} if words else set())), words=words)
         self._listeners.add(listener)
         try:
             await self._following()
@@ -190,7 +191,7 @@ class Feed:
         """Adds what is new of one bot; returns how far that goes."""
         events, segments = before.events, before.segments
         for event in await bots.events(session, now.bot_id, after=events, limit=ROWS_PER_TICK):
-            changes.append((now.bot_id, now.workspace_id, "event", _row(now.bot_id, EventView.of(event))))
+            changes.append((now.bot_id, now.workspace_id, "event", _row(now.bot_id, EventView.of(event, words=True))))
             events = event.sequence
         for sequence, segment in await transcripts.list(session, now.bot_id, after=segments, limit=ROWS_PER_TICK):
             view = SegmentView.of(sequence, segment)
@@ -226,6 +227,12 @@ def _stranger(mark: Mark) -> Mark:
         events=max(0, mark.events - ROWS_OF_A_STRANGER),
         segments=max(0, mark.segments - ROWS_OF_A_STRANGER),
     )
+
+
+def _without_people(change: Change) -> Change:
+    if change.topic != "event" or f'"{PREFIX}' not in change.data:
+        return change
+    return replace(change, data=json.dumps(without_people(json.loads(change.data)), ensure_ascii=False))
 
 
 def _row(bot_id: str, view: EventView | SegmentView) -> str:

@@ -18,6 +18,7 @@ log = get_log(__name__)
 MEDIA_TYPE = "application/problem+json"
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 RETRY_AFTER_S = 5
+ACCEPTED = "gzip, deflate"  # of a request's body
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -71,6 +72,30 @@ class BodyTooLarge(BadInput):
     code, http_status = "body_too_large", 413
 
 
+class MalformedBody(BadInput):
+    """The body was cut off, or is not what its Content-Encoding says."""
+
+    code, http_status = "malformed_body", 400
+
+
+class EncodingUnknown(BadInput):
+    """The body's Content-Encoding must be gzip or deflate, or the body sent as it is."""
+
+    code, http_status = "unknown_content_encoding", 415
+
+
+class BodyTooSlow(BadInput):
+    """Nothing came of the body for half a minute."""
+
+    code, http_status, retryable = "body_too_slow", 408, True
+
+
+class ExpectationFailed(BadInput):
+    """The header Expect may say 100-continue and nothing else."""
+
+    code, http_status = "expectation_failed", 417
+
+
 class InsufficientScope(BotError):
     """The key or sign-in may not do this: it needs the `role` that is named, or a key with that `scope`."""
 
@@ -113,6 +138,8 @@ def answer(request: web.Request, error: BotError) -> web.Response:
     headers = {"WWW-Authenticate": "Bearer"} if error.http_status == 401 else {}
     if error.retryable:
         headers["Retry-After"] = str(error.fields.get("retry_after_s", RETRY_AFTER_S))
+    if isinstance(error, EncodingUnknown):
+        headers["Accept-Encoding"] = ACCEPTED
     return web.json_response(body, status=error.http_status, content_type=MEDIA_TYPE, headers=headers)
 
 
@@ -123,7 +150,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return await handler(request)
     except BotError as error:
         if error.http_status >= 500:
-            log.exception("a request failed", code=error.code, request_id=request[REQUEST_ID])
+            _note(error, request_id=request[REQUEST_ID])
         return answer(request, error)
     except web.HTTPException as refused:
         told = answer(request, _from_http(refused))
@@ -133,6 +160,21 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except Exception:  # the boundary: a client gets an answer whatever broke
         log.exception("a request failed unexpectedly", request_id=request[REQUEST_ID])
         return answer(request, Unforeseen())
+
+
+def _note(error: BotError, *, request_id: str) -> None:
+    if error.detail_is_ours and error.__cause__ is None:  # its own words say all that there is
+        log.error("a request cannot be served", code=error.code, request_id=request_id, reason=str(error))
+    else:
+        log.exception("a request failed", code=error.code, request_id=request_id)
+
+
+def reshape(request: web.Request, made: web.HTTPException) -> None:
+    """An answer that the server made by itself, before anything of ours was asked, as a problem."""
+    told = answer(request, ExpectationFailed() if isinstance(made, web.HTTPExpectationFailed) else _from_http(made))
+    assert isinstance(told.body, bytes)
+    made.body = told.body
+    made.headers.update({**told.headers, "Content-Length": str(len(told.body))})  # that of its own was reckoned already
 
 
 def _detail(error: BotError) -> str:

@@ -21,11 +21,11 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import to_json
 
-from bot.api import sign_in
+from bot.api import bodies, sign_in
 from bot.api.problems import (
     REQUEST_ID,
-    BodyTooLarge,
     CrossOrigin,
+    ExpectationFailed,
     FieldError,
     InsufficientScope,
     InvalidRequest,
@@ -178,11 +178,11 @@ class Route:
     @property
     def all_errors(self) -> tuple[type[BotError], ...]:
         """Those of the handler and those of this layer."""
-        of_body = (MalformedJson, UnsupportedMediaType, BodyTooLarge) if self.takes_body else ()
+        of_body = (MalformedJson, UnsupportedMediaType, *bodies.ERRORS) if self.takes_body else ()
         unsafe = (CrossOrigin, KeyReused, StillRunning) if self.changes else ()
         of_store = (DatabaseUnavailable, DatabaseNotReady)
         of_key = (BadKey, SignedOut, InsufficientScope, TooManyRequests)
-        return (*self.errors, *of_key, InvalidRequest, *unsafe, *of_body, *of_store)
+        return (*self.errors, *of_key, InvalidRequest, ExpectationFailed, *unsafe, *of_body, *of_store)
 
 
 def endpoint(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -239,7 +239,7 @@ async def _call(request: web.Request, route: Route) -> tuple[Call[Any, Any, Any]
         _parse(route.path_model, dict(request.match_info), "path"),
         _parse(route.query, _single(request), "query"),
     )
-    raw = await _read(request, route.body_limit) if route.takes_body else b""
+    raw = await bodies.read(request, route.body_limit) if route.takes_body else b""
     call: Call[Any, Any, Any] = Call(
         services=services,
         workspace_id=key.workspace_id,
@@ -366,17 +366,6 @@ def _body(request: web.Request, route: Route, raw: bytes) -> Any:
         raise InvalidRequest([FieldError(pointer="", message="text holds a NUL or half of a surrogate pair")])
     # As JSON says it: a number is no boolean, a text no number. Paths and queries are texts and are read as such.
     return _told(lambda: route.body.model_validate_json(text, strict=True), "")
-
-
-async def _read(request: web.Request, limit: int) -> bytes:
-    if (request.content_length or 0) > limit:
-        raise BodyTooLarge(limit_bytes=limit)
-    raw = bytearray()
-    async for chunk in request.content.iter_any():
-        raw += chunk
-        if len(raw) > limit:
-            raise BodyTooLarge(limit_bytes=limit)
-    return bytes(raw)
 
 
 def _refuse_constant(name: str) -> None:

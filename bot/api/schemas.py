@@ -23,6 +23,7 @@ from bot.api.openapi import inlined
 from bot.api.routes import Strict
 from bot.domain.lifecycle import PHASES, BotState
 from bot.domain.meeting_key import MAX_URL_CHARACTERS
+from bot.domain.personal import without_people
 from bot.domain.turn_record import TurnRecord, without_words
 from bot.store.bots import Bot, BotEvent
 from bot.store.characters import Character
@@ -203,12 +204,16 @@ class EventView(BaseModel):
     code: str | None
     sub_code: str | None
     detail: str
-    data: dict[str, Any]
+    data: dict[str, Any] = Field(
+        description="by kind; what people said and are called is in fields that begin with `pii_`, which are not there "
+        "for who has not the scope `transcripts:read`"
+    )
     at: AwareDatetime
 
     @classmethod
-    def of(cls, event: BotEvent) -> Self:
-        return cls.model_validate(event, from_attributes=True)
+    def of(cls, event: BotEvent, *, words: bool) -> Self:
+        view = cls.model_validate(event, from_attributes=True)
+        return view if words else view.model_copy(update={"data": without_people(view.data)})
 
 
 class SegmentView(BaseModel):

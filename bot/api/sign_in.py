@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from bot.api.problems import REQUEST_ID, BodyTooLarge, CrossOrigin, MalformedJson, UnsupportedMediaType
+from bot.api import bodies
+from bot.api.problems import REQUEST_ID, CrossOrigin, MalformedJson, UnsupportedMediaType
 from bot.clock import Clock
 from bot.errors import BotError
 from bot.store import audit, sign_ins
@@ -89,7 +90,7 @@ class SignIn:
         router.add_delete(PATH, self.leave)
 
     async def enter(self, request: web.Request) -> web.Response:
-        """Raises CrossOrigin, TooManySignIns, BadSetupToken, MalformedJson, UnsupportedMediaType, BodyTooLarge."""
+        """Raises CrossOrigin, TooManySignIns, BadSetupToken, MalformedJson, UnsupportedMediaType, bodies.ERRORS."""
         check_origin(request)
         token, address = await _token(request), request.remote or ""
         try:
@@ -148,9 +149,7 @@ def _shown(found: BrowserSession) -> web.Response:
 async def _token(request: web.Request) -> str:
     if request.content_type != "application/json":
         raise UnsupportedMediaType
-    raw = await request.read()
-    if len(raw) > MAX_BODY_BYTES:
-        raise BodyTooLarge(limit_bytes=MAX_BODY_BYTES)
+    raw = await bodies.read(request, MAX_BODY_BYTES)
     try:
         token = json.loads(raw)["token"]
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -34,6 +34,7 @@ async def _run(args: argparse.Namespace, settings: Settings) -> int:
             print(await schema.revise(database, args.message))
             return 0
         here, needed = await schema.current(database), schema.head()
+        schema.refuse_newer(here)
         if here != needed:
             print(f"the database is at {here or 'nothing'}, this version needs {needed}: run `understudy db upgrade`")
             return 1

@@ -112,7 +112,8 @@ async def events(call: Call[BotPath, After, NoBody]) -> EventList:
     async with call.services.database.read() as session:
         bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
         found = await bots.events(session, bot.id, after=call.query.after, limit=call.query.limit)
-    return EventList(data=[EventView.of(event) for event in found])
+    words = "transcripts:read" in call.scopes
+    return EventList(data=[EventView.of(event, words=words) for event in found])
 
 
 async def transcript(call: Call[BotPath, TranscriptQuery, NoBody]) -> Made:
@@ -249,7 +250,7 @@ ROUTES = (
         method="GET",
         path="/bots/{bot_id}/events",
         name="list_bot_events",
-        summary="What happened to a bot, in order",
+        summary="What happened to a bot, in order; what people said and are called needs `transcripts:read` too",
         tag="bots",
         scope="bots:read",
         handler=events,

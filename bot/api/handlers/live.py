@@ -91,7 +91,7 @@ ROUTES = (
         name="follow_live",
         summary="Server-sent events: `bot` (as in /bots), `event` and `segment` (as in the bot's lists, with `bot_id`; "
         "without more than `sequence` when large). First comes `hello`, `resumed`, or `reset`: read the lists again. "
-        "Segments need the scope `transcripts:read`",
+        "Segments, and in events what people said and are called, need the scope `transcripts:read` too",
         tag="live",
         scope="bots:read",
         raw=live,

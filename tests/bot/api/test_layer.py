@@ -10,8 +10,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from bot.api import openapi
 from bot.api.app import PREFIX, ROUTES, make_app
+from bot.api.problems import ExpectationFailed
 from bot.api.webhook_schemas import Message
-from bot.store import keys
+from bot.store import keys, schema
 from bot.store.session import Database
 from tests.bot.stores import NOW
 
@@ -94,6 +95,26 @@ async def test_what_is_not_there_is_a_problem_too(api, method, path, status):
         assert problem["request_id"] == response.headers["X-Request-Id"]
 
 
+@pytest.mark.parametrize("expect", ["x", "100-continue, x", "\u00e9", "200-ok"])
+async def test_what_a_request_may_not_expect_is_a_documented_problem(api, caplog, expect):
+    asked = (("POST", "/api/v1/kill"), ("GET", "/healthz"), ("GET", "/nothing"), ("PUT", "/api/v1/bots"), ("GET", "/"))
+    for method, path in asked:
+        async with api.client.request(method, path, headers={"Expect": expect}) as response:
+            problem = await response.json(content_type="application/problem+json")
+        assert (response.status, problem["code"]) == (417, "expectation_failed"), path
+        assert len(problem["request_id"]) == 16 and problem["request_id"] == response.headers["X-Request-Id"]
+        assert response.headers["X-Content-Type-Options"] == "nosniff" and problem["instance"] == path
+    async with api.client.head("/healthz", headers={"Expect": expect}) as response:
+        assert (response.status, await response.read()) == (417, b"")
+    assert not [record for record in caplog.records if record.exc_info]
+    assert all(ExpectationFailed in route.all_errors for route in ROUTES)
+
+
+async def test_a_request_may_expect_to_be_asked_for_its_body(api):
+    status, answer = await api.ask("POST", "/kill", json={}, expect100=True)
+    assert status == 202, answer
+
+
 async def test_a_query_takes_a_time_only_as_the_description_says(api):
     for given in ("0.5", "1790000000"):
         status, problem = await api.ask("GET", f"/bots?updated_after={given}")
@@ -112,6 +133,18 @@ async def test_a_word_that_is_a_route_of_its_own_is_no_id(api, provider):
 async def test_health_and_description_need_no_key(api, path):
     async with api.client.get(path) as response:
         assert response.status == 200
+
+
+async def test_readiness_names_both_versions_where_the_database_is_newer(sqlite_store, tmp_path, caplog):
+    async with sqlite_store.database.write() as session:
+        await session.exec_driver_sql("UPDATE alembic_version SET version_num = '0042'")
+    app = make_app(sqlite_store.database, home=tmp_path, split=lambda name, text: [])
+    async with TestClient(TestServer(app)) as client, client.get("/readyz") as response:
+        problem = await response.json(content_type=None)
+    assert (response.status, problem["code"], problem["retryable"]) == (503, "database_is_newer", False)
+    assert (problem["database"], problem["program"]) == ("0042", schema.head())
+    assert "restore the backup" in problem["detail"] and "run `understudy db upgrade`" not in problem["detail"]
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 async def test_what_a_database_says_of_itself_is_for_the_log_alone(tmp_path):

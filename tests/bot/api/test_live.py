@@ -104,6 +104,25 @@ async def test_other_workspaces_hear_nothing_and_words_need_their_scope(page: Da
         await stranger.next()
 
 
+WRITTEN = {"speaker_id": "7", "pii_name": "Ada", "pii_text": 'my "pii_pay" is 90k', "more": [{"pii_name": "Bob"}]}
+
+
+async def test_what_people_wrote_is_in_events_for_those_alone_who_may_read_it(page: Dashboard) -> None:
+    bot = await in_call(page.store)
+    reader = await listen(page, await key_of(page.store))
+    watcher_key = await key_of(page.store, scopes=("bots:read",))
+    watcher = await listen(page, watcher_key)
+    begun = [await one.next() for one in (reader, watcher)]
+    async with page.store.database.write() as session:
+        await bots.note(session, bot.id, attempt=1, kind="chat.message", data=WRITTEN, at=NOW)
+    resumed = await listen(page, watcher_key, **{"Last-Event-ID": begun[1]["id"]})
+    assert (await resumed.next())["event"] == "resumed"
+    told = [await one.next() for one in (reader, watcher, resumed)]
+    assert [one["data"]["kind"] for one in told] == ["chat.message"] * 3
+    assert [one["data"]["data"] for one in told] == [WRITTEN, *[{"speaker_id": "7", "more": [{}]}] * 2]
+    assert told[1]["data"].keys() == told[0]["data"].keys() and told[1]["data"]["bot_id"] == bot.id
+
+
 async def test_one_who_was_away_too_long_is_told_to_read_the_lists_and_that_the_stream_lives(page: Dashboard) -> None:
     stream = await listen(page, await key_of(page.store), **{"Last-Event-ID": "other-7"})
     assert (await stream.next())["event"] == "reset"

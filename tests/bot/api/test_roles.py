@@ -14,10 +14,11 @@ from bot.api.routes import Route
 from bot.api.sign_in import COOKIE
 from bot.domain import roles
 from bot.domain.roles import Role
-from bot.store import audit, keys, sign_ins
+from bot.store import audit, bots, keys, lines, sign_ins
 from tests.bot.api.conftest import google, microsoft
 from tests.bot.api.dashboard_server import Dashboard, dashboard_on, split
 from tests.bot.clocks import HandClock
+from tests.bot.store.test_dashboard import in_call
 from tests.bot.stores import NOW, Seeded
 
 # The least role that may, by hand: a route without a row here fails.
@@ -114,6 +115,31 @@ async def test_a_problem_says_in_words_which_role_is_needed_and_which_one_has(ap
         *("operator", "viewer"),
     )
     assert "needs the role operator" in problem["detail"] and "has the role viewer" in problem["detail"]
+
+
+READS_WORDS = (  # who asks, and whether they read in events what people wrote
+    *(({"role": role}, True) for role in Role),
+    ({"scopes": ("bots:read", "transcripts:read")}, True),
+    ({"scopes": ("bots:read",)}, False),
+    ({"scopes": tuple(scope for scope in roles.ALL_SCOPES if scope != "transcripts:read")}, False),
+)
+
+
+@pytest.mark.parametrize(("who", "reads"), READS_WORDS)
+async def test_events_have_peoples_words_and_names_for_who_may_read_transcripts(
+    api: Any, who: dict[str, Any], reads: bool
+) -> None:
+    bot = await in_call(api.store)
+    wrote = {"speaker_id": "7", "pii_name": "Ada", "pii_text": "my salary is 90k"}
+    async with api.store.database.write() as session:
+        await bots.note(session, bot.id, attempt=1, kind="chat.message", data=wrote, at=NOW)
+        await lines.ask(session, bot.id, text="Hello Ada.", at=NOW, by={"by": "user", "key_name": "CRM"})
+    status, events = await (await api.with_key(**who)).ask("GET", f"/bots/{bot.id}/events")
+    assert status == 200 and [one["kind"] for one in events["data"]][-2:] == ["chat.message", "asked.say"]
+    *_, message, asked = [one["data"] for one in events["data"]]
+    bare = {"speaker_id": "7"}, {"by": "user", "key_name": "CRM"}
+    assert (message, asked) == ((wrote, {**bare[1], "pii_text": "Hello Ada."}) if reads else bare)
+    assert ("Ada" in str(events)) == reads
 
 
 async def test_a_session_tells_its_page_what_it_may_do(sqlite_store: Seeded, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from bot.errors import BadSettings
 from bot.store import schema
+from bot.store.schema import DatabaseIsNewer
 from bot.store.session import Database, DatabaseUnavailable, Waits
 from tests.bot.clocks import until
 
@@ -27,6 +28,21 @@ async def test_upgrading_what_is_up_to_date_waits_for_no_writer(store):
     async with store.database.write():
         async with asyncio.timeout(5):
             assert await schema.upgrade(store.database) == schema.head()
+
+
+async def test_a_database_of_a_later_version_is_refused_with_both_versions_and_stays_as_it_is(empty_url):
+    async with Database.open(empty_url) as database:
+        await schema.upgrade(database)
+        async with database.write() as session:
+            await session.exec_driver_sql("UPDATE alembic_version SET version_num = '0042'")
+        with pytest.raises(DatabaseIsNewer, match=f"at 0042, .* knows {schema.head()} .*Start the later .*or restore"):
+            await schema.upgrade(database)
+        assert await schema.current(database) == "0042"
+
+
+@pytest.mark.parametrize("revision", [None, *schema.revisions()])
+def test_no_database_of_this_version_or_an_earlier_one_is_newer(revision):
+    schema.refuse_newer(revision)
 
 
 @pytest.mark.postgres
