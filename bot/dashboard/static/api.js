@@ -30,6 +30,16 @@ async function ask(method, path, body) {
   return content;
 }
 
+// What changes something, by its name, and how it is done `instead` on the server: so that the page can say what was not
+// done when the server did not know who asks.
+async function change(what, method, path, body, instead = "") {
+  try {
+    return await ask(method, path, body);
+  } catch (problem) {
+    throw Object.assign(problem, { what, instead });
+  }
+}
+
 function problemOf(status, content) {
   const fields = (content?.errors ?? []).map((one) => `${one.pointer.replace(/^\//, "")}: ${one.message}`);
   const words = [content?.detail ?? `The server said ${status}.`, ...fields].join(" ");
@@ -54,23 +64,26 @@ export function bots(phase, { limit = 100, cursor } = {}) {
 
 // A person sends it: also where this meeting's bot was stopped or has left.
 export const send = (meetingUrl, characterId) =>
-  ask("POST", `${API}/bots`, { meeting_url: meetingUrl, character_id: characterId, override: true });
-export const say = (id, text) => ask("POST", botPath(id, "/say"), { text });
-export const leave = (id) => ask("POST", botPath(id, "/leave"), {});
-export const stop = (id) => ask("POST", botPath(id, "/kill"));
+  change("Sending a bot", "POST", `${API}/bots`, { meeting_url: meetingUrl, character_id: characterId, override: true });
+export const say = (id, text) => change("The line to say", "POST", botPath(id, "/say"), { text });
+export const leave = (id) => change("Telling the bot to leave", "POST", botPath(id, "/leave"), {});
+export const stop = (id) => change("Stop now", "POST", botPath(id, "/kill"), undefined, `./understudy kill ${id}`);
 
 export const calendars = async () => (await ask("GET", `${API}/calendars`)).data;
 export const calendarEvents = async () => (await ask("GET", `${API}/calendar-events`)).data;
-export const connectCalendar = (wanted) => ask("POST", `${API}/calendars`, wanted);
+export const connectCalendar = (wanted) => change("Connecting the calendar", "POST", `${API}/calendars`, wanted);
 export const askConsent = async (provider, wanted) =>
-  (await ask("POST", `${API}/calendars/${encodeURIComponent(provider)}`, wanted)).consent_url;
-export const syncCalendar = (id) => ask("POST", `${API}/calendars/${encodeURIComponent(id)}/sync`, {});
-export const disconnectCalendar = (id) => ask("DELETE", `${API}/calendars/${encodeURIComponent(id)}`);
+  (await change("Connecting the calendar", "POST", `${API}/calendars/${encodeURIComponent(provider)}`, wanted)).consent_url;
+export const syncCalendar = (id) =>
+  change("Reading the calendar", "POST", `${API}/calendars/${encodeURIComponent(id)}/sync`, {});
+export const disconnectCalendar = (id) =>
+  change("Disconnecting the calendar", "DELETE", `${API}/calendars/${encodeURIComponent(id)}`);
 export const overrideEvent = (id, join) =>
-  ask("PUT", `${API}/calendar-events/${encodeURIComponent(id)}/override`, { join });
+  change("The choice for the event", "PUT", `${API}/calendar-events/${encodeURIComponent(id)}/override`, { join });
 
 // Every bot that is in a meeting or on its way, also those this page has not heard of; how many they were.
-export const stopAll = async () => (await ask("POST", `${API}/kill`, {})).data.length;
+export const stopAll = async () =>
+  (await change("Stop all", "POST", `${API}/kill`, {}, "./understudy kill --all")).data.length;
 
 export const events = (id, after) => all(botPath(id, "/events"), after);
 export const transcript = (id, after) => all(botPath(id, "/transcript"), after);

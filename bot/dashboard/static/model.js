@@ -10,6 +10,8 @@ const RETRY_MS = 5000; // lists that could not be read are read again
 
 export const model = {
   signedIn: null, // null: not known yet
+  over: false, // the session has ended, and not by who had it
+  notDone: [], // what was asked for when it had: {what, instead}
   role: "",
   scopes: new Set(), // what this sign-in may do; the server decides, this page only does not offer the rest
   link: "connecting", // open | lost
@@ -44,13 +46,13 @@ function set(values) {
   tell();
 }
 
-// Whatever fails is told on the page; who is signed out sees the sign-in.
+// Whatever fails is told on the page; who is signed out sees the sign-in, and there what was not done.
 export async function attempt(doing) {
   try {
     set({ problem: "" });
     return await doing();
   } catch (problem) {
-    if (problem.status === 401) leave();
+    if (problem.status === 401) ended(problem);
     else set({ problem: problem.message });
     return null;
   }
@@ -58,7 +60,7 @@ export async function attempt(doing) {
 
 export async function begin(token) {
   const { role, scopes } = await (token ? api.signIn(token) : api.session());
-  set({ signedIn: true, role, scopes: new Set(scopes), link: "connecting" });
+  set({ signedIn: true, role, scopes: new Set(scopes), link: "connecting", over: false, notDone: [] });
   unfollow?.();
   unfollow = follow({ onTopic: hear, onState: linked, onRefused: refused });
 }
@@ -79,12 +81,20 @@ export function leave() {
   set({ signedIn: false, role: "", scopes: new Set(), loaded: false, characters: [], problem: "" });
 }
 
+// The server says that nobody is signed in here. Stream, lists and deeds may each be told so, in any order: what was not
+// done stays to be read until someone is signed in again.
+function ended({ what, instead }) {
+  const over = model.over || model.signedIn === true;
+  leave();
+  set({ over, notDone: what ? [...model.notDone, { what, instead }] : model.notDone });
+}
+
 async function refused() {
   try {
     await api.session();
   } catch (problem) {
     if (problem.status === 401) {
-      leave();
+      ended(problem);
       return true;
     }
   }
