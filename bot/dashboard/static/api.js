@@ -48,7 +48,17 @@ function problemOf(status, content) {
 
 export const signIn = (token) => ask("POST", SESSION, { token });
 export const session = () => ask("GET", SESSION);
-export const signOut = () => ask("DELETE", SESSION);
+
+// Who is signed out already is so too; of anything else it is not known.
+export async function signOut() {
+  try {
+    await ask("DELETE", SESSION);
+  } catch (problem) {
+    if (problem.status === 401) return;
+    const { status, code } = problem;
+    throw new Problem(`You may still be signed in on this browser: sign out again. ${problem.message}`, { status, code });
+  }
+}
 
 export const characters = async () => (await ask("GET", `${API}/characters`)).data;
 export const imageOf = (characterId) => `${API}/characters/${encodeURIComponent(characterId)}/image`;

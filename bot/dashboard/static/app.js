@@ -47,8 +47,11 @@ function Bar() {
     if (count !== null) setStopped(`${count} told to stop.`);
   };
   const signOut = async () => {
-    await attempt(api.signOut);
-    leave();
+    setStopped("");
+    await attempt(async () => {
+      await api.signOut();
+      leave();
+    });
   };
   return html`<header class="bar">
     <a class="brand" href="#/"><img src="icon.svg" alt="" width="28" height="28" /> Understudy</a>

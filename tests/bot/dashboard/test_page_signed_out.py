@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from playwright.async_api import Page, Route
@@ -124,3 +125,36 @@ async def test_what_was_not_done_can_be_read_on_a_narrow_screen(shown: Shown, sc
     await shown.page.locator(".sign-in .problem", has_text="Stop now").wait_for()
     assert await shown.page.evaluate(CONTRAST_JS) == [] and await shown.page.evaluate(UNNAMED_JS) == []
     assert await shown.page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+AWAY = {"status": 503, "json": {"detail": "The database is away."}}
+OVER = {"status": 401, "json": {"code": "signed_out"}}
+
+
+@pytest.mark.parametrize("answer", [AWAY, None], ids=["an error", "no answer"])
+async def test_a_sign_out_that_failed_is_told_and_the_page_stays(shown: Shown, answer: Any) -> None:
+    await with_a_bot(shown)
+
+    async def fail(route: Route) -> None:
+        ends = route.request.method == "DELETE"
+        await (route.continue_() if not ends else route.fulfill(**answer) if answer else route.abort())
+
+    await shown.page.route("**/dashboard/session", fail)
+    await shown.page.click("text=Sign out")
+    told = shown.page.locator(".notes .problem", has_text="You may still be signed in on this browser")
+    await told.wait_for()
+    assert ("The database is away." if answer else "does not answer") in await told.inner_text()
+    assert await shown.page.locator(".say").count() == 1 and await shown.page.locator("#token").count() == 0
+    await shown.page.unroute("**/dashboard/session")
+    await shown.page.click("text=Sign out")
+    await shown.page.wait_for_selector("#token")
+    await shown.page.reload()
+    await shown.page.wait_for_selector("#token")
+
+
+async def test_who_signs_out_of_an_ended_session_is_out_and_nothing_was_left_undone(shown: Shown) -> None:
+    await with_a_bot(shown)
+    await shown.page.route("**/dashboard/session", lambda route: route.fulfill(**OVER))
+    await shown.page.click("text=Sign out")
+    await shown.page.wait_for_selector("#token")
+    assert await shown.page.locator(".session-over, .problem").count() == 0
