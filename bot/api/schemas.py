@@ -106,6 +106,11 @@ class After(Strict):
 
 
 class TranscriptQuery(After):
+    after: Sequence32 = Field(
+        0,
+        description="only what has a greater `sequence`; above 0 also corrections of what came before, of which one "
+        "with an empty `text` takes a segment back",
+    )
     limit: int = Field(200, ge=1, le=1000)
     history: bool = Field(False, description="also what was corrected since; false: what holds now")
 
@@ -215,7 +220,7 @@ class SegmentView(BaseModel):
     sequence: int
     speaker_id: str
     speaker_name: str
-    text: str
+    text: str = Field(description="empty in a correction that takes a segment back")
     start_ms: int
     end_ms: int
     source: str = Field(description="who says who spoke: platform, acoustic; voice: the bot's own words")
@@ -223,7 +228,7 @@ class SegmentView(BaseModel):
     own: bool
     cut: bool
     speaker_confidence: float | None
-    supersedes: int | None = Field(description="`sequence` of the segment this one corrects, which no longer holds")
+    supersedes: int | None = Field(description="`sequence` of the segment that this one corrects: it no longer holds")
 
     @classmethod
     def of(cls, sequence: int, segment: Segment) -> Self:

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bot.config import Settings
 from bot.errors import BadInput, NotFound
@@ -109,11 +109,20 @@ async def _watch(client: Client, args: argparse.Namespace) -> None:
         if change.topic in ("hello", "reset") and (await client.bot(args.bot)).state in TERMINAL:
             return
         if change.data.get("bot_id") == args.bot and change.topic == "segment":
-            print(f"{change.data.get('speaker_name', '')}: {change.data.get('text', '')}", flush=True)
+            print(_told(change.data), flush=True)
         elif change.data.get("bot_id") == args.bot and change.data.get("kind") == "state":
             print(f"-- {change.data['state']} {change.data.get('detail') or ''}".rstrip(), flush=True)
             if change.data["state"] in TERMINAL:
                 return
+
+
+def _told(said: dict[str, Any]) -> str:
+    """A line, numbered, so that a later one can name it."""
+    number, corrected = said.get("sequence"), said.get("supersedes")
+    if corrected and not said.get("text"):
+        return f"-- {corrected} is taken back"
+    instead = f" instead of {corrected}" if corrected else ""
+    return f"[{number}{instead}] {said.get('speaker_name', '')}: {said.get('text', '')}"
 
 
 async def _transcript(client: Client, args: argparse.Namespace) -> None:

@@ -18,7 +18,7 @@ export const model = {
   loaded: false,
   characters: [],
   bots: new Map(),
-  details: new Map(), // bot id -> {events, segments}, of bots that were looked at
+  details: new Map(), // bot id -> {events, segments, read}, of bots that were looked at
   moreLive: false, // there are more live ones than the list gave
   moreEnded: null, // the cursor behind the ended ones that are here
   problem: "",
@@ -153,9 +153,11 @@ function keep(bot) {
 // Begin to keep all of one bot: its events and what was said.
 export async function look(id) {
   if (!model.bots.has(id)) keep(await api.bot(id));
-  if (!model.details.has(id)) model.details.set(id, { events: [], segments: [], loaded: false, heard: false });
+  if (!model.details.has(id)) model.details.set(id, nothingYet());
   await catchUp(id);
 }
+
+const nothingYet = () => ({ events: [], segments: [], read: { events: 0, segments: 0 }, loaded: false, heard: false });
 
 const catching = new Map();
 
@@ -170,8 +172,8 @@ async function readOn(id) {
   const details = model.details.get(id);
   details.heard = false;
   const [events, segments] = await Promise.all([
-    api.events(id, lastOf(details.events)),
-    api.transcript(id, lastOf(details.segments)),
+    api.events(id, details.read.events),
+    api.transcript(id, details.read.segments),
   ]);
   add(details, "events", events);
   add(details, "segments", segments);
@@ -180,13 +182,19 @@ async function readOn(id) {
   if (details.heard) await readOn(id); // more was told while this was read
 }
 
-function lastOf(rows) {
-  return rows.length ? rows[rows.length - 1].sequence : 0;
+// Of a transcript: a later line may take the place of an earlier one, or take it back.
+function holding(rows) {
+  const corrected = new Set(rows.map((row) => row.supersedes));
+  return rows.filter((row) => !corrected.has(row.sequence) && (row.text !== "" || row.supersedes === null));
 }
 
+const HOLDS = { events: (rows) => rows, segments: holding };
+
 function add(details, name, rows) {
-  const fresh = rows.filter((row) => row.sequence > lastOf(details[name]));
-  details[name] = [...details[name], ...fresh].slice(-MOST_ROWS);
+  const fresh = rows.filter((row) => row.sequence > details.read[name]);
+  if (!fresh.length) return;
+  details.read[name] = fresh[fresh.length - 1].sequence; // the last may itself not be kept
+  details[name] = HOLDS[name]([...details[name], ...fresh]).slice(-MOST_ROWS);
 }
 
 const TOPICS = {
@@ -206,8 +214,8 @@ function hear(topic, data) {
 // A row out of order, or too large for the stream, is read from the list.
 function hearRow(name, told, row) {
   const details = model.details.get(row.bot_id);
-  if (!details || row.sequence <= lastOf(details[name])) return;
-  const fits = row.sequence === lastOf(details[name]) + 1 && row[told] !== undefined;
+  if (!details || row.sequence <= details.read[name]) return;
+  const fits = row.sequence === details.read[name] + 1 && row[told] !== undefined;
   if (fits && details.loaded && !catching.has(row.bot_id)) {
     add(details, name, [row]);
   } else {

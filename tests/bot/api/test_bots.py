@@ -215,6 +215,11 @@ async def test_a_transcript_shows_what_holds_and_on_request_what_was_corrected(a
     assert Transcript.model_validate(history).model_dump(mode="json") == history, "as it is described"
     _, page = await api.ask("GET", f"/bots/{bot['id']}/transcript?history=true&limit=1")
     assert ([one["sequence"] for one in page["data"]], page["has_more"], history["has_more"]) == ([1], True, False)
+    async with api.store.database.write() as session:
+        await transcripts.append(session, bot["id"], attempt=1, segment=replace(known, text="", supersedes=2))
+    _, begun = await api.ask("GET", f"/bots/{bot['id']}/transcript")
+    _, followed = await api.ask("GET", f"/bots/{bot['id']}/transcript?after=2")
+    assert begun["data"] == [] and [(one["text"], one["supersedes"]) for one in followed["data"]] == [("", 2)]
 
 
 @pytest.mark.parametrize(
