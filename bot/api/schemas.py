@@ -17,6 +17,7 @@ from pydantic import (
     StringConstraints,
     TypeAdapter,
     WithJsonSchema,
+    model_validator,
 )
 
 from bot.api.openapi import inlined
@@ -83,6 +84,17 @@ class BotsQuery(Page):
     join_at_gte: Moment | None = Field(None, description="that are to join then or later")
     join_at_lt: Moment | None = Field(None, description="that are to join before then")
     updated_after: Moment | None = None
+    order: Literal["newest", "soonest"] = Field(
+        "newest",
+        description="soonest: who joins next comes first; of `phase=upcoming` or `state=scheduled` alone. A cursor is "
+        "good for the order it is from",
+    )
+
+    @model_validator(mode="after")
+    def _soonest_is_of_scheduled_ones(self) -> Self:
+        if self.order == "soonest" and self.states != frozenset({BotState.SCHEDULED}):
+            raise ValueError("order=soonest is for phase=upcoming or state=scheduled")
+        return self
 
     @property
     def states(self) -> frozenset[BotState] | None:

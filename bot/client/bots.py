@@ -91,7 +91,8 @@ class Bots(Connection):
         return read(Bot, await self._ask("GET", f"/bots/{bot_id}"))
 
     async def bots(self, **filters: Any) -> AsyncIterator[Bot]:
-        """Newest first, page by page; `filters` as the API's: state, phase, character_id, deduplication_key..."""
+        """Newest first, page by page, or those to come by when they join: `phase="upcoming", order="soonest"`.
+        `filters` as the API's: state, phase, character_id, deduplication_key..."""
         query = {"limit": PAGE, **filters}
         while True:
             page = await self._ask("GET", "/bots", query=query)

@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--api", metavar="URL", help="of the API; this installation's when left out")
     parser.add_argument("--key-file", metavar="FILE", help="with an API key; this installation's when left out")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="newest first")
+    listing = actions.add_parser("list", help="newest first; those to come: the next to join first")
     listing.add_argument("--phase", choices=("live", "upcoming", "ended"))
     listing.add_argument("--limit", type=int, default=20)
     send = actions.add_parser("send", help="send a character into a meeting")
@@ -73,6 +73,8 @@ async def _list(client: Client, args: argparse.Namespace) -> None:
     from bot.client import first
 
     filters = {"phase": args.phase} if args.phase else {}
+    if args.phase == "upcoming":
+        filters["order"] = "soonest"
     for bot in await first(client.bots(**filters), args.limit):
         print(line(bot))
 

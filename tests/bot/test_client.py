@@ -84,6 +84,18 @@ async def test_a_list_is_read_page_by_page(served: Served) -> None:
         assert len(await first(client.bots(), 7)) == 7
 
 
+async def test_those_to_come_are_read_page_by_page_by_when_they_join(
+    served: Served, tmp_path: Path, capsys: Any
+) -> None:
+    days = [number * 7 % 103 + 1 for number in range(103)]
+    made = [await served.store.bot(f"m-{day}", join_at=NOW + timedelta(days=day)) for day in days]
+    wanted = [bot.id for bot in sorted(made, key=lambda bot: bot.join_at)]
+    async with served.client() as client:
+        assert [bot.id async for bot in client.bots(phase="upcoming", order="soonest")] == wanted
+    await served.command(tmp_path, "list", "--phase", "upcoming", "--limit", "3")
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == wanted[:3]
+
+
 async def test_a_request_whose_answer_is_lost_is_sent_again_with_its_key(served: Served) -> None:
     keys: list[str] = []
 

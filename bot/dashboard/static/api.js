@@ -67,9 +67,9 @@ export const pictureOf = (id, at) => botPath(id, `/picture?at=${at}`); // a new 
 
 export const bot = (id) => ask("GET", botPath(id));
 
-export function bots(phase, { limit = 100, cursor } = {}) {
-  const more = cursor ? `&cursor=${encodeURIComponent(cursor)}` : "";
-  return ask("GET", `${API}/bots?phase=${phase}&limit=${limit}${more}`);
+// A page of them: {data, next_cursor}.
+export function bots(phase, wanted) {
+  return ask("GET", `${API}/bots?${new URLSearchParams({ phase, ...wanted })}`);
 }
 
 // A person sends it: also where this meeting's bot was stopped or has left.
