@@ -193,7 +193,13 @@ class Feed:
         for event in await bots.events(session, now.bot_id, after=events, limit=ROWS_PER_TICK):
             changes.append((now.bot_id, now.workspace_id, "event", _row(now.bot_id, EventView.of(event, words=True))))
             events = event.sequence
-        for sequence, segment in await transcripts.list(session, now.bot_id, after=segments, limit=ROWS_PER_TICK):
+        for sequence, segment in await transcripts.list(
+            session,
+            now.bot_id,
+            after=segments,
+            limit=ROWS_PER_TICK,
+            history=True,  # who listens may have any of it
+        ):
             view = SegmentView.of(sequence, segment)
             changes.append((now.bot_id, now.workspace_id, "segment", _row(now.bot_id, view)))
             segments = sequence

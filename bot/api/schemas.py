@@ -17,6 +17,7 @@ from pydantic import (
     StringConstraints,
     TypeAdapter,
     WithJsonSchema,
+    model_validator,
 )
 
 from bot.api.openapi import inlined
@@ -84,6 +85,17 @@ class BotsQuery(Page):
     join_at_gte: Moment | None = Field(None, description="that are to join then or later")
     join_at_lt: Moment | None = Field(None, description="that are to join before then")
     updated_after: Moment | None = None
+    order: Literal["newest", "soonest"] = Field(
+        "newest",
+        description="soonest: who joins next comes first; of `phase=upcoming` or `state=scheduled` alone. A cursor is "
+        "good for the order it is from",
+    )
+
+    @model_validator(mode="after")
+    def _soonest_is_of_scheduled_ones(self) -> Self:
+        if self.order == "soonest" and self.states != frozenset({BotState.SCHEDULED}):
+            raise ValueError("order=soonest is for phase=upcoming or state=scheduled")
+        return self
 
     @property
     def states(self) -> frozenset[BotState] | None:
@@ -107,6 +119,11 @@ class After(Strict):
 
 
 class TranscriptQuery(After):
+    after: Sequence32 = Field(
+        0,
+        description="only what has a greater `sequence`; above 0 also corrections of what came before, of which one "
+        "with an empty `text` takes a segment back",
+    )
     limit: int = Field(200, ge=1, le=1000)
     history: bool = Field(False, description="also what was corrected since; false: what holds now")
 
@@ -220,7 +237,7 @@ class SegmentView(BaseModel):
     sequence: int
     speaker_id: str
     speaker_name: str
-    text: str
+    text: str = Field(description="empty in a correction that takes a segment back")
     start_ms: int
     end_ms: int
     source: str = Field(description="who says who spoke: platform, acoustic; voice: the bot's own words")
@@ -228,7 +245,7 @@ class SegmentView(BaseModel):
     own: bool
     cut: bool
     speaker_confidence: float | None
-    supersedes: int | None = Field(description="`sequence` of the segment this one corrects, which no longer holds")
+    supersedes: int | None = Field(description="`sequence` of the segment that this one corrects: it no longer holds")
 
     @classmethod
     def of(cls, sequence: int, segment: Segment) -> Self:

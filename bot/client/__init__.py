@@ -12,7 +12,7 @@ request whose answer was lost is sent again and done once. What a server of a la
 from __future__ import annotations
 
 from bot.client.audit import Audit, AuditEntry
-from bot.client.bots import Bot, Bots, Event, Segment, Turn
+from bot.client.bots import Bot, Bots, Event, Segment, Turn, hold
 from bot.client.calendars import Calendar, CalendarEvent, Calendars, Link, Rules
 from bot.client.characters import Character, Characters, Document, Finding, Portrait
 from bot.client.connection import ApiError, ApiUnreachable, first
@@ -46,6 +46,7 @@ __all__ = [
     "Segment",
     "Turn",
     "first",
+    "hold",
 ]
 
 

@@ -45,7 +45,8 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Segment:
-    """Something that was said. `own`: by the bot."""
+    """Something that was said. `own`: by the bot. `supersedes`: one that no longer holds; without a text it is taken
+    back."""
 
     sequence: int
     speaker_id: str
@@ -71,6 +72,14 @@ class Turn:
     record: dict[str, Any]
 
 
+def hold(kept: dict[int, Segment], one: Segment) -> None:
+    """Among segments by their `sequence`, the next one that was read or told: what it corrects goes."""
+    if one.supersedes is not None:
+        kept.pop(one.supersedes, None)
+    if one.text or one.supersedes is None:
+        kept[one.sequence] = one
+
+
 class Bots(Connection):
     async def send(self, *, meeting_url: str, character_id: str, **more: Any) -> Bot:
         """A bot, made. `more` is as the API takes it: join_at, bot_name, metadata, deduplication_key, override.
@@ -82,7 +91,8 @@ class Bots(Connection):
         return read(Bot, await self._ask("GET", f"/bots/{bot_id}"))
 
     async def bots(self, **filters: Any) -> AsyncIterator[Bot]:
-        """Newest first, page by page; `filters` as the API's: state, phase, character_id, deduplication_key..."""
+        """Newest first, page by page, or those to come by when they join: `phase="upcoming", order="soonest"`.
+        `filters` as the API's: state, phase, character_id, deduplication_key..."""
         query = {"limit": PAGE, **filters}
         while True:
             page = await self._ask("GET", "/bots", query=query)
@@ -118,9 +128,19 @@ class Bots(Connection):
     def events(self, bot_id: str, *, after: int = 0) -> AsyncIterator[Event]:
         return self._numbered(Event, f"/bots/{bot_id}/events", after)
 
-    def transcript(self, bot_id: str, *, after: int = 0, history: bool = False) -> AsyncIterator[Segment]:
-        """What holds now; with `history` also what was corrected since."""
-        return self._numbered(Segment, f"/bots/{bot_id}/transcript", after, history=history)
+    async def transcript(self, bot_id: str, *, after: int = 0, history: bool = False) -> AsyncIterator[Segment]:
+        """What holds now; with `history` also what was corrected since. With `after` what came later, corrections of
+        what is known among it: for `hold`."""
+        pages = self._numbered(Segment, f"/bots/{bot_id}/transcript", after, history=history)
+        if after or history:
+            async for one in pages:
+                yield one
+            return
+        kept: dict[int, Segment] = {}  # a later page may correct an earlier one
+        async for one in pages:
+            hold(kept, one)
+        for one in kept.values():
+            yield one
 
     def turns(self, bot_id: str, *, after: int = 0, words: bool = True) -> AsyncIterator[Turn]:
         """Without `words`: times and decisions alone."""

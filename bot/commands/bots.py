@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bot.config import Settings
 from bot.errors import BadInput, NotFound
@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--api", metavar="URL", help="of the API; this installation's when left out")
     parser.add_argument("--key-file", metavar="FILE", help="with an API key; this installation's when left out")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="newest first")
+    listing = actions.add_parser("list", help="newest first; those to come: the next to join first")
     listing.add_argument("--phase", choices=("live", "upcoming", "ended"))
     listing.add_argument("--limit", type=int, default=20)
     send = actions.add_parser("send", help="send a character into a meeting")
@@ -73,6 +73,8 @@ async def _list(client: Client, args: argparse.Namespace) -> None:
     from bot.client import first
 
     filters = {"phase": args.phase} if args.phase else {}
+    if args.phase == "upcoming":
+        filters["order"] = "soonest"
     for bot in await first(client.bots(**filters), args.limit):
         print(line(bot))
 
@@ -109,11 +111,20 @@ async def _watch(client: Client, args: argparse.Namespace) -> None:
         if change.topic in ("hello", "reset") and (await client.bot(args.bot)).state in TERMINAL:
             return
         if change.data.get("bot_id") == args.bot and change.topic == "segment":
-            print(f"{change.data.get('speaker_name', '')}: {change.data.get('text', '')}", flush=True)
+            print(_told(change.data), flush=True)
         elif change.data.get("bot_id") == args.bot and change.data.get("kind") == "state":
             print(f"-- {change.data['state']} {change.data.get('detail') or ''}".rstrip(), flush=True)
             if change.data["state"] in TERMINAL:
                 return
+
+
+def _told(said: dict[str, Any]) -> str:
+    """A line, numbered, so that a later one can name it."""
+    number, corrected = said.get("sequence"), said.get("supersedes")
+    if corrected and not said.get("text"):
+        return f"-- {corrected} is taken back"
+    instead = f" instead of {corrected}" if corrected else ""
+    return f"[{number}{instead}] {said.get('speaker_name', '')}: {said.get('text', '')}"
 
 
 async def _transcript(client: Client, args: argparse.Namespace) -> None:

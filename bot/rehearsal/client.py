@@ -85,7 +85,10 @@ class Client:
         return await self._all(f"/bots/{bot_id}/events")
 
     async def transcript(self, bot_id: str) -> list[Json]:
-        return await self._all(f"/bots/{bot_id}/transcript")
+        """What holds; a later page may correct an earlier one."""
+        said = await self._all(f"/bots/{bot_id}/transcript")
+        corrected = {one["supersedes"] for one in said}
+        return [one for one in said if one["sequence"] not in corrected and (one["text"] or one["supersedes"] is None)]
 
     async def turns(self, bot_id: str) -> list[Json]:
         """The bot's own record of each turn, and of each remark it did not answer."""

@@ -194,14 +194,39 @@ async def list_newest(
 ) -> list[Bot]:
     """Newest first, of any state or of these; `before` is the (created_at, id) of the last bot of the page before."""
     table = tables.bots
-    query = sa.select(table).where(table.c.workspace_id == workspace_id, *(where or Filter()).clauses())
-    if states is not None:
-        query = query.where(table.c.state.in_(states))
-    if before is not None:
-        place = sa.tuple_(sa.literal(before[0], table.c.created_at.type), sa.literal(before[1], table.c.id.type))
-        query = query.where(sa.tuple_(table.c.created_at, table.c.id) < place)  # as a row: the index goes there at once
+    query = _listed(workspace_id, states, where)
+    if before is not None:  # as a row: the index goes there at once
+        query = query.where(sa.tuple_(table.c.created_at, table.c.id) < _place(table.c.created_at, before))
     query = query.order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit)
     return [from_row(row) for row in await session.execute(query)]
+
+
+async def list_soonest(
+    session: Session,
+    *,
+    workspace_id: str,
+    limit: int,
+    after: tuple[datetime, str] | None = None,
+    where: Filter | None = None,
+) -> list[Bot]:
+    """Those that are scheduled, whoever joins next first; `after` is the (join_at, id) of the last bot of the page
+    before. They are found by an index and put in order: there are only as many as are to come."""
+    table = tables.bots
+    query = _listed(workspace_id, {BotState.SCHEDULED}, where)
+    if after is not None:
+        query = query.where(sa.tuple_(table.c.join_at, table.c.id) > _place(table.c.join_at, after))
+    query = query.order_by(table.c.join_at, table.c.id).limit(limit)
+    return [from_row(row) for row in await session.execute(query)]
+
+
+def _listed(workspace_id: str, states: Collection[BotState] | None, where: Filter | None) -> sa.Select[Any]:
+    table = tables.bots
+    query = sa.select(table).where(table.c.workspace_id == workspace_id, *(where or Filter()).clauses())
+    return query if states is None else query.where(table.c.state.in_(states))
+
+
+def _place(column: sa.Column[Any], last: tuple[datetime, str]) -> sa.Tuple:
+    return sa.tuple_(sa.literal(last[0], column.type), sa.literal(last[1], tables.bots.c.id.type))
 
 
 async def names_in_meeting(session: Session, meeting_key: str, *, besides: str) -> dict[str, int]:

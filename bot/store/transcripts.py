@@ -1,7 +1,8 @@
 """Transcripts: what was heard and what was really said aloud, in order of writing.
 
 Nothing is ever changed: a correction is a later segment that supersedes an earlier one. Two may supersede the same one
-(its words were of two speakers), and one without text takes it back. Reading gives what holds now, or the history.
+(its words were of two speakers), and one without text takes it back. Reading gives what holds now, or the history;
+who reads on from where they were is told the corrections of what they have.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ async def list(
     session: Session, bot_id: str, *, after: int = 0, limit: int = 1000, history: bool = False
 ) -> Sequence[tuple[int, Segment]]:
     """(sequence, segment) in order of writing, from sequence `after` + 1: what holds now, or with `history` all that
-    was ever written. A correction stands where it was written: order by `start_ms` to read it as it was said."""
+    was ever written. With `after` also each correction of what came before it, without text where it is taken back.
+    A correction stands where it was written: order by `start_ms` to read it as it was said."""
     rows = await _rows(session, bot_id, after=after, limit=limit, history=history)
     return [(row[0], Segment(**dict(zip(_FIELDS, row[1:], strict=True)))) for row in rows]
 
@@ -79,7 +81,21 @@ async def _rows(session: Session, bot_id: str, *, after: int, limit: int, histor
     table = tables.transcript_segments
     query = sa.select(*(table.c[name] for name in RECORD)).where(table.c.bot_id == bot_id, table.c.sequence > after)
     if not history:
-        later = table.alias("later")
-        corrected = sa.exists().where(later.c.bot_id == bot_id, later.c.supersedes == table.c.sequence)
-        query = query.where(~corrected, sa.or_(table.c.supersedes.is_(None), table.c.text != ""))
+        query = query.where(sa.or_(_holds(bot_id), _corrects_known(bot_id, after)) if after else _holds(bot_id))
     return (await session.execute(query.order_by(table.c.sequence).limit(limit))).all()
+
+
+def _holds(bot_id: str) -> sa.ColumnElement[bool]:
+    table, later = tables.transcript_segments, tables.transcript_segments.alias("later")
+    corrected = sa.exists().where(later.c.bot_id == bot_id, later.c.supersedes == table.c.sequence)
+    return sa.and_(~corrected, sa.or_(table.c.supersedes.is_(None), table.c.text != ""))
+
+
+def _corrects_known(bot_id: str, after: int) -> sa.ColumnElement[bool]:
+    """What tells who has read up to `after` that something there does not hold, though it may not hold itself: it names
+    a segment from there, or a correction, which may be of one from there."""
+    table, earlier = tables.transcript_segments, tables.transcript_segments.alias("earlier")
+    again = sa.exists().where(
+        earlier.c.bot_id == bot_id, earlier.c.sequence == table.c.supersedes, earlier.c.supersedes.is_not(None)
+    )
+    return sa.or_(table.c.supersedes <= after, again)

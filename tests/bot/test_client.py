@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bot.client import ApiError, ApiUnreachable, Client, Rules, first
+from bot.client import ApiError, ApiUnreachable, Client, Rules, first, hold
 from bot.client.connection import LINES
 from bot.commands import bots as command
 from bot.config import Settings
 from bot.domain.lifecycle import BotState
-from bot.store import bots, leases, webhook_deliveries, webhook_endpoints
+from bot.store import bots, leases, tables, webhook_deliveries, webhook_endpoints
 from bot.store.webhook_deliveries import Attempt, DeliveryState, Verdict
 from tests.bot.api import test_calendars as calendars
 from tests.bot.api.dashboard_server import dashboard_on
@@ -26,6 +27,7 @@ from tests.bot.api.test_live import key_of
 from tests.bot.api.test_turns import kept_turns
 from tests.bot.calendars.desk import event
 from tests.bot.clocks import HandClock
+from tests.bot.store.test_dashboard import HELLO, in_call
 from tests.bot.stores import NOW, Seeded
 
 LINK = "https://meet.google.com/abc-defg-hij"
@@ -80,6 +82,18 @@ async def test_a_list_is_read_page_by_page(served: Served) -> None:
     async with served.client() as client:
         assert {bot.id async for bot in client.bots()} == made
         assert len(await first(client.bots(), 7)) == 7
+
+
+async def test_those_to_come_are_read_page_by_page_by_when_they_join(
+    served: Served, tmp_path: Path, capsys: Any
+) -> None:
+    days = [number * 7 % 103 + 1 for number in range(103)]
+    made = [await served.store.bot(f"m-{day}", join_at=NOW + timedelta(days=day)) for day in days]
+    wanted = [bot.id for bot in sorted(made, key=lambda bot: bot.join_at)]
+    async with served.client() as client:
+        assert [bot.id async for bot in client.bots(phase="upcoming", order="soonest")] == wanted
+    await served.command(tmp_path, "list", "--phase", "upcoming", "--limit", "3")
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == wanted[:3]
 
 
 async def test_a_request_whose_answer_is_lost_is_sent_again_with_its_key(served: Served) -> None:
@@ -148,6 +162,18 @@ async def test_the_command_line_sends_and_lists(served: Served, tmp_path: Path, 
     assert sent == listed and sent.split()[1:4] == ["scheduled", "2026-11-21", "11:00"]
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ({"sequence": 3, "text": "hello", "supersedes": None}, "[3] Ada: hello"),
+        ({"sequence": 4, "text": "hallo", "supersedes": 3}, "[4 instead of 3] Ada: hallo"),
+        ({"sequence": 5, "text": "", "supersedes": 4}, "-- 4 is taken back"),
+    ],
+)
+def test_a_line_that_is_watched_names_the_one_it_corrects(said: dict[str, Any], shown: str) -> None:
+    assert command._told({"speaker_name": "Ada", **said}) == shown
+
+
 async def test_all_bots_are_killed_and_those_to_come_when_asked(served: Served) -> None:
     now = await served.store.bot("now")
     later = await served.store.bot("later", join_at=NOW + timedelta(hours=1))
@@ -164,6 +190,25 @@ async def test_turns_are_read_page_by_page_with_words_or_without(served: Served)
     assert [turn.epoch for turn in turns] == [*range(1, LINES + 4), None]
     assert turns[0].record["answer"] == "Nobody." and [turn.epoch for turn in bare] == [LINES + 3, None]
     assert "answer" not in bare[0].record
+
+
+async def test_a_transcript_is_what_holds_over_its_pages_and_for_who_follows(served: Served) -> None:
+    bot, last = await in_call(served.store), LINES + 5  # what is taken back is behind the first page
+    async with served.store.database.write() as session:
+        said = [(f"{number}", None) for number in range(1, last + 1)] + [("", 2), ("by Bob", 3)]
+        mine = {"bot_id": bot.id, "workspace_id": bot.workspace_id, "attempt": 1}
+        rows = [
+            {**mine, "sequence": sequence, **asdict(replace(HELLO, text=text, supersedes=corrected))}
+            for sequence, (text, corrected) in enumerate(said, 1)
+        ]
+        await session.execute(sa.insert(tables.transcript_segments), rows)
+    async with served.client() as client:
+        holds = [one.text async for one in client.transcript(bot.id)]
+        kept = {one.sequence: one for one in await first(client.transcript(bot.id, history=True), 5)}
+        async for one in client.transcript(bot.id, after=5):
+            hold(kept, one)
+    assert holds == ["1", *(f"{number}" for number in range(4, last + 1)), "by Bob"]
+    assert [one.text for one in kept.values()] == holds
 
 
 async def test_a_character_is_made_of_a_picture_and_given_something_to_know(served: Served) -> None:

@@ -86,20 +86,21 @@ async def retime(call: Call[BotPath, NoQuery, Retime]) -> BotView:
         return BotView.of(await spawning.retime(session, bot.id, join_at=join_at, by=call.asked_by, at=call.now))
 
 
-async def list_newest(call: Call[NoPath, BotsQuery, NoBody]) -> BotList:
+async def list_some(call: Call[NoPath, BotsQuery, NoBody]) -> BotList:
     query = call.query
-    before = cursors.decode(query.cursor) if query.cursor else None
+    soonest, order = query.order == "soonest", "" if query.order == "newest" else query.order
+    last = cursors.decode(query.cursor, order=order) if query.cursor else None
+    where = bots.Filter(**{name: getattr(query, name) for name in bots.Filter.__dataclass_fields__})
+    of: dict[str, Any] = {"workspace_id": call.workspace_id, "limit": query.limit + 1, "where": where}
     async with call.services.database.read() as session:
-        found = await bots.list_newest(
-            session,
-            workspace_id=call.workspace_id,
-            limit=query.limit + 1,
-            before=before,
-            states=query.states,
-            where=bots.Filter(**{name: getattr(query, name) for name in bots.Filter.__dataclass_fields__}),
-        )
+        if soonest:
+            found = await bots.list_soonest(session, after=last, **of)
+        else:
+            found = await bots.list_newest(session, before=last, states=query.states, **of)
     page, has_more = found[: query.limit], len(found) > query.limit
-    next_cursor = cursors.encode(page[-1].created_at, page[-1].id) if has_more else None
+    next_cursor = None
+    if has_more:
+        next_cursor = cursors.encode(page[-1].join_at if soonest else page[-1].created_at, page[-1].id, order=order)
     return BotList(data=[BotView.of(bot) for bot in page], next_cursor=next_cursor, has_more=has_more)
 
 
@@ -227,10 +228,10 @@ ROUTES = (
         method="GET",
         path="/bots",
         name="list_bots",
-        summary="Bots, newest first",
+        summary="Bots, newest first; with `order=soonest` those to come, the next to join first",
         tag="bots",
         scope="bots:read",
-        handler=list_newest,
+        handler=list_some,
         query=BotsQuery,
         answer=BotList,
     ),

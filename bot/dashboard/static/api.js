@@ -30,6 +30,16 @@ async function ask(method, path, body) {
   return content;
 }
 
+// What changes something, by its name, and how it is done `instead` on the server: so that the page can say what was not
+// done when the server did not know who asks.
+async function change(what, method, path, body, instead = "") {
+  try {
+    return await ask(method, path, body);
+  } catch (problem) {
+    throw Object.assign(problem, { what, instead });
+  }
+}
+
 function problemOf(status, content) {
   const fields = (content?.errors ?? []).map((one) => `${one.pointer.replace(/^\//, "")}: ${one.message}`);
   const words = [content?.detail ?? `The server said ${status}.`, ...fields].join(" ");
@@ -38,7 +48,17 @@ function problemOf(status, content) {
 
 export const signIn = (token) => ask("POST", SESSION, { token });
 export const session = () => ask("GET", SESSION);
-export const signOut = () => ask("DELETE", SESSION);
+
+// Who is signed out already is so too; of anything else it is not known.
+export async function signOut() {
+  try {
+    await ask("DELETE", SESSION);
+  } catch (problem) {
+    if (problem.status === 401) return;
+    const { status, code } = problem;
+    throw new Problem(`You may still be signed in on this browser: sign out again. ${problem.message}`, { status, code });
+  }
+}
 
 export const characters = async () => (await ask("GET", `${API}/characters`)).data;
 export const imageOf = (characterId) => `${API}/characters/${encodeURIComponent(characterId)}/image`;
@@ -47,30 +67,33 @@ export const pictureOf = (id, at) => botPath(id, `/picture?at=${at}`); // a new 
 
 export const bot = (id) => ask("GET", botPath(id));
 
-export function bots(phase, { limit = 100, cursor } = {}) {
-  const more = cursor ? `&cursor=${encodeURIComponent(cursor)}` : "";
-  return ask("GET", `${API}/bots?phase=${phase}&limit=${limit}${more}`);
+// A page of them: {data, next_cursor}.
+export function bots(phase, wanted) {
+  return ask("GET", `${API}/bots?${new URLSearchParams({ phase, ...wanted })}`);
 }
 
 // A person sends it: also where this meeting's bot was stopped or has left.
 export const send = (meetingUrl, characterId) =>
-  ask("POST", `${API}/bots`, { meeting_url: meetingUrl, character_id: characterId, override: true });
-export const say = (id, text) => ask("POST", botPath(id, "/say"), { text });
-export const leave = (id) => ask("POST", botPath(id, "/leave"), {});
-export const stop = (id) => ask("POST", botPath(id, "/kill"));
+  change("Sending a bot", "POST", `${API}/bots`, { meeting_url: meetingUrl, character_id: characterId, override: true });
+export const say = (id, text) => change("The line to say", "POST", botPath(id, "/say"), { text });
+export const leave = (id) => change("Telling the bot to leave", "POST", botPath(id, "/leave"), {});
+export const stop = (id) => change("Stop now", "POST", botPath(id, "/kill"), undefined, `./understudy kill ${id}`);
 
 export const calendars = async () => (await ask("GET", `${API}/calendars`)).data;
 export const calendarEvents = async () => (await ask("GET", `${API}/calendar-events`)).data;
-export const connectCalendar = (wanted) => ask("POST", `${API}/calendars`, wanted);
+export const connectCalendar = (wanted) => change("Connecting the calendar", "POST", `${API}/calendars`, wanted);
 export const askConsent = async (provider, wanted) =>
-  (await ask("POST", `${API}/calendars/${encodeURIComponent(provider)}`, wanted)).consent_url;
-export const syncCalendar = (id) => ask("POST", `${API}/calendars/${encodeURIComponent(id)}/sync`, {});
-export const disconnectCalendar = (id) => ask("DELETE", `${API}/calendars/${encodeURIComponent(id)}`);
+  (await change("Connecting the calendar", "POST", `${API}/calendars/${encodeURIComponent(provider)}`, wanted)).consent_url;
+export const syncCalendar = (id) =>
+  change("Reading the calendar", "POST", `${API}/calendars/${encodeURIComponent(id)}/sync`, {});
+export const disconnectCalendar = (id) =>
+  change("Disconnecting the calendar", "DELETE", `${API}/calendars/${encodeURIComponent(id)}`);
 export const overrideEvent = (id, join) =>
-  ask("PUT", `${API}/calendar-events/${encodeURIComponent(id)}/override`, { join });
+  change("The choice for the event", "PUT", `${API}/calendar-events/${encodeURIComponent(id)}/override`, { join });
 
 // Every bot that is in a meeting or on its way, also those this page has not heard of; how many they were.
-export const stopAll = async () => (await ask("POST", `${API}/kill`, {})).data.length;
+export const stopAll = async () =>
+  (await change("Stop all", "POST", `${API}/kill`, {}, "./understudy kill --all")).data.length;
 
 export const events = (id, after) => all(botPath(id, "/events"), after);
 export const transcript = (id, after) => all(botPath(id, "/transcript"), after);

@@ -6,7 +6,7 @@ import { html } from "./html.js";
 import * as api from "./api.js";
 import { Bot } from "./bot.js";
 import { Calendar } from "./calendar.js";
-import { attempt, begin, inPhase, leave, may, model } from "./model.js";
+import { attempt, begin, countOf, inPhase, leave, may, model } from "./model.js";
 import { HoldButton, Problem, useModel } from "./parts.js";
 import { SignIn } from "./sign_in.js";
 import { Wall } from "./wall.js";
@@ -47,8 +47,11 @@ function Bar() {
     if (count !== null) setStopped(`${count} told to stop.`);
   };
   const signOut = async () => {
-    await attempt(api.signOut);
-    leave();
+    setStopped("");
+    await attempt(async () => {
+      await api.signOut();
+      leave();
+    });
   };
   return html`<header class="bar">
     <a class="brand" href="#/"><img src="icon.svg" alt="" width="28" height="28" /> Understudy</a>
@@ -58,7 +61,7 @@ function Bar() {
     ${model.role !== "admin" && html`<span class="hint">${ROLES[model.role] ?? model.role}</span>`}
     ${may("bots:write") && // with no live bot known, too: the server knows of those on their way, and of what is new
     html`<${HoldButton}
-      label=${known ? `Stop all (${live}${model.moreLive ? "+" : ""})` : "Stop all"}
+      label=${known ? `Stop all (${live}${model.more.live ? "+" : ""})` : "Stop all"}
       again="Press again within five seconds to stop all."
       onHeld=${stopAll}
     />`}
@@ -70,7 +73,7 @@ function App({ problem }) {
   useModel();
   const [id, moved] = useRoute();
   useEffect(() => {
-    document.title = model.signedIn ? `Understudy: ${inPhase("live").length} live` : "Understudy";
+    document.title = model.signedIn ? `Understudy: ${countOf("live")} live` : "Understudy";
   });
   if (model.signedIn === null) return html`<p class="plain">Loading…</p>`;
   if (!model.signedIn) return html`<${SignIn} problem=${problem} />`;

@@ -96,7 +96,7 @@ function Transcript({ bot, rows }) {
   const hidden = Math.max(0, rows.length - most);
   useLayoutEffect(() => {
     if (atEnd) toEnd();
-  }, [rows.length]);
+  }, [rows.length, rows[rows.length - 1]?.sequence]); // a correction may leave as many
   const toEnd = () => {
     log.current.scrollTop = log.current.scrollHeight;
   };

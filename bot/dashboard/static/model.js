@@ -5,20 +5,23 @@ import { follow } from "./live.js";
 import { PHASES } from "./words.js";
 
 const MOST_ROWS = 20000; // of one bot's transcript or events; older ones are dropped from this page only
-const ENDED_PAGE = 20;
+const LISTS = { live: { limit: 100 }, upcoming: { limit: 100, order: "soonest" }, ended: { limit: 20 } };
+const FEW = 20; // of those listed: where there are more, more are read
 const RETRY_MS = 5000; // lists that could not be read are read again
 
 export const model = {
   signedIn: null, // null: not known yet
+  over: false, // the session has ended, and not by who had it
+  notDone: [], // what was asked for when it had: {what, instead}
   role: "",
   scopes: new Set(), // what this sign-in may do; the server decides, this page only does not offer the rest
   link: "connecting", // open | lost
   loaded: false,
   characters: [],
   bots: new Map(),
-  details: new Map(), // bot id -> {events, segments}, of bots that were looked at
-  moreLive: false, // there are more live ones than the list gave
-  moreEnded: null, // the cursor behind the ended ones that are here
+  details: new Map(), // bot id -> {events, segments, read}, of bots that were looked at
+  more: {}, // phase -> the cursor behind those that are here; null: these are all
+  shownUntil: Infinity, // upcoming ones are known up to this time of joining
   problem: "",
 };
 
@@ -44,13 +47,13 @@ function set(values) {
   tell();
 }
 
-// Whatever fails is told on the page; who is signed out sees the sign-in.
+// Whatever fails is told on the page; who is signed out sees the sign-in, and there what was not done.
 export async function attempt(doing) {
   try {
     set({ problem: "" });
     return await doing();
   } catch (problem) {
-    if (problem.status === 401) leave();
+    if (problem.status === 401) ended(problem);
     else set({ problem: problem.message });
     return null;
   }
@@ -58,7 +61,7 @@ export async function attempt(doing) {
 
 export async function begin(token) {
   const { role, scopes } = await (token ? api.signIn(token) : api.session());
-  set({ signedIn: true, role, scopes: new Set(scopes), link: "connecting" });
+  set({ signedIn: true, role, scopes: new Set(scopes), link: "connecting", over: false, notDone: [] });
   unfollow?.();
   unfollow = follow({ onTopic: hear, onState: linked, onRefused: refused });
 }
@@ -76,7 +79,15 @@ export function leave() {
   clearTimeout(retry);
   model.bots.clear();
   model.details.clear();
-  set({ signedIn: false, role: "", scopes: new Set(), loaded: false, characters: [], problem: "" });
+  set({ signedIn: false, role: "", scopes: new Set(), loaded: false, characters: [], more: {}, problem: "" });
+}
+
+// The server says that nobody is signed in here. Stream, lists and deeds may each be told so, in any order: what was not
+// done stays to be read until someone is signed in again.
+function ended({ what, instead }) {
+  const over = model.over || model.signedIn === true;
+  leave();
+  set({ over, notDone: what ? [...model.notDone, { what, instead }] : model.notDone });
 }
 
 async function refused() {
@@ -84,7 +95,7 @@ async function refused() {
     await api.session();
   } catch (problem) {
     if (problem.status === 401) {
-      leave();
+      ended(problem);
       return true;
     }
   }
@@ -110,27 +121,49 @@ async function load() {
 
 // What was told after a list was asked for may be newer than the list, and stands.
 async function readLists(heard) {
-  const [characters, live, upcoming, ended] = await Promise.all([
+  const phases = Object.keys(LISTS);
+  const [characters, ...pages] = await Promise.all([
     api.characters(),
-    api.bots("live"),
-    api.bots("upcoming"),
-    api.bots("ended", { limit: ENDED_PAGE }),
+    ...phases.map((phase) => api.bots(phase, LISTS[phase])),
   ]);
-  const pages = [live, upcoming, ended];
   const fresh = new Map(pages.flatMap((page) => page.data).map((bot) => [bot.id, bot]));
   for (const [id, bot] of model.bots) {
     const listed = fresh.get(id);
     const stands = listed ? listed.updated_at <= bot.updated_at : PHASES.ended.has(bot.state);
     if (heard.has(id) ? !listed || stands : !listed && stands) fresh.set(id, bot);
   }
-  set({ characters, bots: fresh, moreLive: live.next_cursor !== null, moreEnded: ended.next_cursor, loaded: true });
-  await Promise.all([...model.details.keys()].map(catchUp));
+  set({ characters, bots: fresh, loaded: true });
+  phases.forEach((phase, index) => readUpTo(phase, pages[index]));
+  await Promise.all([...model.details.keys()].map(look)); // one may be behind the pages
 }
 
-export async function loadMoreEnded() {
-  const page = await api.bots("ended", { limit: ENDED_PAGE, cursor: model.moreEnded });
+function readUpTo(phase, { data, next_cursor: cursor }) {
+  set({ more: { ...model.more, [phase]: cursor } });
+  if (phase === "upcoming") set({ shownUntil: cursor ? Date.parse(data[data.length - 1].join_at) : Infinity });
+}
+
+const readingOn = new Map(); // phase -> a page under way
+
+export function loadMore(phase) {
+  if (!readingOn.has(phase)) readingOn.set(phase, nextPage(phase).finally(() => readingOn.delete(phase)));
+  return readingOn.get(phase);
+}
+
+async function nextPage(phase) {
+  const cursor = model.more[phase];
+  const page = await api.bots(phase, { ...LISTS[phase], cursor });
+  if (model.more[phase] !== cursor) return; // the lists were read anew meanwhile
   page.data.forEach(keep);
-  set({ moreEnded: page.next_cursor });
+  readUpTo(phase, page);
+}
+
+// Those that are here go into their meetings and out of them, and the next ones are not told by the stream.
+function topUp() {
+  for (const phase of ["live", "upcoming"]) {
+    if (model.more[phase] && inPhase(phase).length < FEW && !readingOn.has(phase)) {
+      loadMore(phase).then(topUp, () => {}); // what is told next tries again
+    }
+  }
 }
 
 function keep(bot) {
@@ -143,9 +176,11 @@ function keep(bot) {
 // Begin to keep all of one bot: its events and what was said.
 export async function look(id) {
   if (!model.bots.has(id)) keep(await api.bot(id));
-  if (!model.details.has(id)) model.details.set(id, { events: [], segments: [], loaded: false, heard: false });
+  if (!model.details.has(id)) model.details.set(id, nothingYet());
   await catchUp(id);
 }
+
+const nothingYet = () => ({ events: [], segments: [], read: { events: 0, segments: 0 }, loaded: false, heard: false });
 
 const catching = new Map();
 
@@ -160,8 +195,8 @@ async function readOn(id) {
   const details = model.details.get(id);
   details.heard = false;
   const [events, segments] = await Promise.all([
-    api.events(id, lastOf(details.events)),
-    api.transcript(id, lastOf(details.segments)),
+    api.events(id, details.read.events),
+    api.transcript(id, details.read.segments),
   ]);
   add(details, "events", events);
   add(details, "segments", segments);
@@ -170,20 +205,29 @@ async function readOn(id) {
   if (details.heard) await readOn(id); // more was told while this was read
 }
 
-function lastOf(rows) {
-  return rows.length ? rows[rows.length - 1].sequence : 0;
+// Of a transcript: a later line may take the place of an earlier one, or take it back.
+function holding(rows) {
+  const corrected = new Set(rows.map((row) => row.supersedes));
+  return rows.filter((row) => !corrected.has(row.sequence) && (row.text !== "" || row.supersedes === null));
 }
 
+const HOLDS = { events: (rows) => rows, segments: holding };
+
 function add(details, name, rows) {
-  const fresh = rows.filter((row) => row.sequence > lastOf(details[name]));
-  details[name] = [...details[name], ...fresh].slice(-MOST_ROWS);
+  const fresh = rows.filter((row) => row.sequence > details.read[name]);
+  if (!fresh.length) return;
+  details.read[name] = fresh[fresh.length - 1].sequence; // the last may itself not be kept
+  details[name] = HOLDS[name]([...details[name], ...fresh]).slice(-MOST_ROWS);
 }
 
 const TOPICS = {
   hello: loadAll, // not before: what happens from now on is told by the stream
   resumed: () => {},
   reset: loadAll,
-  bot: keep,
+  bot: (bot) => {
+    keep(bot);
+    topUp();
+  },
   event: (row) => hearRow("events", "kind", row),
   segment: (row) => hearRow("segments", "text", row),
 };
@@ -196,8 +240,8 @@ function hear(topic, data) {
 // A row out of order, or too large for the stream, is read from the list.
 function hearRow(name, told, row) {
   const details = model.details.get(row.bot_id);
-  if (!details || row.sequence <= lastOf(details[name])) return;
-  const fits = row.sequence === lastOf(details[name]) + 1 && row[told] !== undefined;
+  if (!details || row.sequence <= details.read[name]) return;
+  const fits = row.sequence === details.read[name] + 1 && row[told] !== undefined;
   if (fits && details.loaded && !catching.has(row.bot_id)) {
     add(details, name, [row]);
   } else {
@@ -208,13 +252,18 @@ function hearRow(name, told, row) {
 
 const BY = {
   live: (one, other) => other.created_at.localeCompare(one.created_at),
-  upcoming: (one, other) => one.join_at.localeCompare(other.join_at),
+  upcoming: (one, other) => Date.parse(one.join_at) - Date.parse(other.join_at) || one.id.localeCompare(other.id),
   ended: (one, other) => (other.ended_at ?? other.updated_at).localeCompare(one.ended_at ?? one.updated_at),
 };
 
+// Of a list that goes on nobody is shown who stands behind others that are not here.
 export function inPhase(phase) {
-  return [...model.bots.values()].filter((bot) => PHASES[phase].has(bot.state)).sort(BY[phase]);
+  const known = [...model.bots.values()].filter((bot) => PHASES[phase].has(bot.state));
+  const shown = phase === "upcoming" ? known.filter((bot) => Date.parse(bot.join_at) <= model.shownUntil) : known;
+  return shown.sort(BY[phase]);
 }
+
+export const countOf = (phase) => `${inPhase(phase).length}${model.more[phase] ? "+" : ""}`;
 
 // What a user does; the answer is the bot as it then is.
 export async function act(doing, ...words) {

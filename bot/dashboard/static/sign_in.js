@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { html } from "./html.js";
-import { begin } from "./model.js";
+import { begin, model } from "./model.js";
 import { Problem } from "./parts.js";
 
 export function SignIn({ problem: first = "" }) {
@@ -23,6 +23,7 @@ export function SignIn({ problem: first = "" }) {
   return html`<main class="sign-in">
     <img src="icon.svg" alt="" width="48" height="48" />
     <h1>Understudy</h1>
+    <${SessionOver} />
     <form class="card" onSubmit=${submit}>
       <label for="token">Set-up token</label>
       <input id="token" name="token" type="password" autocomplete="off" spellcheck=${false} required autofocus />
@@ -34,4 +35,17 @@ export function SignIn({ problem: first = "" }) {
       <button class="primary" disabled=${busy}>${busy ? "Signing in…" : "Sign in"}</button>
     </form>
   </main>`;
+}
+
+function SessionOver() {
+  if (!model.over && !model.notDone.length) return null;
+  return html`<div class="session-over" role="alert">
+    ${!model.notDone.length && html`<p>The session has ended. Sign in to go on.</p>`}
+    ${model.notDone.map(
+      ({ what, instead }) => html`<p class="problem">
+        ${what} was not carried out: the session has ended. Sign in and try
+        again${instead && html`, or run <code>${instead}</code> on the server`}.
+      </p>`,
+    )}
+  </div>`;
 }

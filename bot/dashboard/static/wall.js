@@ -3,35 +3,38 @@
 import { useState } from "preact/hooks";
 import { html } from "./html.js";
 import * as api from "./api.js";
-import { act, attempt, inPhase, loadMoreEnded, may, model } from "./model.js";
+import { act, attempt, countOf, inPhase, loadMore, may, model } from "./model.js";
 import { Name, Picture, Since, State } from "./parts.js";
 import { PHASES, cleanLine, meetingName, sentenceOf } from "./words.js";
 
 const SECTIONS = [
-  ["live", "Live", "No bot is in a meeting now."],
-  ["upcoming", "Upcoming", ""],
-  ["ended", "Ended", ""],
+  ["live", "Live", "Show more", "No bot is in a meeting now."],
+  ["upcoming", "Upcoming", "Show later ones", ""],
+  ["ended", "Ended", "Show earlier ones", ""],
 ];
 
 export function Wall({ chosen }) {
   return html`<nav class="wall" aria-label="Bots">
     ${may("bots:write") && html`<${Send} />`}
-    ${SECTIONS.map(([phase, title, empty]) => html`<${Section} key=${phase} ...${{ phase, title, empty, chosen }} />`)}
+    ${SECTIONS.map(
+      ([phase, title, further, empty]) =>
+        html`<${Section} key=${phase} ...${{ phase, title, further, empty, chosen }} />`,
+    )}
   </nav>`;
 }
 
-function Section({ phase, title, empty, chosen }) {
+function Section({ phase, title, further, empty, chosen }) {
   const bots = inPhase(phase);
-  if (!bots.length && !empty) return null;
+  const more = Boolean(model.more[phase]);
+  if (!bots.length && !empty && !more) return null;
   return html`<section aria-labelledby=${`of-${phase}`}>
-    <h2 id=${`of-${phase}`}>${title} <span class="count">${bots.length}</span></h2>
-    ${!bots.length && html`<p class="hint">${model.loaded ? empty : "Loading…"}</p>`}
+    <h2 id=${`of-${phase}`}>${title} <span class="count">${countOf(phase)}</span></h2>
+    ${!bots.length && !more && html`<p class="hint">${model.loaded ? empty : "Loading…"}</p>`}
     <ul class="bots">
       ${bots.map((bot) => html`<${Row} key=${bot.id} bot=${bot} chosen=${bot.id === chosen} />`)}
     </ul>
-    ${phase === "ended" &&
-    model.moreEnded &&
-    html`<button type="button" class="plain-button" onClick=${() => attempt(loadMoreEnded)}>Show earlier ones</button>`}
+    ${more &&
+    html`<button type="button" class="plain-button" onClick=${() => attempt(() => loadMore(phase))}>${further}</button>`}
   </section>`;
 }
 

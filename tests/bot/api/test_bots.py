@@ -83,7 +83,59 @@ async def test_pages_of_the_list_meet(api):
     assert (len(set(ids)), first["has_more"], second["has_more"]) == (3, True, False)
 
 
-@pytest.mark.parametrize("query", ["cursor=%00", "cursor=W10", "limit=0", "limit=1&limit=2", "state=asleep", "x=1"])
+async def test_those_to_come_are_listed_by_when_they_join_over_all_pages(api):
+    for number, hours in enumerate([4, 1, 3, 1, 2]):  # two at once
+        at = (NOW + timedelta(hours=hours)).isoformat()
+        url = f"https://meet.google.com/{number}"
+        await api.ask("POST", "/bots", json=api.new_bot(meeting_url=url, join_at=at, metadata={"h": hours}))
+    gone = api.new_bot(meeting_url="https://meet.google.com/gone", join_at=(NOW + timedelta(hours=1)).isoformat())
+    _, bot = await api.ask("POST", "/bots", json=gone)
+    await api.ask("POST", f"/bots/{bot['id']}/leave")
+    found, cursor = [], ""
+    while cursor is not None:
+        more = f"&cursor={cursor}" if cursor else ""
+        _, page = await api.ask("GET", f"/bots?phase=upcoming&order=soonest&limit=2{more}")
+        found, cursor = found + page["data"], page["next_cursor"]
+        assert page["has_more"] is (cursor is not None)
+    assert [one["metadata"]["h"] for one in found] == [1, 1, 2, 3, 4] and len({one["id"] for one in found}) == 5
+    narrowed = "order=soonest&state=scheduled&join_at_gte=2026-11-21T12:00:00Z&limit=2"
+    _, page = await api.ask("GET", f"/bots?{narrowed}")
+    assert [one["metadata"]["h"] for one in page["data"]] == [2, 3] and page["has_more"]
+
+
+async def test_a_cursor_is_refused_in_another_order_than_its_own(api):
+    for number in range(2):
+        await api.ask("POST", "/bots", json=api.new_bot(meeting_url=f"https://meet.google.com/{number}"))
+    orders = {order: f"/bots?phase=upcoming&limit=1&order={order}" for order in ("newest", "soonest")}
+    cursors = {order: (await api.ask("GET", asked))[1]["next_cursor"] for order, asked in orders.items()}
+    for order, asked in orders.items():
+        for other, cursor in cursors.items():
+            status, problem = await api.ask("GET", f"{asked}&cursor={cursor}")
+            if order == other:
+                assert status == 200
+            else:
+                assert (status, problem["errors"][0]["pointer"]) == (422, "query/cursor")
+
+
+@pytest.mark.parametrize("query", ["", "&phase=live", "&phase=ended", "&state=in_call", "&phase=live&state=scheduled"])
+async def test_only_those_to_come_are_listed_by_when_they_join(api, query):
+    status, problem = await api.ask("GET", f"/bots?order=soonest{query}")
+    assert (status, problem["code"]) == (422, "invalid_request") and "phase=upcoming" in str(problem["errors"])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "order=latest",
+        "phase=upcoming&order=soonest&cursor=W10",
+        "cursor=%00",
+        "cursor=W10",
+        "limit=0",
+        "limit=1&limit=2",
+        "state=asleep",
+        "x=1",
+    ],
+)
 async def test_a_query_that_cannot_be_used_is_refused(api, query):
     status, problem = await api.ask("GET", f"/bots?{query}")
     assert (status, problem["code"]) == (422, "invalid_request")
@@ -215,6 +267,11 @@ async def test_a_transcript_shows_what_holds_and_on_request_what_was_corrected(a
     assert Transcript.model_validate(history).model_dump(mode="json") == history, "as it is described"
     _, page = await api.ask("GET", f"/bots/{bot['id']}/transcript?history=true&limit=1")
     assert ([one["sequence"] for one in page["data"]], page["has_more"], history["has_more"]) == ([1], True, False)
+    async with api.store.database.write() as session:
+        await transcripts.append(session, bot["id"], attempt=1, segment=replace(known, text="", supersedes=2))
+    _, begun = await api.ask("GET", f"/bots/{bot['id']}/transcript")
+    _, followed = await api.ask("GET", f"/bots/{bot['id']}/transcript?after=2")
+    assert begun["data"] == [] and [(one["text"], one["supersedes"]) for one in followed["data"]] == [("", 2)]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,8 @@ async def listen(page: Dashboard, key: str, **headers: str) -> Stream:
     return Stream(answer)
 
 
-async def say(store: Seeded, bot: bots.Bot, text: str = "hello") -> None:
-    segment = transcripts.Segment(**{**{name: getattr(HELLO, name) for name in HELLO.__slots__}, "text": text})
+async def say(store: Seeded, bot: bots.Bot, text: str = "hello", **more: Any) -> None:
+    segment = replace(HELLO, text=text, **more)
     async with store.database.write() as session:
         await transcripts.append(session, bot.id, attempt=1, segment=segment)
 
@@ -84,6 +85,22 @@ async def test_changes_events_and_words_are_told_in_order_and_resumed_from_the_l
     assert told[0]["event"] == "resumed"
     assert sorted(one["event"] for one in told[1:]) == ["bot", "event", "segment"]
     assert [one["data"]["text"] for one in told if one["event"] == "segment"] == ["two"]
+
+
+async def test_corrections_are_told_also_those_that_take_a_line_back_or_come_at_once(page: Dashboard) -> None:
+    bot, key = await in_call(page.store), await key_of(page.store)
+    stream = await listen(page, key)
+    await stream.next()
+    segments = ("one", None), ("two", 1), ("", 2), ("three", None), ("four", 4)
+    async with page.store.database.write() as session:  # together, as after a pause of the feed
+        for text, corrected in segments:
+            await transcripts.append(
+                session, bot.id, attempt=1, segment=replace(HELLO, text=text, supersedes=corrected)
+            )
+    told = [(await stream.next())["data"] for _ in segments]
+    assert [(one["sequence"], one["text"], one["supersedes"]) for one in told] == [
+        (sequence, *segment) for sequence, segment in enumerate(segments, 1)
+    ]
 
 
 async def test_other_workspaces_hear_nothing_and_words_need_their_scope(page: Dashboard) -> None:

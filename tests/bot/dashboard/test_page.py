@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from bot.assets import camera_picture
@@ -65,6 +67,28 @@ async def test_a_megabyte_of_text_is_shown_in_parts(shown: Shown) -> None:
     before = len(await shown.page.inner_text(".transcript .said"))
     await more.click()
     assert before < 2000 < 20_000 < len(await shown.page.inner_text(".transcript .said")) < 30_000
+
+
+async def test_a_line_that_does_not_hold_any_more_goes_as_it_is_corrected_or_taken_back(shown: Shown) -> None:
+    bot = await shown.live_bot()
+    await shown.say(bot, "we shall sell the house", speaker_name="Speaker A")
+    await shown.enter()
+    await shown.page.goto(f"{shown.address}#/bots/{bot.id}")
+    lines = shown.page.locator(".transcript .line .said")
+    await lines.filter(has_text="we shall sell the house").wait_for()
+    await shown.say(bot, "we shall sell", speaker_name="Speaker A", supersedes=1)
+    await shown.say(bot, "the house", speaker_name="Bob", supersedes=1)
+    await lines.filter(has_text=re.compile("^the house$")).wait_for()
+    assert await lines.all_inner_texts() == ["we shall sell", "the house"]
+    await shown.say(bot, "", supersedes=3)
+    await lines.filter(has_text="the house").wait_for(state="detached")
+    await shown.say(bot, "yes")
+    await lines.filter(has_text="yes").wait_for()
+    for _ in range(2):  # as it was told, and as it is read anew
+        assert await lines.all_inner_texts() == ["we shall sell", "yes"]
+        assert await shown.page.inner_text("#transcript-title .count") == "2"
+        await shown.page.reload()
+        await lines.filter(has_text="yes").wait_for()
 
 
 async def test_only_web_links_can_be_followed(shown: Shown) -> None:

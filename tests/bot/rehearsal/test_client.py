@@ -32,7 +32,7 @@ class SmallApi:
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         return web.json_response({"id": request.match_info["bot"], "state": state})
 
-    async def list_events(self, request: web.Request) -> web.Response:
+    async def numbered(self, request: web.Request) -> web.Response:
         after, limit = int(request.query["after"]), int(request.query["limit"])
         return web.json_response({"data": self.events[after : after + limit]})
 
@@ -44,7 +44,9 @@ async def served(api: SmallApi, *, key: str = KEY, metrics: int = 200) -> AsyncI
 
     app = web.Application()
     app.router.add_get("/metrics", counted)
-    app.add_routes([web.get("/api/v1/bots/{bot}", api.show), web.get("/api/v1/bots/{bot}/events", api.list_events)])
+    app.router.add_get("/api/v1/bots/{bot}", api.show)
+    for numbered in ("events", "transcript"):
+        app.router.add_get(f"/api/v1/bots/{{bot}}/{numbered}", api.numbered)
     async with TestServer(app) as server, Client(str(server.make_url("/")), key) as client:
         yield client
 
@@ -68,6 +70,18 @@ async def test_lists_are_read_to_their_end() -> None:
     async with served(SmallApi(["in_call"], events=2 * PAGE + 3)) as client:
         events: list[dict[str, Any]] = await client.events("b")
     assert [event["sequence"] for event in events] == list(range(1, 2 * PAGE + 4))
+
+
+async def test_a_line_that_a_later_page_corrects_is_not_in_the_transcript() -> None:
+    api = SmallApi(["in_call"], events=PAGE + 2)
+    for one, text in zip(
+        api.events, ["gone", "two", "kept"] + ["more"] * (PAGE - 3) + ["", "instead of two"], strict=True
+    ):
+        one |= {"text": text, "supersedes": None}
+    api.events[-2]["supersedes"], api.events[-1]["supersedes"] = 1, 2
+    async with served(api) as client:
+        said = await client.transcript("b")
+    assert [one["text"] for one in said] == ["kept"] + ["more"] * (PAGE - 3) + ["instead of two"]
 
 
 async def test_turns_are_counted_by_the_metrics_where_they_are_shown() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -52,6 +53,44 @@ async def test_one_becomes_two_and_one_again(store):
     await write(store, bot.id, replace(SAID, supersedes=2), replace(SAID, text="", supersedes=3))
     assert await read(store, bot.id) == [(4, "one two", 2)]
     assert len(await read(store, bot.id, history=True)) == 5
+
+
+async def test_who_reads_on_is_told_what_of_theirs_does_not_hold_and_who_begins_only_what_does(store):
+    bot = await claimed(store)
+    parts = replace(SAID, text="one", supersedes=1), replace(SAID, text="two", supersedes=1)
+    await write(store, bot.id, SAID, *parts, replace(SAID, text="", supersedes=3))
+    assert await read(store, bot.id) == [(2, "one", 1)]
+    assert await read(store, bot.id, after=1) == [(2, "one", 1), (3, "two", 1), (4, "", 3)]
+    assert await read(store, bot.id, after=2) == [(3, "two", 1), (4, "", 3)]
+    assert await read(store, bot.id, after=3) == [(4, "", 3)]
+    await write(store, bot.id, replace(SAID, text="of late"), replace(SAID, text="", supersedes=5))
+    assert await read(store, bot.id, after=4) == [], "they never had it"
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_who_follows_has_in_the_end_what_holds_wherever_and_whenever_they_read_on(store, seed):
+    bot, chance = await claimed(store), random.Random(seed)
+    known: list[tuple[int, dict[int, str]]] = [(0, {}), (0, {}), (0, {})]  # of each reader: up to where, and what
+    for sequence in range(1, 31):
+        corrects = chance.choice([None, chance.randrange(1, sequence)]) if sequence > 1 else None
+        text = "" if corrects and chance.random() < 0.4 else f"line {sequence}"
+        await write(store, bot.id, replace(SAID, text=text, supersedes=corrects))
+        for reader, (after, kept) in enumerate(known):
+            if chance.random() < 0.3 or sequence == 30:
+                known[reader] = await _read_on(store, bot.id, after, kept, limit=chance.choice([1, 3, 50]))
+    holds = {sequence: text for sequence, text, _ in await read(store, bot.id)}
+    assert [kept for _, kept in known] == [holds] * 3
+
+
+async def _read_on(
+    store: Seeded, bot_id: str, after: int, kept: dict[int, str], *, limit: int
+) -> tuple[int, dict[int, str]]:
+    while page := await read(store, bot_id, after=after, limit=limit):
+        for sequence, text, corrects in page:
+            kept = {one: said for one, said in kept.items() if one != corrects}
+            kept |= {sequence: text} if text else {}
+            after = sequence
+    return after, kept
 
 
 async def test_a_correction_of_another_bots_words_does_not_reach_them(store):
