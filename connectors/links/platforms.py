@@ -141,7 +141,8 @@ def _simulator(address: Address) -> MeetingLink | None:
     asked = {name: address.fields.get(name, "") for name in _SIMULATOR_WORDS}
     words = {name: word if _SIMULATOR_WORD.fullmatch(word) else None for name, word in asked.items()}
     url = f"{address.scheme}://{host}/{code['page'] or ''}{code['code']}"
-    return link("simulator", key=f"{host}/{code['code']}", url=url, **words)
+    scripted = "".join(f"/{words[name]}" for name in ("scenario", "after") if words["scenario"] and words[name])
+    return link("simulator", key=f"{host}/{code['code']}{scripted}", url=url, **words)
 
 
 PLATFORMS: tuple[Platform, ...] = (

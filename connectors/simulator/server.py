@@ -6,12 +6,13 @@
         simulator.url(room, "teams")  # the same meeting by another platform's page
         simulator.host_url(room)   # the host's page, with its token
 
-A link may carry `scenario`, `lang`, `variant` (several: a.b) and `after`: a meeting nobody made is then made of it.
+A link may carry `scenario`, `lang`, `variant` (several: a.b) and `after`: with a scenario it makes its own meeting.
 
 The control API under /control takes `Authorization: Bearer <control_token>`:
 POST /control/meetings {"lobby", "refuse", "capacity", "lobby_timeout_s", "admit_after_s" and the other waits of
 `scenarios.py`} -> {"code", "url", "host_url"};
 GET /control/meetings/CODE; POST /control/meetings/CODE/{admit,deny,remove} {"who"}; POST /control/meetings/CODE/end.
+A scripted meeting is CODE too, with `?scenario=...&after=...` where several go on under it.
 """
 
 from __future__ import annotations
@@ -20,9 +21,7 @@ import asyncio
 import hmac
 import json
 import math
-import re
 import secrets
-import string
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
@@ -30,19 +29,17 @@ from urllib.parse import urlsplit
 
 from aiohttp import WSMsgType, web
 
-from connectors.base import Refusal
+from connectors.simulator.meetings import Meetings, SeveralMeetings
 from connectors.simulator.rooms import Message, Room, Seat
-from connectors.simulator.scenarios import WAITS, Policy, scenario, seconds, skin_of
+from connectors.simulator.scenarios import WAITS, Policy, skin_of
 from connectors.simulator.screens import as_json, can_be_shown
 from connectors.simulator.script import Script
 
 STATIC = Path(__file__).parent / "static"
-CODE = re.compile(r"[a-z]{3}-[a-z]{4}-[a-z]{3}")
 HEARTBEAT_S = 4.0  # a page that answers no ping is gone after 1.5 of these
 MESSAGE_LIMIT = 256 * 1024
 QUEUE_LIMIT = 512  # messages a page may lag behind before it counts as dead
 CLOSE_S = 2.0
-SCRIPTED_ROOMS = 2000  # that links may make
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -60,7 +57,7 @@ class SimulatorServer:
     def __init__(self, host: str = "127.0.0.1", port: int = 0, *, control_token: str | None = None) -> None:
         self._host, self._port = host, port
         self.control_token = control_token or secrets.token_urlsafe(16)
-        self._rooms: dict[str, Room] = {}
+        self._meetings = Meetings()
         self._runner: web.AppRunner | None = None
         self._sockets: set[web.WebSocketResponse] = set()
 
@@ -75,16 +72,12 @@ class SimulatorServer:
         return f"{self.base_url}/host/{room.code}?token={room.host_token}"
 
     def room(self, code: str) -> Room:
-        """Raises KeyError."""
-        return self._rooms[code]
+        """The meeting of that code, a scripted one too. Raises KeyError, SeveralMeetings."""
+        return self._meetings.find(code)
 
     def create_meeting(self, policy: Policy | None = None, *, code: str | None = None) -> Room:
         """A new meeting; `code` None makes one up. Raises ValueError when the code is taken or has another shape."""
-        code = code or new_code()
-        if not CODE.fullmatch(code) or code in self._rooms:
-            raise ValueError(f"{code!r} is no free meeting code of the shape abc-defg-hij")
-        room = self._rooms[code] = Room(code, policy or Policy())
-        return room
+        return self._meetings.make(policy or Policy(), code)
 
     async def __aenter__(self) -> Self:
         app = web.Application(middlewares=[_with_headers])
@@ -135,10 +128,11 @@ class SimulatorServer:
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
         _same_origin(request)
-        room = self._room_of_link(request)
-        page = _Page(self._sockets)
+        page, asked = _Page(self._sockets), request.query
         async with page.serve(request) as socket:
-            seat = room.open(page.send, skin_of(request.query.get("platform", ""), request.query))
+            code = request.match_info["code"]
+            room = self._meetings.of_link(code, asked.get("scenario", ""), asked.get("after", ""))
+            seat = room.open(page.send, skin_of(asked.get("platform", ""), asked))
             script = Script(room, seat, cut=page.cut)
             seat.arrived = script.arrived
             try:
@@ -149,18 +143,6 @@ class SimulatorServer:
                 script.stop()
                 room.close(seat)
         return socket
-
-    def _room_of_link(self, request: web.Request) -> Room:
-        """The meeting of a link; as on a platform, a wrong one is told by the page, not by a status."""
-        code = request.match_info["code"]
-        room = self._rooms.get(code)
-        policy = scenario(request.query.get("scenario", ""), seconds(request.query.get("after", "")))
-        if room is None and policy is not None and CODE.fullmatch(code) and len(self._rooms) < SCRIPTED_ROOMS:
-            room = self.create_meeting(policy, code=code)
-        if room is None:
-            refusal = Refusal.NOT_FOUND if CODE.fullmatch(code) else Refusal.INVALID_LINK
-            room = Room(code, Policy(refuse=refusal))
-        return room
 
     async def _host_socket(self, request: web.Request) -> web.WebSocketResponse:
         _same_origin(request)
@@ -179,8 +161,8 @@ class SimulatorServer:
         return socket
 
     def _room_of_host(self, request: web.Request) -> Room:
-        room = self._rooms.get(request.match_info["code"])
-        if room is None or not hmac.compare_digest(room.host_token.encode(), request.query.get("token", "").encode()):
+        room = self._meetings.of_host(request.match_info["code"], request.query.get("token", ""))
+        if room is None:
             raise web.HTTPForbidden(text="This link is not the host's.")
         return room
 
@@ -215,10 +197,13 @@ class SimulatorServer:
         return web.json_response(room.seen_by_host())
 
     def _room_or_404(self, request: web.Request) -> Room:
-        room = self._rooms.get(request.match_info["code"])
-        if room is None:
-            raise web.HTTPNotFound(text="There is no such meeting.")
-        return room
+        asked = request.query
+        try:
+            return self._meetings.find(request.match_info["code"], asked.get("scenario", ""), asked.get("after", ""))
+        except KeyError as error:
+            raise web.HTTPNotFound(text="There is no such meeting.") from error
+        except SeveralMeetings as error:
+            raise web.HTTPConflict(text=str(SeveralMeetings.__doc__)) from error
 
 
 class _Page:
@@ -272,11 +257,6 @@ class _Page:
             pass
         finally:
             await _close(self._socket)
-
-
-def new_code() -> str:
-    letters = "".join(secrets.choice(string.ascii_lowercase) for _ in range(10))
-    return f"{letters[:3]}-{letters[3:7]}-{letters[7:]}"
 
 
 def policy_of(body: Message) -> Policy:
