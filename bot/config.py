@@ -123,8 +123,12 @@ def _are_networks(text: str) -> bool:
 
 
 def _are_hosts(text: str) -> bool:
-    hosts = (part.strip().lower().removeprefix("http://") for part in text.split(","))
-    return all(_HOST.fullmatch(host) for host in hosts if host)
+    return all(is_meeting_host(part.strip()) for part in text.split(",") if part.strip())
+
+
+def is_meeting_host(text: str) -> bool:
+    """A host's name, with its port where it has one of its own, and with `http://` where it is without TLS."""
+    return _HOST.fullmatch(text.lower().removeprefix("http://")) is not None
 
 
 def _are_servers(text: str) -> bool:
