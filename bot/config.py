@@ -58,7 +58,7 @@ class Settings:
     headless: bool = True  # of the bot's browser; false needs a display or Xvfb
     camera_path: str = "auto"  # auto | v4l2loopback | file | page
     teams_identification: str = ""  # Microsoft's token by which Teams knows a declared bot; empty: a guest as any other
-    meeting_hosts: str = ""  # of Janus servers of ours: "meet.example.org, video.example.org:8443"
+    meeting_hosts: str = ""  # of meeting servers of ours: "meet.example.org:8443, http://simulator:8480"
     secret_keys: str = ""  # the file of keys that seal secrets in the database; empty: `secret-keys` in `home`
     egress_allow: str = ""  # networks of ours that addresses given by users may lead to: "10.1.0.0/16, 127.0.0.1"
     public_url: str = ""  # where the API is reached from outside: https://bots.example.com; empty: nowhere
@@ -123,7 +123,12 @@ def _are_networks(text: str) -> bool:
 
 
 def _are_hosts(text: str) -> bool:
-    return all(_HOST.fullmatch(part.strip()) for part in text.split(",") if part.strip())
+    return all(is_meeting_host(part.strip()) for part in text.split(",") if part.strip())
+
+
+def is_meeting_host(text: str) -> bool:
+    """A host's name, with its port where it has one of its own, and with `http://` where it is without TLS."""
+    return _HOST.fullmatch(text.lower().removeprefix("http://")) is not None
 
 
 def _are_servers(text: str) -> bool:
@@ -143,7 +148,7 @@ RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (  # field, what fit
     ("video", lambda size: size in VIDEO_SIZES, f"it can be {', '.join(VIDEO_SIZES)}"),
     ("broker_url", lambda url: not url or url.startswith(BROKERS), f"it begins with {', '.join(BROKERS)}, or is empty"),
     ("egress_allow", _are_networks, "it is networks such as 10.1.0.0/16, separated by commas, or empty"),
-    ("meeting_hosts", _are_hosts, "it is names such as meet.example.org:8443, separated by commas, or empty"),
+    ("meeting_hosts", _are_hosts, "it is names, meet.example.org:8443 or http://simulator:8480, with commas, or empty"),
     ("retention_days", lambda days: 0 <= days <= 36500, "it is a number of days, or 0 for ever"),
     ("engine_urls", _are_servers, "it is addresses such as http://gpu-1:8460, separated by commas, or empty"),
     ("max_bots", lambda count: count >= 1, "at least one bot must be allowed"),

@@ -4,7 +4,8 @@
 
 The text may be a link, an invitation, HTML or a piece of a calendar. It is not trusted: a link counts by its exact
 host, wrappers are opened only where they are known, and every loop has an end. Asks no network. Meeting servers of
-one's own have no host that could be known: theirs are given, `own_hosts={"meet.example.org:8443"}`.
+one's own have no host that could be known: theirs are given, `own_hosts={"meet.example.org:8443"}`, as `links/own.py`
+reads them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import replace
 
 from connectors.links.address import address_of
 from connectors.links.link import MeetingLink, with_passcode
+from connectors.links.own import is_own, own_servers
 from connectors.links.passcode import AFTER_CHARACTERS, passcode_near
 from connectors.links.platforms import meeting_at
 from connectors.links.text import Place, places, prepared, spelled
@@ -29,8 +31,9 @@ _TELLS_A_PASSCODE = frozenset({"zoom", "teams", "webex"})  # in their invitation
 def find_meeting(text: str, *, own_hosts: Collection[str] = ()) -> MeetingLink | None:
     """The first meeting of the text, or None; raises nothing. `join_url`, read in turn, gives the same meeting."""
     text = prepared(text)
+    hosts = [server.host for server in own_servers(own_hosts)]
     unwrappings = iter(range(MOST_UNWRAPPINGS))
-    read = ((place, _read(place, own_hosts, unwrappings)) for place in places(text, own_hosts))
+    read = ((place, _read(place, own_hosts, unwrappings)) for place in places(text, hosts))
     for place, link in read:
         if link is not None:
             return _with_passcode(text, place, link, read)
@@ -66,7 +69,7 @@ def _meeting(reading: str, own_hosts: Collection[str], unwrappings: Iterator[int
             return None
         inside = unwrapped(address)
         if inside is None:
-            return meeting_at(replace(address, own=True) if address.place in own_hosts else address)
+            return meeting_at(replace(address, own=True) if is_own(address, own_hosts) else address)
         if next(unwrappings, None) is None:
             return None
         reading = spelled(inside)

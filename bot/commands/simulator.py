@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from urllib.parse import urlsplit
 
-from bot.config import Settings
+from bot.config import Settings, is_meeting_host
 
 HELP = "a meeting server to test against"
 
@@ -16,6 +17,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--code", default=None, help="code of the first meeting, abc-defg-hij (default: made up)")
     parser.add_argument("--no-lobby", action="store_true", help="let everyone in at once")
     parser.add_argument("--refuse", default=None, metavar="CODE", help="show this refusal instead, e.g. meeting_full")
+    parser.add_argument("--url", default="", metavar="URL", help="where others reach it, e.g. http://simulator:8480")
+    parser.add_argument("--token", default=None, help="of the control API (default: made up)")
     parser.add_argument(
         "--platform", default="meet", choices=("meet", "teams", "zoom"), help="whose page the link opens"
     )
@@ -30,16 +33,33 @@ async def _serve(args: argparse.Namespace) -> None:
     from bot.errors import BadInput
     from bot.supervision.installation import free_port
     from connectors.simulator import SimulatorServer
-    from connectors.simulator.server import policy_of
+    from connectors.simulator.control import InvalidRequest, policy_of
 
     port = free_port(args.host, args.port, otherwise="choose another with --host and --port")
-    async with SimulatorServer(args.host, port) as simulator:
-        try:
-            policy = policy_of({"lobby": not args.no_lobby, "refuse": args.refuse})
-            room = simulator.create_meeting(policy, code=args.code)
-        except ValueError as error:
-            raise BadInput(str(error)) from error
-        print(f"meeting        {simulator.url(room, args.platform)}")
+    try:
+        policy = policy_of({"lobby": not args.no_lobby, "refuse": args.refuse})
+        simulator = SimulatorServer(
+            args.host, port, control_token=args.token, platform=args.platform, public_url=args.url
+        )
+        room = simulator.create_meeting(policy, code=args.code)
+    except (InvalidRequest, ValueError) as error:
+        raise BadInput(str(error)) from error
+    async with simulator:
+        print(f"meeting        {simulator.url(room)}")
         print(f"host controls  {simulator.host_url(room)}")
-        print(f"control token  {simulator.control_token}", flush=True)
+        print(f"control token  {simulator.control_token}")
+        print(*how_to_join(simulator.url(room)), sep="\n", end="", flush=True)
         await asyncio.Event().wait()
+
+
+def how_to_join(url: str) -> list[str]:
+    """What bots have to be told before they join there; nothing on this machine."""
+    from connectors.urls import find_meeting
+
+    if find_meeting(url) is not None:
+        return []
+    parts = urlsplit(url)
+    named = parts.netloc if parts.scheme == "https" else f"{parts.scheme}://{parts.netloc}"
+    if not is_meeting_host(named):
+        return ["bots           join no such address: give it a name by --url http://NAME:PORT", ""]
+    return [f"bots need      UNDERSTUDY_MEETING_HOSTS={named}", ""]

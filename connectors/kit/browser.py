@@ -54,6 +54,11 @@ FLAGS = (
 )
 
 
+def trusting(origins: Sequence[str]) -> tuple[str, ...]:
+    """The flags by which pages of these origins are given camera and microphone though they come without TLS."""
+    return (f"--unsafely-treat-insecure-origin-as-secure={','.join(origins)}",) if origins else ()
+
+
 class Browser:
     """A persistent context with one page. `folder` keeps evidence; `flags` and `environment` are added to ours.
     `profile`: a folder with a profile that is signed in somewhere; the browser has a copy, so several can."""

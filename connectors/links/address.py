@@ -32,7 +32,7 @@ class Address:
     path: str  # as written
     query: str
     fragment: str
-    own: bool = False  # at a host that whoever asks has named as one of theirs
+    own: bool = False  # of a server that whoever asks has named as theirs, with this scheme
 
     @property
     def place(self) -> str:

@@ -120,9 +120,8 @@ def _is_here(address: Address) -> bool:
 
 
 def _is_janus(address: Address) -> bool:
-    """A page of a Janus server of one's own: on this machine, or on a host that was named as such, by TLS."""
-    own = _is_here(address) or (address.own and address.scheme == "https")
-    return own and opened(address).path.endswith(_JANUS_PAGE)
+    """A page of a Janus server of one's own: on this machine, or on a host that was named as such."""
+    return (_is_here(address) or address.own) and opened(address).path.endswith(_JANUS_PAGE)
 
 
 def _janus(address: Address) -> MeetingLink | None:
@@ -141,7 +140,8 @@ def _simulator(address: Address) -> MeetingLink | None:
     asked = {name: address.fields.get(name, "") for name in _SIMULATOR_WORDS}
     words = {name: word if _SIMULATOR_WORD.fullmatch(word) else None for name, word in asked.items()}
     url = f"{address.scheme}://{host}/{code['page'] or ''}{code['code']}"
-    return link("simulator", key=f"{host}/{code['code']}", url=url, **words)
+    scripted = "".join(f"/{words[name]}" for name in ("scenario", "after") if words["scenario"] and words[name])
+    return link("simulator", key=f"{host}/{code['code']}{scripted}", url=url, **words)
 
 
 PLATFORMS: tuple[Platform, ...] = (
@@ -155,5 +155,5 @@ PLATFORMS: tuple[Platform, ...] = (
     Platform(name="webex", knows=lambda a: _is_web(a) and is_under(a.host, (WEBEX_DOMAIN,)), meeting=_webex),
     Platform(name="jitsi", knows=lambda a: _is_web(a) and a.host in JITSI_HOSTS, meeting=_jitsi),
     Platform(name="janus", knows=_is_janus, meeting=_janus),
-    Platform(name="simulator", knows=_is_here, meeting=_simulator),
+    Platform(name="simulator", knows=lambda a: _is_here(a) or a.own, meeting=_simulator),
 )

@@ -52,6 +52,11 @@ class Room:
         self._watchers: set[Callable[[Message], None]] = set()
         self._chat: deque[Message] = deque(maxlen=CHAT_KEPT)
 
+    @property
+    def is_empty(self) -> bool:
+        """No page of it is open, and no host's."""
+        return not self._seats and not self._watchers
+
     def people(self) -> list[Seat]:
         return [seat for seat in self._seats.values() if seat.place == "call"]
 
@@ -105,6 +110,10 @@ class Room:
         self.over = True
         for seat in [*self.people(), *self.knocks()]:
             self._out(seat, "ended")
+
+    def end_for(self, seat: Seat) -> None:
+        """This page alone is told that the meeting has ended."""
+        self._out(seat, "ended")
 
     def leave(self, seat: Seat) -> None:
         self._out(seat, "left")

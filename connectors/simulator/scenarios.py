@@ -1,6 +1,7 @@
 """What a scripted meeting does by itself, by the name a link carries: http://HOST/teams/abc-defg-hij?scenario=removed.
 
-A refusal's code is a scenario too. `after` in the link says how many seconds pass; a meeting is the same each time.
+A refusal's code is a scenario too. `after` in the link says how many seconds pass. A link plays the same each time:
+what happens by itself happens to each page for itself, whoever else is there.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ class Policy:
     admit_after_s: float | None = None
     deny_after_s: float | None = None
     remove_after_s: float | None = None
-    end_after_s: float | None = None
+    end_after_s: float | None = None  # for everyone, and for good
+    over_after_s: float | None = None  # as that page alone is told
     cut_after_s: float | None = None  # the network, of that page
 
 
-WAITS = ("admit_after_s", "deny_after_s", "remove_after_s", "end_after_s", "cut_after_s")
+WAITS = ("admit_after_s", "deny_after_s", "remove_after_s", "end_after_s", "over_after_s", "cut_after_s")
 SCENARIOS: dict[str, Callable[[float], Policy]] = {
     "open": lambda after_s: Policy(lobby=False),
     "lobby": lambda after_s: Policy(),
@@ -38,7 +40,7 @@ SCENARIOS: dict[str, Callable[[float], Policy]] = {
     "denied": lambda after_s: Policy(deny_after_s=after_s),
     "unanswered": lambda after_s: Policy(lobby_timeout_s=after_s),
     "removed": lambda after_s: Policy(lobby=False, remove_after_s=after_s),
-    "ended": lambda after_s: Policy(lobby=False, end_after_s=after_s),
+    "ended": lambda after_s: Policy(lobby=False, over_after_s=after_s),
     "cut": lambda after_s: Policy(lobby=False, cut_after_s=after_s),
 }
 

@@ -24,6 +24,7 @@ class Script:
             ("lobby", policy.deny_after_s, lambda: room.deny(seat.id)),
             ("call", policy.remove_after_s, lambda: room.remove(seat.id)),
             ("call", policy.end_after_s, room.end),
+            ("call", policy.over_after_s, lambda: room.end_for(seat)),
             ("call", policy.cut_after_s, self._cut),
         )
         loop = asyncio.get_running_loop()

@@ -6,23 +6,16 @@
         simulator.url(room, "teams")  # the same meeting by another platform's page
         simulator.host_url(room)   # the host's page, with its token
 
-A link may carry `scenario`, `lang`, `variant` (several: a.b) and `after`: a meeting nobody made is then made of it.
+A link may carry `scenario`, `lang`, `variant` (several: a.b) and `after`: with a scenario it makes its own meeting.
 
-The control API under /control takes `Authorization: Bearer <control_token>`:
-POST /control/meetings {"lobby", "refuse", "capacity", "lobby_timeout_s", "admit_after_s" and the other waits of
-`scenarios.py`} -> {"code", "url", "host_url"};
-GET /control/meetings/CODE; POST /control/meetings/CODE/{admit,deny,remove} {"who"}; POST /control/meetings/CODE/end.
+The control API, under /control, is in `control.py`; the README says what it takes.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
-import math
-import re
 import secrets
-import string
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
@@ -30,19 +23,20 @@ from urllib.parse import urlsplit
 
 from aiohttp import WSMsgType, web
 
-from connectors.base import Refusal
+from connectors.links.address import address_of
+from connectors.simulator.control import Control, act
+from connectors.simulator.meetings import Meetings
 from connectors.simulator.rooms import Message, Room, Seat
-from connectors.simulator.scenarios import WAITS, Policy, scenario, seconds, skin_of
-from connectors.simulator.screens import as_json, can_be_shown
+from connectors.simulator.scenarios import Policy, skin_of
+from connectors.simulator.screens import PLATFORMS, as_json
 from connectors.simulator.script import Script
 
 STATIC = Path(__file__).parent / "static"
-CODE = re.compile(r"[a-z]{3}-[a-z]{4}-[a-z]{3}")
 HEARTBEAT_S = 4.0  # a page that answers no ping is gone after 1.5 of these
 MESSAGE_LIMIT = 256 * 1024
 QUEUE_LIMIT = 512  # messages a page may lag behind before it counts as dead
 CLOSE_S = 2.0
-SCRIPTED_ROOMS = 2000  # that links may make
+EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # and where such a server is on this machine
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -57,37 +51,54 @@ HEADERS = {
 class SimulatorServer:
     """A meeting server on one address. Entered, it listens; left, every page is told that the server is gone."""
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0, *, control_token: str | None = None) -> None:
-        self._host, self._port = host, port
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        control_token: str | None = None,
+        platform: str = "meet",
+        public_url: str = "",
+    ) -> None:
+        """`platform`: whose page a meeting's link opens, unless another is asked for. `public_url`: where others reach
+        this server, `https://sim.example.org`. Raises ValueError."""
+        if public_url and not _is_origin(public_url):
+            raise ValueError(f"{public_url!r} is no address such as http://simulator:8480 or https://sim.example.org")
+        self._host, self._port, self._platform, self._public_url = host, port, platform, public_url.rstrip("/")
         self.control_token = control_token or secrets.token_urlsafe(16)
-        self._rooms: dict[str, Room] = {}
+        self._meetings = Meetings()
         self._runner: web.AppRunner | None = None
         self._sockets: set[web.WebSocketResponse] = set()
 
     @property
     def base_url(self) -> str:
-        return f"http://{self._host}:{self._port}"
+        """An address that leads here: the public one, else one of this machine."""
+        host = EVERYWHERE.get(self._host, self._host)
+        return self._public_url or f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
 
-    def url(self, room: Room, platform: str = "meet") -> str:
-        return f"{self.base_url}/{room.code}" if platform == "meet" else f"{self.base_url}/{platform}/{room.code}"
+    def url(self, room: Room, platform: str = "") -> str:
+        return _page_of(self.base_url, room, platform or self._platform)
 
     def host_url(self, room: Room) -> str:
-        return f"{self.base_url}/host/{room.code}?token={room.host_token}"
+        return _host_page_of(self.base_url, room)
+
+    def _links(self, request: web.Request, room: Room, platform: str) -> Message:
+        """As whoever asks reaches this server."""
+        base = self._public_url or f"{request.scheme}://{request.host}"
+        urls = {name: _page_of(base, room, name) for name in PLATFORMS}
+        return {"url": urls[platform], "urls": urls, "host_url": _host_page_of(base, room)}
 
     def room(self, code: str) -> Room:
-        """Raises KeyError."""
-        return self._rooms[code]
+        """The meeting of that code, a scripted one too. Raises KeyError, SeveralMeetings."""
+        return self._meetings.find(code)
 
     def create_meeting(self, policy: Policy | None = None, *, code: str | None = None) -> Room:
         """A new meeting; `code` None makes one up. Raises ValueError when the code is taken or has another shape."""
-        code = code or new_code()
-        if not CODE.fullmatch(code) or code in self._rooms:
-            raise ValueError(f"{code!r} is no free meeting code of the shape abc-defg-hij")
-        room = self._rooms[code] = Room(code, policy or Policy())
-        return room
+        return self._meetings.make(policy or Policy(), code)
 
     async def __aenter__(self) -> Self:
         app = web.Application(middlewares=[_with_headers])
+        control = Control(self._meetings, self.control_token, platform=self._platform, links=self._links)
         app.add_routes(
             [
                 web.get("/", self._page("home.html")),
@@ -95,9 +106,7 @@ class SimulatorServer:
                 web.get("/host/{code}", self._host_page),
                 web.get("/ws/host/{code}", self._host_socket),
                 web.get("/ws/{code}", self._socket),
-                web.post("/control/meetings", self._control_create),
-                web.get("/control/meetings/{code}", self._control_show),
-                web.post("/control/meetings/{code}/{verb}", self._control_act),
+                *control.routes(),
                 web.static("/static", STATIC),
                 web.get("/teams/{code}", self._page("teams.html")),
                 web.get("/zoom/{code}", self._page("zoom.html")),
@@ -135,10 +144,11 @@ class SimulatorServer:
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
         _same_origin(request)
-        room = self._room_of_link(request)
-        page = _Page(self._sockets)
+        page, asked = _Page(self._sockets), request.query
         async with page.serve(request) as socket:
-            seat = room.open(page.send, skin_of(request.query.get("platform", ""), request.query))
+            code = request.match_info["code"]
+            room = self._meetings.of_link(code, asked.get("scenario", ""), asked.get("after", ""))
+            seat = room.open(page.send, skin_of(asked.get("platform", ""), asked))
             script = Script(room, seat, cut=page.cut)
             seat.arrived = script.arrived
             try:
@@ -149,18 +159,6 @@ class SimulatorServer:
                 script.stop()
                 room.close(seat)
         return socket
-
-    def _room_of_link(self, request: web.Request) -> Room:
-        """The meeting of a link; as on a platform, a wrong one is told by the page, not by a status."""
-        code = request.match_info["code"]
-        room = self._rooms.get(code)
-        policy = scenario(request.query.get("scenario", ""), seconds(request.query.get("after", "")))
-        if room is None and policy is not None and CODE.fullmatch(code) and len(self._rooms) < SCRIPTED_ROOMS:
-            room = self.create_meeting(policy, code=code)
-        if room is None:
-            refusal = Refusal.NOT_FOUND if CODE.fullmatch(code) else Refusal.INVALID_LINK
-            room = Room(code, Policy(refuse=refusal))
-        return room
 
     async def _host_socket(self, request: web.Request) -> web.WebSocketResponse:
         _same_origin(request)
@@ -179,45 +177,9 @@ class SimulatorServer:
         return socket
 
     def _room_of_host(self, request: web.Request) -> Room:
-        room = self._rooms.get(request.match_info["code"])
-        if room is None or not hmac.compare_digest(room.host_token.encode(), request.query.get("token", "").encode()):
-            raise web.HTTPForbidden(text="This link is not the host's.")
-        return room
-
-    # Control
-
-    def _require_control(self, request: web.Request) -> None:
-        given = request.headers.get("Authorization", "")
-        if not hmac.compare_digest(given.encode(), f"Bearer {self.control_token}".encode()):
-            raise web.HTTPUnauthorized(text="The control token is missing or wrong.")
-
-    async def _control_create(self, request: web.Request) -> web.Response:
-        self._require_control(request)
-        body = _json_object(await request.text() or "{}")
-        try:
-            room = self.create_meeting(policy_of(body), code=body.get("code"))
-        except (ValueError, TypeError) as error:
-            raise web.HTTPUnprocessableEntity(text=str(error)) from error
-        return web.json_response(
-            {"code": room.code, "url": self.url(room), "host_url": self.host_url(room)}, status=201
-        )
-
-    async def _control_show(self, request: web.Request) -> web.Response:
-        self._require_control(request)
-        return web.json_response(self._room_or_404(request).seen_by_host())
-
-    async def _control_act(self, request: web.Request) -> web.Response:
-        self._require_control(request)
-        room = self._room_or_404(request)
-        body = _json_object(await request.text() or "{}")
-        if not act(room, request.match_info["verb"], str(body.get("who", ""))):
-            raise web.HTTPNotFound(text="Nobody of that name is there, or there is no such verb.")
-        return web.json_response(room.seen_by_host())
-
-    def _room_or_404(self, request: web.Request) -> Room:
-        room = self._rooms.get(request.match_info["code"])
+        room = self._meetings.of_host(request.match_info["code"], request.query.get("token", ""))
         if room is None:
-            raise web.HTTPNotFound(text="There is no such meeting.")
+            raise web.HTTPForbidden(text="This link is not the host's.")
         return room
 
 
@@ -274,44 +236,17 @@ class _Page:
             await _close(self._socket)
 
 
-def new_code() -> str:
-    letters = "".join(secrets.choice(string.ascii_lowercase) for _ in range(10))
-    return f"{letters[:3]}-{letters[3:7]}-{letters[7:]}"
+def _is_origin(url: str) -> bool:
+    address = address_of(url)
+    return address is not None and address.scheme in ("http", "https") and address.tail in ("", "/")
 
 
-def policy_of(body: Message) -> Policy:
-    """The policy a control request describes. Raises ValueError, TypeError."""
-    refuse = body.get("refuse")
-    stageable = {refusal.value: refusal for refusal in can_be_shown()}
-    if refuse is not None and refuse not in stageable:
-        raise ValueError(f"{refuse!r} cannot be staged; these can: {', '.join(stageable)}")
-    return Policy(
-        lobby=bool(body.get("lobby", True)),
-        refuse=None if refuse is None else stageable[refuse],
-        capacity=int(_number(body.get("capacity", 50))),
-        lobby_timeout_s=_number(body.get("lobby_timeout_s", 600.0)),
-        **{wait: _number(body[wait]) for wait in WAITS if body.get(wait) is not None},
-    )
+def _page_of(base: str, room: Room, platform: str) -> str:
+    return f"{base}/{room.code}" if platform == "meet" else f"{base}/{platform}/{room.code}"
 
 
-def _number(value: Any) -> float:
-    """Raises ValueError, TypeError."""
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise ValueError("capacity and all times are finite numbers")
-    return number
-
-
-def act(room: Room, verb: str, who: str) -> bool:
-    """What a host does to a meeting: admit, deny, remove someone, or end it. False: it had no effect."""
-    if verb == "end":
-        room.end()
-        return True
-    verbs = {"admit": room.admit, "deny": room.deny, "remove": room.remove}
-    return verb in verbs and verbs[verb](who)
+def _host_page_of(base: str, room: Room) -> str:
+    return f"{base}/host/{room.code}?token={room.host_token}"
 
 
 def _understood(room: Room, seat: Seat, text: str) -> bool:

@@ -27,12 +27,20 @@ from bot.errors import BadSettings
         ("UNDERSTUDY_MEETING_HOSTS", "https://meet.example.org"),
         ("UNDERSTUDY_MEETING_HOSTS", "meet.example.org:x"),
         ("UNDERSTUDY_MEETING_HOSTS", "10.0.0.7"),
+        ("UNDERSTUDY_MEETING_HOSTS", "http://10.0.0.7"),
+        ("UNDERSTUDY_MEETING_HOSTS", "http://simulator:8480/abc"),
+        ("UNDERSTUDY_MEETING_HOSTS", "http://http://simulator"),
         ("UNDERSTUDY_BROKER_URL", "sqs://me:pw@host"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_by_its_variable(variable: str, text: str) -> None:
     with pytest.raises(BadSettings, match=variable):
         load_settings({variable: text})
+
+
+def test_meeting_servers_are_named_with_and_without_tls() -> None:
+    settings = load_settings({"UNDERSTUDY_MEETING_HOSTS": "Meet.example.org:8443, HTTP://simulator:8480,"})
+    assert settings.own_meeting_hosts == ("meet.example.org:8443", "http://simulator:8480")
 
 
 def test_a_secret_that_cannot_be_used_is_not_shown() -> None:

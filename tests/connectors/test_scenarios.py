@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
@@ -12,6 +13,7 @@ from connectors.base import Refusal
 from connectors.simulator import SimulatorServer
 from connectors.simulator.scenarios import SCENARIOS, scenario, seconds, skin_of
 from connectors.simulator.screens import PLATFORMS, Skin, can_be_shown, notice
+from tests.polling import eventually
 
 
 @pytest.fixture
@@ -63,6 +65,71 @@ async def test_a_host_who_admits_by_himself_admits(client: aiohttp.ClientSession
     async with client.ws_connect("/ws/abc-defg-hij?scenario=admitted&after=0") as page:
         await page.send_json({"type": "knock", "name": "Ada"})
         assert [(await page.receive_json())["type"] for _ in range(3)] == ["prejoin", "lobby", "call"]
+
+
+HELD = {"open": "call", "lobby": "lobby", "admitted": "call"}  # where a page stays that nothing ends
+
+
+async def step(page: aiohttp.ClientWebSocketResponse) -> str:
+    """What a page is told next, by screen or type; "" when the network went away. What others do is left out."""
+    while True:
+        message = await page.receive(5)
+        if message.type is not aiohttp.WSMsgType.TEXT:
+            return ""
+        body = {"type": "frame"} if message.data.startswith("3:::") else message.json()
+        if body["type"] not in ("joined", "left"):
+            return str(body.get("screen", body["type"]))
+
+
+async def played(page: aiohttp.ClientWebSocketResponse, name: str) -> list[str]:
+    """All a page is told that knocks."""
+    said = [await step(page)]
+    if said == ["prejoin"]:
+        await page.send_json({"type": "knock", "name": "Ada"})
+    while said[-1] not in {*REFUSED, "removed", "ended", "", HELD.get(name)}:
+        said.append(await step(page))
+    return said
+
+
+def link_of(name: str) -> str:
+    return f"/ws/abc-defg-hij?platform=zoom&after=0&scenario={name}"
+
+
+ALL = [*SCENARIOS, *(refusal.value for refusal in can_be_shown())]
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_a_link_plays_the_same_again_and_beside_itself(client: aiohttp.ClientSession, name: str) -> None:
+    said = []
+    for _ in range(2):
+        async with client.ws_connect(link_of(name)) as page, client.ws_connect(link_of(name)) as beside:
+            said += [await played(page, name), await played(beside, name)]
+    assert said[0] and said == [said[0]] * 4
+
+
+async def test_each_scenario_is_played_whatever_was_played_under_its_code(client: aiohttp.ClientSession) -> None:
+    alone = {}
+    for name in ALL:
+        async with SimulatorServer() as fresh, aiohttp.ClientSession(fresh.base_url) as session:
+            async with session.ws_connect(link_of(name)) as page:
+                alone[name] = await played(page, name)
+    async with AsyncExitStack() as stack:
+        pages = {name: await stack.enter_async_context(client.ws_connect(link_of(name))) for name in ALL}
+        together = {name: await played(page, name) for name, page in pages.items()}
+    assert together == alone and len({tuple(said) for said in alone.values()}) > len(SCENARIOS)
+
+
+async def test_whoever_comes_when_all_have_gone_reads_nothing_of_what_was_said() -> None:
+    async with SimulatorServer() as simulator, aiohttp.ClientSession(simulator.base_url) as client:
+        for _ in range(2):
+            async with client.ws_connect(link_of("open")) as page:
+                assert await step(page) == "prejoin"
+                await page.send_json({"type": "knock", "name": "Ada"})
+                assert not (await page.receive_json())["chat"]
+                await page.send_json({"type": "chat", "text": "hello"})
+                assert await step(page) == "chat"
+                room = simulator.room("abc-defg-hij")
+            await eventually(lambda left=room: left.is_empty)
 
 
 @pytest.mark.parametrize("path", ["/abc-defg-hij", "/teams/abc-defg-hij", "/zoom/abc-defg-hij"])

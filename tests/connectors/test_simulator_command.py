@@ -12,8 +12,9 @@ import aiohttp
 import pytest
 
 from bot.commands import simulator
-from bot.config import Settings
+from bot.config import Settings, load_settings
 from bot.supervision.installation import AddressInUse
+from connectors.urls import find_meeting
 
 
 @pytest.mark.slow
@@ -37,6 +38,47 @@ async def test_the_command_prints_links_that_work(platform: str) -> None:
     finally:
         server.terminate()
         await server.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.parallel
+async def test_a_service_container_says_how_it_is_reached_and_what_its_bots_need() -> None:
+    command = [sys.executable, "-m", "bot", "simulator", "--host", "0.0.0.0", "--port", "0", "--code", "abc-defg-hij"]
+    command += ["--url", "http://simulator:8480", "--token", "ci-secret", "--platform", "teams"]
+    server = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    assert server.stdout is not None
+    try:
+        async with asyncio.timeout(20):
+            said = [re.split(r"\s{2,}", (await server.stdout.readline()).decode().strip())[1] for _ in "1234"]
+    finally:
+        server.terminate()
+        await server.wait()
+    meeting, host, token, bots = said
+    assert (meeting, token) == ("http://simulator:8480/teams/abc-defg-hij", "ci-secret")
+    assert host.startswith("http://simulator:8480/host/abc-defg-hij?token=")
+    assert bots == "UNDERSTUDY_MEETING_HOSTS=http://simulator:8480"
+    settings = load_settings(dict([bots.split("=", 1)]))
+    assert find_meeting(meeting, own_hosts=settings.own_meeting_hosts) is not None
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts"),
+    [
+        ("http://127.0.0.1:8480/abc-defg-hij", None),
+        ("https://sim.example.org/abc-defg-hij", "sim.example.org"),
+        ("http://10.0.0.7:8480/abc-defg-hij", "http://10.0.0.7:8480"),
+    ],
+)
+def test_what_bots_need_is_told_where_they_need_it(url: str, hosts: str | None) -> None:
+    said = simulator.how_to_join(url)
+    assert said == ([f"bots need      UNDERSTUDY_MEETING_HOSTS={hosts}", ""] if hosts else [])
+    named = load_settings({"UNDERSTUDY_MEETING_HOSTS": hosts or ""}).own_meeting_hosts
+    assert find_meeting(url, own_hosts=named) is not None
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.7/abc-defg-hij", "http://[fd00::7]:8480/teams/abc-defg-hij"])
+def test_an_address_no_bot_can_be_told_of_is_said_to_be_one(url: str) -> None:
+    assert "--url" in simulator.how_to_join(url)[0]
 
 
 @pytest.mark.slow

@@ -56,13 +56,64 @@ def test_what_leads_to_no_meeting_gives_none(why: str) -> None:
         ("http://meet.example.org/videoroomtest.html?room=7", None),
         ("https://meet.example.org.evil.com/videoroomtest.html?room=7", None),
         ("https://evil-meet.example.org/videoroomtest.html?room=7", None),
-        ("https://meet.example.org/abc-defg-hij", None),
+        ("https://meet.example.org/no-meeting", None),
+        ("https://meet.example.org:444/videoroomtest.html?room=7", None),
     ],
 )
 def test_servers_of_ones_own_are_known_by_their_hosts_alone(text: str, room: str | None) -> None:
     link = find_meeting(text, own_hosts=("meet.example.org", "other.example:8443"))
     assert (link and (link.platform, link.key)) == (room and ("janus", room))
     assert find_meeting(text) is None
+
+
+SIMULATORS = ("sim.example.org", "http://simulator:8480", "http://CI.example:80")
+NO_SERVERS = ("", "http://", "://x", "ftp://f.example", "zoommtg://z.example", "https://path.example/x")
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("Join: https://sim.example.org/abc-defg-hij", "sim.example.org/abc-defg-hij"),
+        ("sim.example.org/teams/abc-defg-hij, see you", "sim.example.org/abc-defg-hij"),
+        ("<http://simulator:8480/zoom/abc-defg-hij?scenario=removed>", "simulator:8480/abc-defg-hij/removed"),
+        (safe_link("http://simulator:8480/abc-defg-hij"), "simulator:8480/abc-defg-hij"),
+        ("http://ci.example/abc-defg-hij", "ci.example/abc-defg-hij"),
+        ("http://127.0.0.1:8480/abc-defg-hij", "127.0.0.1:8480/abc-defg-hij"),
+        *(
+            (text, None)
+            for text in (
+                "http://sim.example.org/abc-defg-hij",  # named as one by https
+                "https://simulator:8480/abc-defg-hij",  # named as one without
+                "simulator:8480/abc-defg-hij",
+                "http://simulator/abc-defg-hij",
+                "http://simulator:8481/abc-defg-hij",
+                "http://evil.simulator:8480/abc-defg-hij",
+                "http://evilsimulator:8480/abc-defg-hij",
+                "http://simulator.evil.com:8480/abc-defg-hij",
+                "http://simulator:8480.evil.com/abc-defg-hij",
+                "http://me@simulator:8480/abc-defg-hij",
+                "http://simulator:8480@evil.com/abc-defg-hij",
+                "http://s\u0456mulator:8480/abc-defg-hij",
+                "http://simulator%2eevil.com:8480/abc-defg-hij",
+                "http://evil.com\\@simulator:8480/abc-defg-hij",
+                "https://evil.com/?u=http://simulator:8480/abc-defg-hij",
+                "https://evil.com/http://simulator:8480/abc-defg-hij",
+                "ws://simulator:8480/abc-defg-hij",
+                "http://simulator:8480/control/meetings",
+                "http://simulator:8480/host/abc-defg-hij",
+                "http://f.example/abc-defg-hij",
+                "https://f.example/abc-defg-hij",
+                "zoommtg://z.example/abc-defg-hij",
+                "https://path.example/abc-defg-hij",
+            )
+        ),
+    ],
+)
+def test_a_simulator_elsewhere_is_known_as_it_was_named(text: str, key: str | None) -> None:
+    link = find_meeting(text, own_hosts=SIMULATORS + NO_SERVERS)
+    assert (link and (link.platform, link.key)) == (key and ("simulator", key))
+    assert link is None or find_meeting(link.join_url, own_hosts=SIMULATORS) == link
+    assert find_meeting(text) == (link if "127.0.0.1" in text else None)
 
 
 def test_the_table_has_what_it_is_to_have() -> None:

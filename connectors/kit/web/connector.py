@@ -32,7 +32,7 @@ from connectors.base import (
     NotSupported,
     Refusal,
 )
-from connectors.kit.browser import Browser
+from connectors.kit.browser import Browser, trusting
 from connectors.kit.camera import CameraHost
 from connectors.kit.capture import AudioOutlet, MixEars, PageEars, ears_script
 from connectors.kit.channel import Channel
@@ -47,6 +47,7 @@ from connectors.kit.web.look import LOOK_JS, Served, given, sighting_of
 from connectors.kit.web.network import Overheard
 from connectors.kit.web.presence import HANGING_S, Presence
 from connectors.kit.web.ways import Ways
+from connectors.links.own import without_tls
 from connectors.urls import find_meeting
 
 LOOK_TIMEOUT_S = 5.0
@@ -135,7 +136,7 @@ class WebConnector:
                     headless=self._headless,
                     chromium=self._chromium,
                     profile=self._profile,
-                    flags=self._camera.flags,
+                    flags=(*self._camera.flags, *trusting(without_tls(self._own_hosts))),
                 )
             )
             with self._browser.driven():
