@@ -56,7 +56,7 @@ _CALENDAR_LINE = re.compile(
     r"^(?:BEGIN:V|(?:X-GOOGLE-CONFERENCE|X-ALT-DESC|CONFERENCE|DESCRIPTION|LOCATION|SUMMARY|URL)[;:])", re.MULTILINE
 )
 _CALENDAR_FOLDS = ("\r\n ", "\r\n\t", "\n ", "\n\t")
-_ESCAPED_SPACES = ("\\n", "\\N", "\\r", "\\t")
+_ESCAPED_SPACES = ("\\r\\n", "\\n", "\\N", "\\r", "\\t")
 _PERHAPS_SPACE = "\x1e"  # a space as any other, but no link without a scheme begins behind it: browsers read `\` as `/`
 _ESCAPES = {"\\,": ",", "\\;": ";", "\\/": "/", "\\u0026": "&"}
 _ENTITY = re.compile(r"&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
