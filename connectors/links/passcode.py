@@ -25,11 +25,12 @@ PREFIX_CHARACTERS = 80
 # As the platforms' own invitations say it in English, German, French, Spanish, Portuguese, Italian, Dutch, Japanese and
 # Chinese.
 LABELS = (
-    *("passcode", "pass code", "password", "kenncode", "passwort", "code secret", "code d'accès", "mot de passe"),
+    *("passcode", "pass code", "password", "kenncode", "kennwort", "passwort", "code secret"),
+    *("code d'accès", "mot de passe"),
     *("código de acceso", "contraseña", "senha de acesso", "senha", "código de acesso", "codice di accesso"),
     *("codice d'accesso", "wachtwoord", "toegangscode", "パスコード", "パスワード", "密码", "密碼"),
 )
-A_MEETINGS = ("meeting", "zoom", "teams", "webex", "webinar", "besprechung", "ミーティング", "会議", "会议", "會議")
+A_MEETINGS = ("meeting", "zoom", "teams", "webex", "webinar", "besprechungs?", "ミーティング", "会議", "会议", "會議")
 OF_A_MEETING = (  # words that may stand before a label
     *(*A_MEETINGS, "microsoft", "event", "call", "video", "join", "the", "your", "use", "with", "and"),
 )
@@ -60,6 +61,7 @@ _VALUE = re.compile(
     rf"{_BOLD}{_SPACE}(?:\([^()\n]{{0,40}}\))?{_SPACE}[:：=]{_BOLD}(?P<next_line>{_SPACE}\n{{1,2}})?{_SPACE}"
     r"(?P<bold>\*\*|__)?(?P<value>[!#-'*-;=?-Z\\^-z|~]{1,40})"
 )  # no value has brackets or quotation marks
+_VALUE_ALONE = re.compile(r" (?P<bold>\*\*|__)?(?P<value>(?=\S{0,40}[0-9])[\w!#$%&*+,.;=?@|~-]{3,40})", re.ASCII)
 _ENDS = re.compile(rf" *(?:\([^()\n]{{0,80}}\)[ .]*)?(?:[\n{CLOSED}{HERE})\]}}>\"]|\Z)")
 _GOES_ON = re.compile(  # on the line of a value that no word of a sentence is: the next entry of an invitation
     r" {1,3}(?:[|\u2013\u2014-] |https?:|"
@@ -80,15 +82,25 @@ def passcode_near(text: str, link: MeetingLink, spans: Sequence[tuple[int, int]]
     stands again."""
     lines = seen(text, spans, max(0, spans[0][0] - BEFORE_CHARACTERS), until)
     link_at = lines.find(HERE)
-    labels = [(label, said) for label in _LABEL.finditer(lines) if (said := _VALUE.match(lines, label.end()))]
+    labels = [(label, said) for label in _LABEL.finditer(lines) if (said := _said(lines, label))]
     labels.sort(key=lambda one: one[0].start() < link_at)
     for label, said in labels:
         value = said["value"].removesuffix(said["bold"] or "").rstrip(".,;|")
-        on_another_line = said["next_line"] is not None and not re.search("[0-9]", value)
+        on_another_line = said.groupdict().get("next_line") is not None and not re.search("[0-9]", value)
         if on_another_line or not _is_a_passcode(value) or not _is_whole(lines, said, value):
             continue
         if _is_this_meetings(lines, label.start(), said.end(), link):
             return value
+    return None
+
+
+def _said(lines: str, label: re.Match[str]) -> re.Match[str] | None:
+    """What the label says: without a colon only behind the link on its line, where it can be no word."""
+    if found := _VALUE.match(lines, label.end()):
+        return found
+    begin = lines.rfind(HERE, 0, label.start())
+    if begin >= 0 and _is_nothing_between(lines[begin + 1 : label.start()]):
+        return _VALUE_ALONE.match(lines, label.end())
     return None
 
 
