@@ -13,13 +13,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from connectors.links.address import address_of
-from connectors.links.link import MeetingLink, with_passcode
+from connectors.links.link import MeetingLink, completed, with_passcode
 from connectors.links.passcode import AFTER_CHARACTERS, passcode_near
 from connectors.links.platforms import meeting_at
 from connectors.links.text import Place, places, prepared, spelled
 from connectors.links.wrappers import unwrapped
 
-__all__ = ["MeetingLink", "find_meeting"]
+__all__ = ["MeetingLink", "completed", "find_meeting", "with_passcode"]
 
 MOST_WRAPPERS = 8  # around one link
 MOST_UNWRAPPINGS = 600  # in a text: more than twice as many as it may have places
@@ -40,16 +40,18 @@ def find_meeting(text: str, *, own_hosts: Collection[str] = ()) -> MeetingLink |
 def _with_passcode(
     text: str, place: Place, link: MeetingLink, following: Iterator[tuple[Place, MeetingLink | None]]
 ) -> MeetingLink:
+    """With what another link to this meeting carries, wherever it is; else with what is told beside them."""
     if link.passcode is not None or link.platform not in _TELLS_A_PASSCODE:
         return link
     until, spans = place.end + AFTER_CHARACTERS, [(place.begin, place.end)]
     for other, its in following:
-        if other.begin >= until:
-            break
-        if its is not None and its.meeting != link.meeting:
-            until = other.begin  # what stands behind another meeting's link is that one's
-            break
-        if its is not None:
+        if its is None:
+            continue
+        if its.meeting != link.meeting:
+            until = min(until, other.begin)  # what stands behind another meeting's link is that one's
+        elif its.passcode is not None:
+            return completed(link, its)
+        elif other.begin < until:
             spans.append((other.begin, other.end))
     return with_passcode(link, passcode_near(text, link, spans, until=until))
 
