@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from connectors.links.address import address_of
+from connectors.links.cuts import Found, whole
 from connectors.links.link import MeetingLink, completed, with_passcode
 from connectors.links.passcode import AFTER_CHARACTERS, passcode_near
 from connectors.links.platforms import meeting_at
@@ -30,29 +31,32 @@ def find_meeting(text: str, *, own_hosts: Collection[str] = ()) -> MeetingLink |
     """The first meeting of the text, or None; raises nothing. `join_url`, read in turn, gives the same meeting."""
     text = prepared(text)
     unwrappings = iter(range(MOST_UNWRAPPINGS))
-    read = ((place, _read(place, own_hosts, unwrappings)) for place in places(text, own_hosts))
-    for place, link in read:
-        if link is not None:
-            return _with_passcode(text, place, link, read)
+
+    def read(place: Place) -> MeetingLink | None:
+        return _read(place, own_hosts, unwrappings)
+
+    found = (whole(text, place, read(place), read) for place in places(text, own_hosts))
+    for one in found:
+        if one.link is not None:
+            return _with_passcode(text, one, one.link, found)
     return None
 
 
-def _with_passcode(
-    text: str, place: Place, link: MeetingLink, following: Iterator[tuple[Place, MeetingLink | None]]
-) -> MeetingLink:
+def _with_passcode(text: str, found: Found, link: MeetingLink, following: Iterator[Found]) -> MeetingLink:
     """With what another link to this meeting carries, wherever it is; else with what is told beside them."""
-    if link.passcode is not None or link.platform not in _TELLS_A_PASSCODE:
+    if (link.passcode is not None and not found.in_doubt) or link.platform not in _TELLS_A_PASSCODE:
         return link
-    until, spans = place.end + AFTER_CHARACTERS, [(place.begin, place.end)]
-    for other, its in following:
+    until, spans = found.place.end + AFTER_CHARACTERS, [(found.place.begin, found.place.end)]
+    for other in following:
+        its, place = other.link, other.place
         if its is None:
             continue
         if its.meeting != link.meeting:
-            until = min(until, other.begin)  # what stands behind another meeting's link is that one's
-        elif its.passcode is not None:
-            return completed(link, its)
-        elif other.begin < until:
-            spans.append((other.begin, other.end))
+            until = min(until, place.begin)  # what stands behind another meeting's link is that one's
+        elif its.passcode is not None and not other.in_doubt:
+            return with_passcode(completed(link, its), its.passcode)
+        elif place.begin < until:
+            spans.append((place.begin, place.end))
     return with_passcode(link, passcode_near(text, link, spans, until=until))
 
 

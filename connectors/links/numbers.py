@@ -18,6 +18,11 @@ _MEETINGS_ID = re.compile(rf"{_ID}\W{{0,3}}(?:\([^()\n]{{0,40}}\))?\W{{0,20}}\Z"
 _ANY_ID = re.compile(r"(?<![a-z])id(?![a-z])[^\n0-9]{0,24}\n?\Z", re.IGNORECASE)
 _BACKWARDS = re.compile(r"[0-9](?:[ -]{0,2}[0-9]){4,19}(?![a-z0-9/=?&%_@.+,])", re.IGNORECASE | re.ASCII)  # no link's
 _LABEL_CHARACTERS = 80
+_BEFORE_CHARACTERS, _AFTER_CHARACTERS = 200, 400  # of a link, where its number may be told
+_TOLD = re.compile(
+    rf"{_ID}[^\w\n]{{0,12}}(?:\([^()\n]{{0,40}}\)[^\w\n]{{0,12}})?([0-9](?:[ \u00a0\u202f-]{{0,2}}[0-9]){{4,19}})",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,3 +49,9 @@ def last_number(text: str, before: int, *, characters: int = 160) -> Number | No
         is_labelled=_ANY_ID.search(label) is not None,
         is_a_meetings=_MEETINGS_ID.search(label) is not None,
     )
+
+
+def numbers_told(text: str, begin: int, end: int) -> frozenset[str]:
+    """The numbers that are called a meeting's close to what stands between `begin` and `end`."""
+    parts = (text[max(0, begin - _BEFORE_CHARACTERS) : begin], text[end : end + _AFTER_CHARACTERS])
+    return frozenset(re.sub("[^0-9]", "", found[1]) for part in parts for found in _TOLD.finditer(part))

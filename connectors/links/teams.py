@@ -31,7 +31,9 @@ _LIGHT = re.compile(r"/light-meetings/launch/?", re.IGNORECASE | re.ASCII)
 _CLIENT = re.compile(r"/?|/_/?|/v2/?", re.ASCII)  # pages of the web client: the way to the meeting is in the fragment
 _OWNER = r"[A-Za-z0-9_.-]{1,64}"
 _QUOTE = "[\"'\u201c\u201d]"  # a mail program may have made the quotes pretty
-_OWNERS = re.compile(rf"{_QUOTE}(Tid|Oid){_QUOTE}\s{{0,9}}:\s{{0,9}}{_QUOTE}({_OWNER})", re.IGNORECASE | re.ASCII)
+_OWNERS = re.compile(
+    rf"{_QUOTE}(Tid|Oid){_QUOTE}\s{{0,9}}:\s{{0,9}}{_QUOTE}({_OWNER}){_QUOTE}", re.IGNORECASE | re.ASCII
+)
 
 
 def teams(address: Address) -> MeetingLink | None:
