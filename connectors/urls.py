@@ -10,10 +10,11 @@ one's own have no host that could be known: theirs are given, `own_hosts={"meet.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from connectors.links.address import address_of
-from connectors.links.cuts import Found, whole
+from connectors.links.cuts import Found, may_be_cut, whole
 from connectors.links.link import MeetingLink, completed, with_passcode
 from connectors.links.passcode import AFTER_CHARACTERS, passcode_near
 from connectors.links.platforms import meeting_at
@@ -24,18 +25,36 @@ __all__ = ["MeetingLink", "completed", "find_meeting", "with_passcode"]
 
 MOST_WRAPPERS = 8  # around one link
 MOST_UNWRAPPINGS = 600  # in a text: more than twice as many as it may have places
+MOST_ESCAPES = 5000  # in all that is read of a text: each is decoded several times
+MOST_JOINS = 50  # of a line with the next one
 _TELLS_A_PASSCODE = frozenset({"zoom", "teams", "webex"})  # in their invitations
+
+
+@dataclass(kw_only=True, slots=True)
+class _Left:
+    """What may still be done for this text."""
+
+    unwrappings: int = MOST_UNWRAPPINGS
+    escapes: int = MOST_ESCAPES
+    joins: int = MOST_JOINS
 
 
 def find_meeting(text: str, *, own_hosts: Collection[str] = ()) -> MeetingLink | None:
     """The first meeting of the text, or None; raises nothing. `join_url`, read in turn, gives the same meeting."""
     text = prepared(text)
-    unwrappings = iter(range(MOST_UNWRAPPINGS))
+    left = _Left()
 
     def read(place: Place) -> MeetingLink | None:
-        return _read(place, own_hosts, unwrappings)
+        return _read(place, own_hosts, left)
 
-    found = (whole(text, place, read(place), read) for place in places(text, own_hosts))
+    def found_at(place: Place) -> Found:
+        link = read(place)
+        if left.joins == 0 or not may_be_cut(text, place, link):
+            return Found(place=place, link=link)
+        left.joins -= 1
+        return whole(text, place, link, read)
+
+    found = map(found_at, takewhile(lambda _: left.escapes >= 0, places(text, own_hosts)))
     for one in found:
         if one.link is not None:
             return _with_passcode(text, one, one.link, found)
@@ -60,20 +79,22 @@ def _with_passcode(text: str, found: Found, link: MeetingLink, following: Iterat
     return with_passcode(link, passcode_near(text, link, spans, until=until))
 
 
-def _read(place: Place, own_hosts: Collection[str], unwrappings: Iterator[int]) -> MeetingLink | None:
-    links = (_meeting(reading, own_hosts, unwrappings) for reading in place.readings)
+def _read(place: Place, own_hosts: Collection[str], left: _Left) -> MeetingLink | None:
+    links = (_meeting(reading, own_hosts, left) for reading in place.readings)
     return next((link for link in links if link is not None), None)
 
 
-def _meeting(reading: str, own_hosts: Collection[str], unwrappings: Iterator[int]) -> MeetingLink | None:
+def _meeting(reading: str, own_hosts: Collection[str], left: _Left) -> MeetingLink | None:
     for _ in range(MOST_WRAPPERS):
-        address = address_of(reading)
+        left.escapes -= reading.count("%") + (reading.count("-") if "/v2/url" in reading else 0)  # Proofpoint's
+        address = address_of(reading) if left.escapes >= 0 else None
         if address is None:
             return None
         inside = unwrapped(address)
         if inside is None:
             return meeting_at(replace(address, own=True) if address.place in own_hosts else address)
-        if next(unwrappings, None) is None:
+        left.unwrappings -= 1
+        if left.unwrappings < 0:
             return None
         reading = spelled(inside)
     return None

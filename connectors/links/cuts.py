@@ -17,6 +17,7 @@ from connectors.links.text import Place, continued
 
 _A_LINKS_REST = re.compile(r"[0-9]{0,14}(?:[?&]|%(?:25)?3f)(?:pwd|p|tk|context)(?:=|%(?:25)?3d)", re.IGNORECASE)
 _ENDS_A_PASSCODE = re.compile(r"\.[0-9]\Z")  # as Zoom writes them
+_NONE = MeetingLink(platform="", key="", join_url="")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,16 +27,19 @@ class Found:
     in_doubt: bool = False  # its passcode may be a piece of one
 
 
+def may_be_cut(text: str, place: Place, link: MeetingLink | None) -> bool:
+    """Worth looking at: a meeting's link, or one that breaks off within a number."""
+    return link is not None or text[place.end - 1 : place.end].isdigit()
+
+
 def whole(text: str, place: Place, link: MeetingLink | None, read: Callable[[Place], MeetingLink | None]) -> Found:
     """The link of this place as it was before a line break has cut it, if one has."""
     as_it_is = Found(place=place, link=link)
-    if link is None and not text[place.end - 1 : place.end].isdigit():
-        return as_it_is
-    told = numbers_told(text, place.begin, place.end) if link is None or link.key.isdigit() else frozenset()
-    is_cut = link is not None and link.key not in told and any(number.startswith(link.key) for number in told)
     longer, rest = continued(text, place) or (place, "")
-    joined = read(longer) if rest and (told or link is not None) else None
-    if is_cut or link is None:
+    joined = read(longer) if rest else None
+    key = (link or joined or _NONE).key
+    told = numbers_told(text, place.begin, place.end, starting=key) if key.isdigit() else frozenset()
+    if link is None or (told and key not in told):  # then the told number begins with this one
         agrees = joined is not None and joined.key in told
         return Found(place=longer, link=joined) if agrees else Found(place=place, link=None)
     if joined is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 
 A_MEETING = (  # as languages call it
     *("meeting", "webinar", "besprechungs?", "r[ée]union", "reuni[óo]n", "reuni[ãa]o", "riunione", "vergaderings?"),
@@ -19,10 +20,8 @@ _ANY_ID = re.compile(r"(?<![a-z])id(?![a-z])[^\n0-9]{0,24}\n?\Z", re.IGNORECASE)
 _BACKWARDS = re.compile(r"[0-9](?:[ -]{0,2}[0-9]){4,19}(?![a-z0-9/=?&%_@.+,])", re.IGNORECASE | re.ASCII)  # no link's
 _LABEL_CHARACTERS = 80
 _BEFORE_CHARACTERS, _AFTER_CHARACTERS = 200, 400  # of a link, where its number may be told
-_TOLD = re.compile(
-    rf"{_ID}[^\w\n]{{0,12}}(?:\([^()\n]{{0,40}}\)[^\w\n]{{0,12}})?([0-9](?:[ \u00a0\u202f-]{{0,2}}[0-9]){{4,19}})",
-    re.IGNORECASE,
-)
+_MOST_TOLD = 4
+_DIGITS = re.compile(r"(?<![0-9])[0-9](?:[ \u00a0\u202f-]{0,2}[0-9]){4,19}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +50,12 @@ def last_number(text: str, before: int, *, characters: int = 160) -> Number | No
     )
 
 
-def numbers_told(text: str, begin: int, end: int) -> frozenset[str]:
-    """The numbers that are called a meeting's close to what stands between `begin` and `end`."""
-    parts = (text[max(0, begin - _BEFORE_CHARACTERS) : begin], text[end : end + _AFTER_CHARACTERS])
-    return frozenset(re.sub("[^0-9]", "", found[1]) for part in parts for found in _TOLD.finditer(part))
+def numbers_told(text: str, begin: int, end: int, *, starting: str) -> frozenset[str]:
+    """The numbers that are called a meeting's close to what stands between `begin` and `end`, and start like this."""
+    told = set()
+    for part in (text[max(0, begin - _BEFORE_CHARACTERS) : begin], text[end : end + _AFTER_CHARACTERS]):
+        alike = ((found.start(), re.sub("[^0-9]", "", found[0])) for found in _DIGITS.finditer(part))
+        for at, digits in islice((one for one in alike if one[1].startswith(starting)), _MOST_TOLD):
+            if _MEETINGS_ID.search(part[max(0, at - _LABEL_CHARACTERS) : at]):
+                told.add(digits)
+    return frozenset(told)

@@ -122,7 +122,7 @@ def continued(text: str, place: Place) -> tuple[Place, str] | None:
     more = _NEXT_LINE.match(text, place.end)
     if more is None or place.end - place.begin + len(more[1]) > ADDRESS_CHARACTERS:
         return None
-    readings = tuple(dict.fromkeys(_readings(text[place.begin : place.end] + more[1])))
+    readings = _readings(text[place.begin : place.end] + more[1])
     return Place(begin=place.begin, end=more.end(1), readings=readings), more[1]
 
 
@@ -150,7 +150,7 @@ def _place(text: str, folded: str, known: re.Match[str]) -> Place | None:
         return None
     end = _ending(text, known.end())
     readings = _readings(text[begin:end]) if end - begin <= ADDRESS_CHARACTERS else ()
-    return Place(begin=begin, end=end, readings=tuple(dict.fromkeys(readings)))
+    return Place(begin=begin, end=end, readings=readings)
 
 
 def _beginning(folded: str, host_at: int) -> tuple[int, bool]:
@@ -214,13 +214,12 @@ def _ending(text: str, begin: int) -> int:
     return end
 
 
-def _readings(written: str) -> Iterator[str]:
+def _readings(written: str) -> tuple[str, ...]:
     """Whole; without what closes a sentence; up to a comma; each also up to its first letter beyond ASCII."""
     trimmed = written.rstrip(".,;:!?*~")
-    for one in (trimmed, trimmed.rstrip("_"), re.split("[,;*]", trimmed, maxsplit=1)[0]):
-        yield spelled(one)
-        if not one.isascii():
-            yield spelled(re.split(r"[^\x00-\x7f]", one, maxsplit=1)[0])
+    ways = (trimmed, trimmed.rstrip("_"), re.split("[,;*]", trimmed, maxsplit=1)[0])
+    each = dict.fromkeys(one for way in ways for one in (way, re.split(r"[^\x00-\x7f]", way, maxsplit=1)[0]))
+    return tuple(dict.fromkeys(spelled(one) for one in each))
 
 
 def spelled(written: str) -> str:
