@@ -7,36 +7,51 @@ field they stand in, and the choice is a table that can be shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 
 from bot.calendars.model import Link
 from connectors.registry import PLATFORMS
-from connectors.urls import MeetingLink, find_meeting
+from connectors.urls import MeetingLink, completed, find_meeting, with_passcode
 
 CONFERENCE, LOCATION, DESCRIPTION, TITLE = "conference", "location", "description", "title"
 MOST_CHARACTERS = 50_000  # of one field; an invitation is a few thousand
 ADDED = frozenset({"meet", "teams"})  # by Google and by Outlook, to whatever is created
 JOINABLE = frozenset(platform.name for platform in PLATFORMS)
+_TYPED = re.compile("[!-~]{1,128}")  # a passcode that a guest can type
 
 
 def candidates(
-    fields: Sequence[tuple[str, str]], *, added_by_calendar: bool = False, own_hosts: Collection[str] = ()
+    fields: Sequence[tuple[str, str]],
+    *,
+    added_by_calendar: bool = False,
+    own_hosts: Collection[str] = (),
+    passcodes: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Link, ...]:
-    """The meetings that these (field, text) lead to, in their order, each meeting once. `added_by_calendar`: the
-    conference was not chosen by anybody. `own_hosts`: of the operator's own meeting servers."""
-    found: dict[str, Link] = {}
+    """The meetings that these (field, text) lead to, in their order, each meeting once, with the passcode that any of
+    them tells. `added_by_calendar`: the conference was not chosen by anybody. `own_hosts`: of the operator's own
+    meeting servers. `passcodes`: of these texts, told apart from them."""
+    found: dict[str, MeetingLink] = {}
+    sources: dict[str, str] = {}
     for source, text in fields:
         link = _meeting(text[:MOST_CHARACTERS], own_hosts)
-        if link is not None and link.meeting not in found:
-            automatic = added_by_calendar and source == CONFERENCE and link.platform in ADDED
-            found[link.meeting] = Link(
-                source=source,
-                platform=link.platform,
-                room=link.meeting,
-                url=link.join_url,
-                added_by_calendar=automatic,
-            )
-    return tuple(found.values())
+        if link is None:
+            continue
+        if link.passcode is None and _TYPED.fullmatch(passcodes.get(text, "")):
+            link = with_passcode(link, passcodes[text])
+        found[link.meeting] = completed(found.get(link.meeting, link), link)
+        sources.setdefault(link.meeting, source)
+    return tuple(
+        Link(
+            source=sources[room],
+            platform=link.platform,
+            room=room,
+            url=link.join_url,
+            added_by_calendar=added_by_calendar and sources[room] == CONFERENCE and link.platform in ADDED,
+        )
+        for room, link in found.items()
+    )
 
 
 def _meeting(text: str, own_hosts: Collection[str]) -> MeetingLink | None:

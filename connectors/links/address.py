@@ -21,6 +21,7 @@ _ADDRESS = re.compile(
     re.IGNORECASE | re.ASCII | re.DOTALL,
 )
 _LABEL = re.compile(r"(?!xn--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_SEPARATORS = re.compile("[\0\1]|%0[01]")
 _VALUE = re.compile(r"[!-~]{1,256}")  # of a passcode or token: what follows from elsewhere is not part of it
 
 
@@ -79,10 +80,9 @@ def is_under(host: str, domains: Iterable[str]) -> bool:
 def fields(query: str) -> dict[str, str]:
     """The fields of a query, their names in lower case; of those named alike the first."""
     found: dict[str, str] = {}
-    for field in query.split("&", MOST_FIELDS)[:MOST_FIELDS]:
-        name, _, value = field.partition("=")
-        if "%" in field:
-            name, value = unquote(name), unquote(value)
+    each = _SEPARATORS.sub("\ufffd", query).split("&", MOST_FIELDS)[:MOST_FIELDS]
+    for field in unquote("\0".join(field.replace("=", "\1", 1) for field in each)).split("\0"):  # decoded at one go
+        name, _, value = field.partition("\1")
         found.setdefault(name.lower(), value)
     return found
 

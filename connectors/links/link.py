@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urlsplit
 
 _PASSCODE_FIELDS = (("zoom", "/", "pwd"), ("teams", "/meet/", "p"))  # a thread's link takes none: it needs none
+_TOKEN_FIELD = ("zoom", "tk")  # of whom has registered
 _CLOSES_A_SENTENCE = {".": "%2E", "~": "%7E"}  # where a link ends with one, it would be read as none of its own
 _KEY_IS_THE_HOSTS_OWN = frozenset({"jitsi", "webex"})  # two hosts may have a room of one name
 
@@ -44,6 +45,18 @@ def with_passcode(known: MeetingLink, passcode: str | None) -> MeetingLink:
             others = [one for one in query.split("&") if one and not one.startswith(f"{name}=")]
             url = f"{base}?{'&'.join((*others, _field(name, passcode)))}"
     return replace(known, passcode=passcode, join_url=_closed(url))
+
+
+def completed(known: MeetingLink, other: MeetingLink) -> MeetingLink:
+    """The meeting with the passcode of another link to it, and the token beside that, where its own link has none."""
+    if known.passcode is not None or other.passcode is None:
+        return known
+    made = with_passcode(known, other.passcode)
+    platform, token = _TOKEN_FIELD
+    said = [one for one in urlsplit(other.join_url).query.split("&") if one.startswith(f"{token}=")]
+    if made.platform != platform or not said or f"{token}=" in urlsplit(made.join_url).query:
+        return made
+    return replace(made, join_url=f"{made.join_url}&{said[0]}")
 
 
 def _field(name: str, value: str) -> str:

@@ -1,29 +1,36 @@
 """The passcode an invitation tells beside its link, in the words it is labelled with. A telephone's PIN is none.
 
-A password of something else must never be sent to a meeting's platform, so less is read than a person would: a label
-has nothing before it on its line but words of a meeting, and its value nothing behind it but what closes it. Where any
-other link stands between, the label has to say that it is a meeting's, or follow this meeting's number.
+A password of something else must never be sent to a meeting's platform, so less is read than a person would. A value
+has nothing behind it but what closes it, and its label is this meeting's for one of three reasons:
+
+- this meeting's number stands right before it;
+- it says that it is a meeting's: "Zoom password";
+- it is beside the link: on its line or the next one, or on the line above and the first of its block.
+
+Between these, and before a label on its line, stands nothing but words of a meeting: no blank line, no other word.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from connectors.links.link import MeetingLink
+from connectors.links.numbers import last_number
+from connectors.links.seen import CLOSED, HERE, seen
 
 AFTER_CHARACTERS, BEFORE_CHARACTERS = 1500, 300
-BEFORE_LINK_CHARACTERS = 2000  # where a link is looked for that a label could belong to
 PREFIX_CHARACTERS = 80
 
 # As the platforms' own invitations say it in English, German, French, Spanish, Portuguese, Italian, Dutch, Japanese and
 # Chinese.
 LABELS = (
-    *("passcode", "pass code", "password", "kenncode", "passwort", "code secret", "code d'accès", "mot de passe"),
+    *("passcode", "pass code", "password", "kenncode", "kennwort", "passwort", "code secret"),
+    *("code d'accès", "mot de passe"),
     *("código de acceso", "contraseña", "senha de acesso", "senha", "código de acesso", "codice di accesso"),
     *("codice d'accesso", "wachtwoord", "toegangscode", "パスコード", "パスワード", "密码", "密碼"),
 )
-A_MEETINGS = ("meeting", "zoom", "teams", "webex", "webinar", "besprechung", "ミーティング", "会議", "会议", "會議")
+A_MEETINGS = ("meeting", "zoom", "teams", "webex", "webinar", "besprechungs?", "ミーティング", "会議", "会议", "會議")
 OF_A_MEETING = (  # words that may stand before a label
     *(*A_MEETINGS, "microsoft", "event", "call", "video", "join", "the", "your", "use", "with", "and"),
 )
@@ -48,107 +55,87 @@ NONE_THERE = frozenset(  # words that say that there is no passcode, or not here
     }
 )
 _LABEL = re.compile("|".join(sorted(LABELS, key=len, reverse=True)), re.IGNORECASE)
-_CLOSED = "\x1f"  # where a tag within a line stood
-_SPACE = rf"[ \t\u00a0{_CLOSED}]{{0,12}}"
+_SPACE = f"[ {CLOSED}]{{0,12}}"
 _BOLD = r"(?:\*\*|__)?"
 _VALUE = re.compile(
-    rf"{_BOLD}{_SPACE}(?:\([^()\n]{{0,40}}\))?{_SPACE}[:：=]{_BOLD}(?P<next_line>{_SPACE}\n\s{{0,10}})?{_SPACE}"
+    rf"{_BOLD}{_SPACE}(?:\([^()\n]{{0,40}}\))?{_SPACE}[:：=]{_BOLD}(?P<next_line>{_SPACE}\n{{1,2}})?{_SPACE}"
     r"(?P<bold>\*\*|__)?(?P<value>[!#-'*-;=?-Z\\^-z|~]{1,40})"
 )  # no value has brackets or quotation marks
-_ENDS = re.compile(rf"[ \t\u00a0]*(?:\([^()\n]{{0,80}}\)[ \t\u00a0.]*)?(?:[\n{_CLOSED})\]}}>\"]|\Z)")
+_VALUE_ALONE = re.compile(r" (?P<bold>\*\*|__)?(?P<value>(?=\S{0,40}[0-9])[\w!#$%&*+,.;=?@|~-]{3,40})", re.ASCII)
+_ENDS = re.compile(rf" *(?:\([^()\n]{{0,80}}\)[ .]*)?(?:[\n{CLOSED}{HERE})\]}}>\"]|\Z)")
 _GOES_ON = re.compile(  # on the line of a value that no word of a sentence is: the next entry of an invitation
-    r"[ \t\u00a0]{1,3}(?:[|\u2013\u2014-][ \t\u00a0]|"
+    r" {1,3}(?:[|\u2013\u2014-] |https?:|"
     r"(?:(?:\w{1,20}[ -])?id|meeting number|one tap|dial|join|find your|phone|sip|host key)(?!\w))",
     re.IGNORECASE,
 )
-_BEFORE = re.compile(
-    rf"\W*(?:(?:{'|'.join(OF_A_MEETING)})\W*)*(?:(?:meeting[ -]?)?id[ \t]{{0,3}}[:：]?[0-9 \t\u00a0-]{{6,20}}\W*)?",
-    re.IGNORECASE,
-)
+_WORDS = re.compile(rf"\W*(?:(?:{'|'.join(OF_A_MEETING)})\W*)*", re.IGNORECASE)
 _A_MEETINGS = re.compile("|".join(A_MEETINGS), re.IGNORECASE)
-_NUMBER = re.compile(  # of a meeting, as the last there is
-    r"(?P<label>(?<![a-z])id(?![a-z])[^\n0-9]{0,24})?"
-    r"(?<![0-9])(?P<digits>[0-9](?:[ \u00a0-]{0,2}[0-9]){4,19})\W{0,20}\Z",
-    re.IGNORECASE,
-)
-_LINK = re.compile(
-    r"(?:(?::|%3a)(?://|%2f%2f)|(?<![\w.@-])(?:www\.|(?:[a-z0-9-]{1,63}\.){1,4}[a-z]{2,24}/))[^\s<>\"]*", re.IGNORECASE
-)
+_TO_THE_LINK = re.compile(r"[^\n.!?]{0,60}(?:\n[^\n.!?]{0,40})?")  # from a value that stands before it
 _OF_SOMETHING_ELSE = re.compile(
     r"wi-?fi|wlan|wireless|ssid|network|\bvpn\b|user ?name|\buser\b|log-?in|account|benutzer|utilisateur|usu[aá]rio",
     re.IGNORECASE,
 )
-_TAG = re.compile(r"<(/?[a-zA-Z][a-zA-Z0-9]*+)?+[^<>]*+>")
-_IN_A_LINE = frozenset({"a", "b", "em", "font", "i", "small", "span", "strong", "td", "th", "u"})
-_IN_A_LINE |= {f"/{name}" for name in _IN_A_LINE} - {"/a"}  # what a link is called is none of its line's words
-_TAG_BEGUN, _TAG_ENDED = re.compile(r"<[^<>]*\Z"), re.compile(r"\A(?:[\"'][^<>]*)?>")
 
 
 def passcode_near(text: str, link: MeetingLink, spans: Sequence[tuple[int, int]], *, until: int) -> str | None:
     """Behind the link, before `until`; else close before it. The first of the spans is the link's own, at the others it
     stands again."""
-    begin, end = spans[0]
-    near, far = until, until
-    if other := _other_link(text, end, (*spans[1:], (until, until))):
-        near, far = other.span()
-    early, close = max(0, begin - BEFORE_LINK_CHARACTERS), max(0, begin - BEFORE_CHARACTERS)
-    apart = any(other.end() > close - PREFIX_CHARACTERS for other in _LINK.finditer(text, early, begin))
-    return (
-        _passcode(text[end:near], link)
-        or _passcode(text[far:until], link, apart=True)
-        or _passcode(text[close:begin], link, apart=apart)
-    )
-
-
-def _other_link(text: str, at: int, spans: Iterable[tuple[int, int]]) -> re.Match[str] | None:
-    for begin, end in spans:
-        if found := _LINK.search(text, at, begin):
-            return found
-        at = end
-    return None
-
-
-def _passcode(text: str, link: MeetingLink, *, apart: bool = False) -> str | None:
-    lines = _lines(text)
-    for label in _LABEL.finditer(lines):
-        said = _VALUE.match(lines, label.end())
-        if said is None or not _is_of_a_meeting(lines, label.start()):
-            continue
-        if apart and not _is_this_meetings(lines, label.start(), link):
-            continue
+    lines = seen(text, spans, max(0, spans[0][0] - BEFORE_CHARACTERS), until)
+    link_at = lines.find(HERE)
+    labels = [(label, said) for label in _LABEL.finditer(lines) if (said := _said(lines, label))]
+    labels.sort(key=lambda one: one[0].start() < link_at)
+    for label, said in labels:
         value = said["value"].removesuffix(said["bold"] or "").rstrip(".,;|")
-        on_another_line = said["next_line"] is not None and not re.search("[0-9]", value)
-        if _is_a_passcode(value) and not on_another_line and _is_whole(lines, said, value):
+        on_another_line = said.groupdict().get("next_line") is not None and not re.search("[0-9]", value)
+        if on_another_line or not _is_a_passcode(value) or not _is_whole(lines, said, value):
+            continue
+        if _is_this_meetings(lines, label.start(), said.end(), link):
             return value
     return None
 
 
-def _is_this_meetings(lines: str, label_at: int, link: MeetingLink) -> bool:
-    """Not that of the link it stands behind."""
+def _said(lines: str, label: re.Match[str]) -> re.Match[str] | None:
+    """What the label says: without a colon only behind the link on its line, where it can be no word."""
+    if found := _VALUE.match(lines, label.end()):
+        return found
+    begin = lines.rfind(HERE, 0, label.start())
+    if begin >= 0 and _is_nothing_between(lines[begin + 1 : label.start()]):
+        return _VALUE_ALONE.match(lines, label.end())
+    return None
+
+
+def _is_this_meetings(lines: str, label_at: int, value_ends: int, link: MeetingLink) -> bool:
+    number = last_number(lines, label_at)
+    if number is not None and _is_nothing_between(lines[number.end : label_at], most_lines=2):
+        if number.digits == link.key or (number.is_a_meetings and not link.key.isdigit()):
+            return True
+        if number.is_labelled and link.key.isdigit():
+            return False  # another meeting's
     line_at = lines.rfind("\n", 0, label_at) + 1
-    here = lines[line_at:label_at]
-    above = lines[max(0, line_at - PREFIX_CHARACTERS) : line_at]
-    number = _NUMBER.search(here) or (None if re.search("[0-9]", here) else _NUMBER.search(above))
-    if number is not None and re.sub("[^0-9]", "", number["digits"]) == link.key:
-        return True
-    if number is not None and number["label"]:
-        return not link.key.isdigit()  # else it is another meeting's
-    return _A_MEETINGS.search(here) is not None
-
-
-def _lines(text: str) -> str:
-    """As they are seen: a tag either ends a line or stands within one."""
-    text = _TAG_BEGUN.sub("\n", _TAG_ENDED.sub("", text))
-    text = re.sub("[\r\x1e]", "\n", text.replace("\u2019", "'"))
-    return _TAG.sub(lambda tag: _CLOSED if (tag[1] or "").lower() in _IN_A_LINE else "\n", text)
-
-
-def _is_of_a_meeting(lines: str, label_at: int) -> bool:
-    line_at = lines.rfind("\n", 0, label_at) + 1
-    if label_at - line_at > PREFIX_CHARACTERS or _BEFORE.fullmatch(lines, line_at, label_at) is None:
+    link_at = lines.rfind(HERE, 0, label_at)
+    here, above = lines[max(line_at, link_at + 1) : label_at], lines[link_at + 1 : line_at].rstrip()
+    if _OF_SOMETHING_ELSE.search(above, max(above.rfind("\n"), len(above) - PREFIX_CHARACTERS, 0)):
         return False
-    above = lines[:line_at].rstrip()
-    return _OF_SOMETHING_ELSE.search(above, max(above.rfind("\n"), len(above) - PREFIX_CHARACTERS, 0)) is None
+    if not _is_nothing_between(here):
+        return False
+    if _A_MEETINGS.search(here):
+        return True
+    if link_at >= 0 and _is_nothing_between(lines[link_at + 1 : label_at], most_lines=1):
+        return True
+    link_at = lines.find(HERE, value_ends)
+    return link_at >= 0 and bool(_TO_THE_LINK.fullmatch(lines, value_ends, link_at)) and _begins_a_block(lines, line_at)
+
+
+def _is_nothing_between(part: str, *, most_lines: int = 0) -> bool:
+    """But words of a meeting."""
+    is_near = len(part) <= PREFIX_CHARACTERS and part.count("\n") <= most_lines
+    return is_near and _WORDS.fullmatch(part) is not None
+
+
+def _begins_a_block(lines: str, line_at: int) -> bool:
+    """Above this line stands nothing, a blank line or a heading of a meeting."""
+    above = lines[lines.rfind("\n", 0, max(0, line_at - 1)) + 1 : max(0, line_at - 1)]
+    return _is_nothing_between(above)
 
 
 def _is_a_passcode(value: str) -> bool:

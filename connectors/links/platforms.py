@@ -71,13 +71,14 @@ def _is_web(address: Address) -> bool:
 
 
 def _zoom(address: Address) -> MeetingLink | None:
-    base, passcode, token = f"https://{address.host}", address.value("pwd"), address.value("tk")
+    base = f"https://{address.host}"
     if address.scheme == "zoommtg":
         number = address.fields.get("confno", "") if _ZOOM_APP_PATHS.fullmatch(address.path) else ""
         address = replace(address, path=f"/j/{number}")
     found = _ZOOM_PATHS.fullmatch(address.path)
     if found is None:
         return None
+    passcode, token = address.value("pwd"), address.value("tk")
     if slug := found["slug"]:
         return link("zoom", key=slug.lower(), url=f"{base}/my/{slug}", passcode=passcode, pwd=passcode, tk=token)
     key = re.sub("[ -]", "", found["number"] or found["joined"] or found["client"])

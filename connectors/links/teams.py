@@ -21,6 +21,7 @@ CLOUDS = {"19:gcch:": "gov.teams.microsoft.us", "19:dod:": "dod.teams.microsoft.
 TEAMS_HOSTS = frozenset({TEAMS_HOST, PERSONAL_HOST, "teams.cloud.microsoft", *CLOUDS.values()})
 
 COORDINATES_CHARACTERS = 6000
+_CLOUD_CHARACTERS, _CLOUD_WRITTEN_CHARACTERS = 40, 80  # of a path: where its cloud stands, and that in escapes
 _THREAD = r"19:[A-Za-z0-9_:.=+-]{1,300}@thread\.(?:v2|tacv2|skype)"
 _THREAD_PATH = re.compile(
     rf"/(?:l/meetup-join|pre-join-calling)/({_THREAD})(?:/([0-9]{{1,20}}))?/?", re.IGNORECASE | re.ASCII
@@ -31,7 +32,9 @@ _LIGHT = re.compile(r"/light-meetings/launch/?", re.IGNORECASE | re.ASCII)
 _CLIENT = re.compile(r"/?|/_/?|/v2/?", re.ASCII)  # pages of the web client: the way to the meeting is in the fragment
 _OWNER = r"[A-Za-z0-9_.-]{1,64}"
 _QUOTE = "[\"'\u201c\u201d]"  # a mail program may have made the quotes pretty
-_OWNERS = re.compile(rf"{_QUOTE}(Tid|Oid){_QUOTE}\s{{0,9}}:\s{{0,9}}{_QUOTE}({_OWNER})", re.IGNORECASE | re.ASCII)
+_OWNERS = re.compile(
+    rf"{_QUOTE}(Tid|Oid){_QUOTE}\s{{0,9}}:\s{{0,9}}{_QUOTE}({_OWNER}){_QUOTE}", re.IGNORECASE | re.ASCII
+)
 
 
 def teams(address: Address) -> MeetingLink | None:
@@ -56,7 +59,9 @@ def at_app(rest: str) -> str:
     """`msteams:` and what follows, as a link of the web."""
     if rest.startswith("//"):
         return f"https:{rest}"
-    cloud = next((host for start, host in CLOUDS.items() if start in decoded(rest)[:40]), TEAMS_HOST)
+    written = rest[:_CLOUD_WRITTEN_CHARACTERS]
+    beginning = decoded(written)[:_CLOUD_CHARACTERS] if "gcch" in written or "dod" in written else ""
+    cloud = next((host for start, host in CLOUDS.items() if start in beginning), TEAMS_HOST)
     return f"https://{cloud}/{rest.removeprefix('/')}"
 
 

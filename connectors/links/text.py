@@ -42,6 +42,7 @@ _HOST = re.compile(r"://[\w.:@%-]{1,300}[/?#]")
 _BRACKETS = re.compile(r"[()\[\]{}']")
 _SCHEME_CHARACTERS = f"{ascii_letters}{digits}+.-"
 _REST = re.compile(r"(?:[\w!#$%&*+\-./:=?@~]|[,;](?!(?i:https?:|zoommtg:|zoomus:|msteams:)))*")
+_NEXT_LINE = re.compile(r"[ \t]{0,2}\r?\n[ \t>]{0,4}([\w!#$%&*+\-./=?@~]{1,300})[ \t]*(?=[\r\n>]|\Z)", re.ASCII)
 _RAW_CONTEXT = re.compile(r"\{[^{}<>]{0,1000}\}")
 _WEB = re.compile(r"https?(?::|%3a)", re.IGNORECASE | re.ASCII)
 _LABELLED_CODE = re.compile(  # "meeting:" says no more than that what follows may be a room's name
@@ -56,9 +57,12 @@ _CALENDAR_LINE = re.compile(
     r"^(?:BEGIN:V|(?:X-GOOGLE-CONFERENCE|X-ALT-DESC|CONFERENCE|DESCRIPTION|LOCATION|SUMMARY|URL)[;:])", re.MULTILINE
 )
 _CALENDAR_FOLDS = ("\r\n ", "\r\n\t", "\n ", "\n\t")
-_ESCAPED_SPACES = ("\\n", "\\N", "\\r", "\\t")
+_ESCAPED_SPACES = ("\\r\\n", "\\n", "\\N", "\\r", "\\t")
 _PERHAPS_SPACE = "\x1e"  # a space as any other, but no link without a scheme begins behind it: browsers read `\` as `/`
 _ESCAPES = {"\\,": ",", "\\;": ";", "\\/": "/", "\\u0026": "&"}
+_SOFT_BREAK = re.compile(r"=[ \t]{0,8}\r?\n")  # of quoted-printable
+_QUOTED = re.compile(r"(?:=[0-9A-F]{2})+")
+_NOT_QUOTED = re.compile(r"=(?![0-9A-F]{2}|[ \t]{0,8}\r?\n)")
 _ENTITY = re.compile(r"&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _ENTITY_DEPTH = 3
 
@@ -72,7 +76,7 @@ class Place:
 
 def prepared(text: str) -> str:
     """The text as its reader sees it: unfolded, unescaped, without what HTML hides."""
-    text = text[:TEXT_CHARACTERS]
+    text = _unquoted(text[:TEXT_CHARACTERS])
     is_calendar = _CALENDAR_LINE.search(text) is not None
     if is_calendar:
         for fold in _CALENDAR_FOLDS:
@@ -112,6 +116,16 @@ def places(text: str, own_hosts: Collection[str] = ()) -> Iterator[Place]:
             yield place
 
 
+def continued(text: str, place: Place) -> tuple[Place, str] | None:
+    """The place with what the next line has, and that: if a line break ends the place, and nothing else is there that
+    could not be the rest of its link."""
+    more = _NEXT_LINE.match(text, place.end)
+    if more is None or place.end - place.begin + len(more[1]) > ADDRESS_CHARACTERS:
+        return None
+    readings = _readings(text[place.begin : place.end] + more[1])
+    return Place(begin=place.begin, end=more.end(1), readings=readings), more[1]
+
+
 @lru_cache(maxsize=16)
 def _known(own_hosts: frozenset[str]) -> re.Pattern[str]:
     """What begins a place: hosts and schemes of platforms, and of one's own servers."""
@@ -136,7 +150,7 @@ def _place(text: str, folded: str, known: re.Match[str]) -> Place | None:
         return None
     end = _ending(text, known.end())
     readings = _readings(text[begin:end]) if end - begin <= ADDRESS_CHARACTERS else ()
-    return Place(begin=begin, end=end, readings=tuple(dict.fromkeys(readings)))
+    return Place(begin=begin, end=end, readings=readings)
 
 
 def _beginning(folded: str, host_at: int) -> tuple[int, bool]:
@@ -200,13 +214,12 @@ def _ending(text: str, begin: int) -> int:
     return end
 
 
-def _readings(written: str) -> Iterator[str]:
+def _readings(written: str) -> tuple[str, ...]:
     """Whole; without what closes a sentence; up to a comma; each also up to its first letter beyond ASCII."""
     trimmed = written.rstrip(".,;:!?*~")
-    for one in (trimmed, trimmed.rstrip("_"), re.split("[,;*]", trimmed, maxsplit=1)[0]):
-        yield spelled(one)
-        if not one.isascii():
-            yield spelled(re.split(r"[^\x00-\x7f]", one, maxsplit=1)[0])
+    ways = (trimmed, trimmed.rstrip("_"), re.split("[,;*]", trimmed, maxsplit=1)[0])
+    each = dict.fromkeys(one for way in ways for one in (way, re.split(r"[^\x00-\x7f]", way, maxsplit=1)[0]))
+    return tuple(dict.fromkeys(spelled(one) for one in each))
 
 
 def spelled(written: str) -> str:
@@ -219,6 +232,15 @@ def spelled(written: str) -> str:
     if not _WEB.match(written):
         return f"https://{written}"
     return written if "://" in written[:9] else unquote(written)
+
+
+def _unquoted(text: str) -> str:
+    """Without quoted-printable, where a mail was taken over in it: no sign `=` of the text is then a sign itself."""
+    if "=3D" not in text or not _SOFT_BREAK.search(text) or _NOT_QUOTED.search(text):
+        return text
+    return _QUOTED.sub(
+        lambda run: bytes.fromhex(run[0].replace("=", "")).decode(errors="replace"), _SOFT_BREAK.sub("", text)
+    )
 
 
 def _without_comments(text: str) -> str:

@@ -108,6 +108,21 @@ MANY_WAYS = {
     "links in many quotes": "'h://a/'" * 20 + "(zoom.us/x" * 20 + " ",
 }
 
+# What is escaped is decoded at every place, in every way it is read, as often as it was escaped.
+ESCAPED = {
+    "an app's link, escaped": "msteams:" + "%2541" * 120 + "é, ",
+    "an app's link, escaped three times": "msteams:" + "%25252541" * 20 + "é, ",
+    "an app's link of a cloud": "msteams:dod" + "%25252541" * 20 + "é, ",
+    "an app's link, escaped and long": "msteams:" + "%25252541" * 800 + "é, ",
+    "escaped names of fields": f"https://zoom.us/j/?{'%41=%41&' * 31},é ",
+    "escaped names of a meeting's fields": f"https://zoom.us/j/123456789?{'%41=%41&' * 31},é ",
+    "escaped names of a longer number's fields": f"https://zoom.us/j/1234567890123?{'%2541=%2541&' * 31},é ",
+    "Proofpoint 2, escaped": f"urldefense.com/v2/url?u={'-252541' * 300},é ",
+    "escaped paths": f"https://zoom.us/j/{'%25252541' * 100},é_ ",
+    "escaped context": f"https://teams.microsoft.com/l/meetup-join/19:a@thread.v2/0?context={'%25252541' * 100},é ",
+    "escaped ways of a launcher": f"https://teams.microsoft.com/dl/launcher/launcher.html?url={'%25252541' * 100},é ",
+}
+
 
 def nested(depth: int, url: str) -> str:
     return reduce(lambda inner, _: safe_link(inner), range(depth), url)
@@ -126,6 +141,7 @@ def single() -> dict[str, str]:
         "8 KB of braces in coordinates": f"{COORDINATES}{deep} ",
         "9 KB": f"https://zoom.us/j/123456789{'0' * 9000} ",
         **MANY_WAYS,
+        **ESCAPED,
         "one word": f"https://zoom.us/rec/{'a' * SIZE}",
         "one wrapper": f"{WRAPPER}{'%25' * (SIZE // 3)}",
     }
@@ -143,6 +159,15 @@ def whole() -> dict[str, str]:
         "labels behind another link": link + "https://a.b/c Meeting passcode: " * (SIZE // 30),
         "numbers behind another link": link + "https://a.b/c\n" + "id 1-1-1-1-1-1-1 passcode: " * (SIZE // 27),
         "links before": "https://a.b/c " * (SIZE // 14 - 3) + link,
+        "links cut by lines behind": (link.strip() + "?pwd=%41\n" + "a" * 290 + "\n") * (SIZE // 330),
+        "links cut by lines": "https://zoom.us/j/12345678\n9\nMeeting ID: 999 999 9990\n" * (SIZE // 55),
+        "escaped links cut by lines": f"https://zoom.us/j/1?{'%41' * 60}1\n9\nMeeting ID: 999 999 9990\n"
+        * (SIZE // 240),
+        "links of the meeting behind": f"{link.strip()}?{'%41=%41&' * 31},é " * (SIZE // 280),
+        "numbers and labels behind": link + "Meeting ID: 812 3456 7890 Passcode: " * (SIZE // 36),
+        "spaces behind": link + "\u00a0 \u3000<p>\u00a0" * (SIZE // 7),
+        "quoted-printable": link + "=3D=\n=C3" * (SIZE // 9),
+        "words behind": link + "the zoom meeting " * (SIZE // 17) + "passcode: 1",
         "tags behind": link + "<" * SIZE,
         "link at the end": "lunch " * ((SIZE - len(link)) // 6) + link,
         "every link that is none": "".join(f"https://evil.com/?u={quote(url)} " for url in PLAIN) * (SIZE // 10_000),

@@ -61,13 +61,15 @@ def event_of(item: Mapping[str, Any], *, calendar_id: str, own_hosts: Collection
 def _links(item: Mapping[str, Any], own_hosts: Collection[str]) -> tuple[Link, ...]:
     conference = fields(item.get("conferenceData"))
     entries = [fields(one) for one in items(conference.get("entryPoints"))]
-    videos = [text(one.get("uri")) for one in entries if one.get("entryPointType") == "video"]
+    entries = [one for one in entries if one.get("entryPointType") == "video"]  # a telephone's code opens no page
+    videos = [text(one.get("uri")) for one in entries]
+    passcodes = {text(one.get("uri")): text(one.get("passcode")) or text(one.get("password")) for one in entries}
     solution = fields(fields(conference.get("conferenceSolution")).get("key"))
     texts = [(links.CONFERENCE, uri) for uri in (*videos, text(item.get("hangoutLink")))]
     texts += [(links.LOCATION, text(item.get("location"))), (links.DESCRIPTION, text(item.get("description")))]
     texts.append((links.TITLE, text(item.get("summary"))))
     by_google = not videos or solution.get("type") == _MADE_BY_GOOGLE
-    return links.candidates(texts, added_by_calendar=by_google, own_hosts=own_hosts)
+    return links.candidates(texts, added_by_calendar=by_google, own_hosts=own_hosts, passcodes=passcodes)
 
 
 def _response(attendees: list[Mapping[str, Any]]) -> Response:
