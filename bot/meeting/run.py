@@ -118,7 +118,6 @@ class Visit:
         try:
             outcome = await self._with_lease()
         except FencedOut:
-            log.warning("another process owns this bot, leaving", bot_id=self._bot.id)
             return FENCED_EXIT_CODE
         log.info("the stay is over", code=outcome.code, state=str(outcome.state))
         return outcome.exit_code
@@ -136,7 +135,8 @@ class Visit:
                 lease.result()
                 raise FencedOut
             return await stay
-        except Fenced as fenced:
+        except (Fenced, FencedOut) as fenced:  # told now: what is open takes its time to close, and that is not ours
+            log.warning("another process owns this bot, leaving", bot_id=self._bot.id)
             raise FencedOut from fenced
         finally:
             for task in (lease, writing, stay):
