@@ -121,13 +121,15 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
-    """What was on the screen when something was decided. Text is from the page: untrusted, shown as text only."""
+    """What was on the screen when something was decided. Text is from the page: untrusted, shown as text only.
+    `left_out`: which of picture, page and heading could not be had in time or written; a decision waits for none."""
 
     url: str
     heading: str = ""
     rule: str = ""  # the one that decided, as the platform's selectors name it
     screenshot: Path | None = None
     html: Path | None = None
+    left_out: tuple[str, ...] = ()
 
 
 class ConnectorError(Exception):
@@ -410,7 +412,8 @@ class Connector(Protocol):
 
     def events(self) -> AsyncIterator[Event]:
         """One consumer, may start before `join`. Ends after Removed, Ended or `leave`. Raises BrowserDied,
-        ConnectionLost, LeftUnasked, and JoinRefused when a call turns into a refusal."""
+        ConnectionLost, LeftUnasked, JoinRefused when a call turns into a refusal, and ConnectorError itself when what
+        reads the page breaks: once joined, it always has an end."""
         ...
 
     def audio(self) -> AsyncIterator[AudioChunk]:

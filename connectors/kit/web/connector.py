@@ -47,11 +47,13 @@ from connectors.kit.web.look import LOOK_JS, Served, given, sighting_of
 from connectors.kit.web.network import Overheard
 from connectors.kit.web.presence import HANGING_S, Presence
 from connectors.kit.web.ways import Ways
+from connectors.kit.words import plain
 from connectors.urls import find_meeting
 
 LOOK_TIMEOUT_S = 5.0
 LEAVE_S = 4.0
 EVENTS_HELD = 1000
+TEXT_LIMIT = 300
 
 
 class WebConnector:
@@ -271,10 +273,7 @@ class WebConnector:
         return await self._browser.evidence(name, rule, clean=lambda text: discreet(text, self._secrets))
 
     async def _hanging(self, why: str) -> BrowserDied:
-        proof = None
-        with suppress(BrowserDied, OSError, *page_errors()):
-            proof = await self.evidence("hanging")
-        return BrowserDied(why, evidence=proof)
+        return BrowserDied(why, evidence=await self.evidence("hanging"))
 
     # In the call
 
@@ -287,17 +286,24 @@ class WebConnector:
             await self.ways.open_chat(self._hands)
 
     async def _watch(self, presence: Presence) -> None:
-        error: ConnectorError | None = None
+        """However it ends, so do events()."""
+        error: ConnectorError | None = BrowserDied("nobody watches the meeting's page any more")
         try:
             with self._browser.driven():
                 await presence.last()
+            error = None
         except TimeoutError:
             error = await self._hanging(f"the meeting's page has not answered for {HANGING_S:.0f} s")
         except ConnectorError as told:
             error = told
         except page_errors() as broken:
             error = BrowserDied(f"the meeting's page is gone: {type(broken).__name__}")
-        self._finish(None if self._over else error)
+        except Exception as broken:
+            said = discreet(plain(f"{type(broken).__name__}: {broken}", TEXT_LIMIT), self._secrets)
+            error = ConnectorError(f"reading the meeting's page broke: {said}", evidence=await self.evidence("broken"))
+            error.__cause__ = broken
+        finally:
+            self._finish(None if self._over else error)
 
     async def sent(self) -> Sent:
         return Sent(**await self._browser.page.evaluate(SENT_JS))
@@ -316,6 +322,7 @@ class WebConnector:
         return seen
 
     async def _stop_listening(self) -> None:
+        self._over = True
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)

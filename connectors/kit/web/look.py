@@ -9,7 +9,7 @@ from typing import Any
 
 from connectors.kit.web.classifier import Message, Person, Sighting
 from connectors.kit.web.screens import Mark, Place, Screens, normal
-from connectors.kit.words import NAME_CHARACTERS, plain
+from connectors.kit.words import NAME_CHARACTERS, plain, whole
 
 _HERE = Path(__file__).parent
 PAGE_JS = (_HERE / "page.js").read_text("utf-8")
@@ -79,7 +79,7 @@ def sighting_of(read: dict[str, Any], told: frozenset[str]) -> Sighting:
         title=normal(str(read["title"])),
         shown=frozenset(str(name) for name in read["shown"]),
         told=told,
-        people={str(one["id"]): _person(one) for one in read["people"] if one["id"]},
+        people={whole(str(one["id"])): _person(one) for one in read["people"] if one["id"]},
         tiles=len(read["people"]),
         ways={**read["shown"], **{f"people.{mark}": at for mark, at in read["ways"].items()}},
         messages=tuple(_message(one) for one in read["messages"]),

@@ -11,7 +11,6 @@ from typing import Protocol
 
 from connectors.base import (
     Admitted,
-    BrowserDied,
     ConnectionLost,
     Ended,
     Event,
@@ -88,14 +87,8 @@ class Presence:
                 return
             if self._now_s() - self._known_s > STRANGE_S:
                 why = f"the meeting's page has shown no call for {STRANGE_S:.0f} s"
-                raise ConnectionLost(why, evidence=await self.proof("strange"))
+                raise ConnectionLost(why, evidence=await self._page.evidence("strange"))
             await asyncio.sleep(self._look_s)
-
-    async def proof(self, name: str, rule: str = "") -> Evidence | None:
-        """None where a page that is gone shows no more."""
-        with suppress(BrowserDied, OSError, *page_errors()):
-            return await self._page.evidence(name, rule)
-        return None
 
     async def _attend(self, seen: Sighting) -> None:
         now_s = self._known_s = self._now_s()
@@ -163,14 +156,14 @@ class Presence:
 
     async def _refused(self, refusal: Refusal, rule: str) -> JoinRefused:
         self._ways.screens.hit(rule)
-        evidence = await self.proof(refusal.value, rule)
+        evidence = await self._page.evidence(refusal.value, rule)
         return JoinRefused(refusal, evidence, advice=advice_for(self._ways.screens, refusal))
 
     async def _end(self, sure: Verdict) -> None:
         if self._leaving() and sure.place in (Place.LEFT, Place.LOST):
             return  # as it was asked to
         self._ways.screens.hit(sure.rule)
-        evidence = await self.proof(sure.place.value, sure.rule)
+        evidence = await self._page.evidence(sure.place.value, sure.rule)
         match sure.place:
             case Place.REMOVED:
                 self._tell(Removed(at_s=self._now_s(), evidence=evidence))
