@@ -146,6 +146,18 @@ async def test_a_refusal_that_passes_ends_no_call() -> None:
     await Pages(CALL, *passing, CALL, *passing, CALL, REMOVED).last()
 
 
+async def test_a_refusal_that_passes_in_a_lobby_ends_no_waiting() -> None:
+    both = sighting("Someone will let you in shortly", "You need to be signed in to Teams")
+    passing = [both] * round(REFUSED_S / LOOK_S - 1)
+    await Pages(CALL, *passing, *[LOBBY] * 4, *passing, *[CALL] * 4, REMOVED).last()
+
+
+async def test_a_refusal_that_stands_beside_the_words_of_a_lobby_ends_the_waiting() -> None:
+    both = sighting("Someone will let you in shortly", "You need to be signed in to Teams")
+    refused = await Pages(CALL, *[LOBBY] * 4, both).breaks(JoinRefused)
+    assert isinstance(refused, JoinRefused) and refused.refusal is Refusal.SIGN_IN_REQUIRED
+
+
 async def test_a_switch_whose_label_lags_is_not_pressed_back() -> None:
     switched_off = replace(CALL, shown=CALL.shown | {"turn_on_camera"})
     pages = Pages(*[switched_off] * 12, CALL, REMOVED)

@@ -137,6 +137,7 @@ class Presence:
     async def _wait(self, lobby: Verdict) -> None:
         """Sent back to the lobby: nobody of the meeting is there, and patience ends as it does before a call."""
         now_s = self._known_s = self._now_s()
+        self._refused_since_s = None
         if self._lobby_since_s is None:
             self._lobby_since_s = now_s
             self._ways.screens.hit(lobby.rule)
