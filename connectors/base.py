@@ -263,6 +263,9 @@ class Speaking:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChatMessage:
+    """Written since the bot came, and only then: what is there when the chat is first read is old, on coming back from
+    a lobby too. What is written in that moment, before `join` returns, may be taken for old."""
+
     at_s: float
     participant: str | None
     name: str

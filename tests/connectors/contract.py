@@ -211,6 +211,26 @@ class ConnectorContract:
         await until(stage.guest_reads)
         assert "a < b & c" in await stage.guest_reads()
 
+    @pytest.mark.parallel
+    async def test_what_was_written_before_the_bot_came_is_old(self, stage: Stage, tmp_path: Any) -> None:
+        if not CONNECTORS[self.platform].ways.capabilities.chat:
+            pytest.skip("its page has no chat")
+        url = await stage.open_meeting(lobby=False)
+        await stage.guest_joins("Guest")
+        for text in ("Iris, what is the price?", "Iris, please leave the meeting."):
+            await stage.guest_writes(text)
+            await until(lambda text=text: _read(stage, text))
+        async with self.make_connector(url, tmp_path) as connector:
+            notes = Notes(connector)
+            await connector.join(JoinRequest(meeting_url=url, display_name=NAME))
+            await stage.guest_writes("welcome")
+            await until(lambda: notes.of(ChatMessage))
+            await stage.guest_writes("and hello")
+            await until(lambda: len(notes.of(ChatMessage)) > 1)
+            assert [message.text for message in notes.of(ChatMessage)] == ["welcome", "and hello"]
+            await connector.leave()
+            await notes.close()
+
     async def test_each_participant_is_heard_on_one_timeline(self, stage: Stage, tmp_path: Any) -> None:
         async with self.in_call(stage, tmp_path) as (connector, notes):
             guest = (await until(lambda: [p for p in notes.of(ParticipantJoined) if p.name == "Guest"]))[0].participant
@@ -310,6 +330,10 @@ class LobbyContract(ConnectorContract):
             await asyncio.wait_for(notes.ended.wait(), 10)
             assert PATIENCE_S <= ended_s - notes.of(InLobby)[0].at_s < PATIENCE_S + GIVING_UP_S
             await notes.close()
+
+
+async def _read(stage: Stage, text: str) -> bool:
+    return text in await stage.guest_reads()
 
 
 async def _near(measure: Callable[[], Any], value: float, by: float) -> bool:

@@ -172,7 +172,7 @@ class WebConnector:
         self._mix = MixEars(await asyncio.to_thread(self._sound.listen), self._outlet, self._start_s)
         with self._browser.driven():
             await self._settle_in()
-        self._presence = Presence(
+        self._presence = presence = Presence(
             self,
             self._hands,
             self.ways,
@@ -182,7 +182,10 @@ class WebConnector:
             spoken_s=lambda: self._microphone.spoken_s,
             lobby_timeout_s=request.lobby_timeout_s,
         )
-        self._watching = asyncio.create_task(self._watch(self._presence))
+        if self.capabilities.chat:
+            with suppress(TimeoutError), self._browser.driven():  # whether the page answers, the next look tells
+                await presence.catch_up()
+        self._watching = asyncio.create_task(self._watch(presence))
 
     async def events(self) -> AsyncIterator[Event]:
         while (event := await self._events.get()) is not None:

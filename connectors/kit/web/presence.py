@@ -33,6 +33,7 @@ HANGING_S = 20.0  # a page that is busy for some seconds is no reason to leave
 STRANGE_S = 45.0  # a page that shows neither call nor lobby nor an end for so long has lost it
 REFUSED_S = 10.0  # so long stands a screen that ends a call, which a page that mends itself shows for a moment
 SETTLING_S = 15.0  # after admission: devices a lobby switched off are switched on again
+CATCH_UP_S = 2.0  # with a chat, which a page may not show at all
 COUNT_S = 1.0  # between two counts of what left
 
 
@@ -71,6 +72,15 @@ class Presence:
         self._admitted_s = self._known_s = self._counted_s = now_s()
         self._lobby_since_s: float | None = None
         self._refused_since_s: float | None = None
+
+    async def catch_up(self) -> None:
+        """Before anything is told: what has been written until now is old. Raises what the page does."""
+        begun_s = self._now_s()
+        while self._now_s() - begun_s < CATCH_UP_S:
+            seen = await self._page.look(after_message=self._watcher.last_message, timeout_s=CATCH_UP_S)
+            if self._watcher.catches_up(seen, self._now_s()):
+                return
+            await asyncio.sleep(self._look_s)
 
     async def last(self) -> None:
         """Returns when Removed or Ended has been told, or the bot itself has left. Raises ConnectionLost, LeftUnasked,
@@ -141,7 +151,7 @@ class Presence:
         if self._lobby_since_s is None:
             self._lobby_since_s = now_s
             self._ways.screens.hit(lobby.rule)
-            for event in self._watcher.look(Sighting(), now_s):
+            for event in self._watcher.out_of_the_call(now_s):
                 self._tell(event)
             self._tell(InLobby(at_s=now_s))
         if now_s - self._lobby_since_s > self._lobby_timeout_s and not self._leaving():

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from connectors.base import ChatMessage, Event, ParticipantJoined, ParticipantLeft, ScreenShared, Speaking
+from connectors.kit.web.chat import Chat
 from connectors.kit.web.classifier import Person, Sighting
 
-REMEMBERED = 1000  # messages, the latest ones
+CHAT_BOX = "chat_box"  # the control that is seen where a chat is open
 
 
 class Watcher:
@@ -15,12 +16,22 @@ class Watcher:
 
     def __init__(self) -> None:
         self._people: dict[str, Person] = {}
-        self._told: dict[str, None] = {}  # messages, in their order
+        self._chat = Chat()
 
     @property
     def last_message(self) -> str:
-        """The id of the one told last; "" before the first."""
-        return next(reversed(self._told), "")
+        """The id of the last one known; "" before the first."""
+        return self._chat.last
+
+    def catches_up(self, seen: Sighting, at_s: float) -> bool:
+        """Takes note of what was written before; False while more of it may come."""
+        self._chat.take(seen.messages, at_s, is_open=CHAT_BOX in seen.shown)
+        return self._chat.is_read
+
+    def out_of_the_call(self, at_s: float) -> Iterator[Event]:
+        """Nobody is there, and what is written meanwhile is not for us."""
+        yield from self.look(Sighting(), at_s)
+        self._chat.begins_anew()
 
     def look(self, seen: Sighting, at_s: float) -> Iterator[Event]:
         before, self._people = self._people, seen.people
@@ -32,15 +43,9 @@ class Watcher:
                 yield Speaking(at_s=at_s, participant=participant, active=person.speaking)
             if person.sharing != (was is not None and was.sharing):
                 yield ScreenShared(at_s=at_s, participant=participant, active=person.sharing)
-        for message in seen.messages:
-            if message.id not in self._told:
-                self._told[message.id] = None
-                if len(self._told) > REMEMBERED:
-                    del self._told[next(iter(self._told))]
-                if message.sender:
-                    yield ChatMessage(
-                        at_s=at_s, participant=self._only(message.sender), name=message.sender, text=message.text
-                    )
+        for message in self._chat.take(seen.messages, at_s, is_open=CHAT_BOX in seen.shown):
+            writer = self._only(message.sender)
+            yield ChatMessage(at_s=at_s, participant=writer, name=message.sender, text=message.text)
         for participant, person in before.items():
             if participant not in self._people:
                 if person.speaking:
