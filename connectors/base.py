@@ -20,15 +20,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, Self
 
-import numpy as np
-from numpy.typing import NDArray
+from connectors.devices import Camera as Camera
+from connectors.devices import Frame as Frame
+from connectors.devices import Microphone as Microphone
+from connectors.devices import Pcm as Pcm
 
 HEARING_RATE_HZ = 16_000
 CHUNK_SAMPLES = 320  # 20 ms
 MICROPHONE_RATE_HZ = 48_000
-
-Pcm = NDArray[np.int16]
-Frame = NDArray[np.uint8]
 
 
 class Refusal(StrEnum):
@@ -253,6 +252,15 @@ class ParticipantLeft:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class UnnamedPeople:
+    """How many others are here besides those who were told one by one: their pictures say not whose they are. Told
+    when another number has stood for a second. Where the page does not say which picture is ours, one is."""
+
+    at_s: float
+    others: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Speaking:
     """The platform's own sign that someone speaks or stopped."""
 
@@ -318,6 +326,7 @@ Event = (
     | InLobby
     | ParticipantJoined
     | ParticipantLeft
+    | UnnamedPeople
     | Speaking
     | ChatMessage
     | ScreenShared
@@ -338,58 +347,6 @@ class AudioChunk:
     start_sample: int
     pcm: Pcm = field(repr=False)  # (320,) int16
     arrived_s: float | None = None
-
-
-class Microphone(Protocol):
-    """The bot's voice into the meeting: one persistent stream, silence included. Called from the device thread."""
-
-    def write(self, pcm: Pcm, *, epoch: int) -> None:
-        """Hand over s16 mono 48 kHz sound; blocks until the device has room (it holds at most 60 ms). Sound of an
-        epoch older than the last flush is replaced by silence of the same length, so positions keep counting.
-        Raises DeviceFailed."""
-        ...
-
-    def flush(self, epoch: int) -> None:
-        """From any thread: silence all sound older than `epoch` that has not left the device, with a short ramp."""
-        ...
-
-    def heard(self) -> tuple[int, int]:
-        """From any thread: (epoch, sample) now leaving the device, `sample` counting everything ever written."""
-        ...
-
-    def neutral(self) -> None:
-        """From any thread, even when the event loop hangs: silence from now on, whatever is written; final."""
-        ...
-
-
-class Camera(Protocol):
-    """The bot's picture into the meeting. Called from the device thread."""
-
-    @property
-    def width(self) -> int: ...
-
-    @property
-    def height(self) -> int: ...
-
-    @property
-    def fps(self) -> int: ...
-
-    def show(self, frame: Frame, *, epoch: int) -> None:
-        """Present one I420 frame, shape (height * 3 // 2, width), at once. A frame of an epoch older than the last
-        flush is not shown. Raises DeviceFailed."""
-        ...
-
-    def flush(self, epoch: int) -> None:
-        """From any thread: no frame older than `epoch` is shown any more."""
-        ...
-
-    def set_neutral(self, frame: Frame) -> None:
-        """The picture `neutral` shows; black until set."""
-        ...
-
-    def neutral(self) -> None:
-        """From any thread: the neutral picture from now on, whatever is shown; final."""
-        ...
 
 
 class Connector(Protocol):

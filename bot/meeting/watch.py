@@ -31,6 +31,7 @@ from connectors.base import (
     ScreenShared,
     SoundArrives,
     Speaking,
+    UnnamedPeople,
 )
 
 log = get_log(__name__)
@@ -76,6 +77,10 @@ def _tell(event: Event, roster: Roster, stay: Stay, talk: Talk, disclosure: Disc
             roster.left(event.participant)
             disclosure.left(event.participant)
             talk.speakers.left(event.participant)
+            talk.people_changed()
+        case UnnamedPeople():
+            roster.others_are(event.others)
+            disclosure.others_are(event.others)
             talk.people_changed()
         case ChatMessage():
             roster.spoke(event.participant)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.base import ChatMessage, ParticipantJoined, ParticipantLeft, Speaking
+from connectors.base import ChatMessage, ParticipantJoined, ParticipantLeft, Speaking, UnnamedPeople
 from connectors.kit.web.chat import DRAWN_S, EMPTY_S, REMEMBERED, Chat
 from connectors.kit.web.classifier import Message, Person, Sighting
 from connectors.kit.web.look import sighting_of
-from connectors.kit.web.watch import CHAT_BOX, Watcher
+from connectors.kit.web.watch import CHAT_BOX, STANDS_S, Watcher
 
 OPEN = Sighting(shown=frozenset({CHAT_BOX}))
 
@@ -139,3 +139,38 @@ def test_a_chat_in_which_nothing_was_written_meanwhile_is_read_on() -> None:
     list(watcher.out_of_the_call(2.0))
     told = [event for at_s in (60.0, 60.5, 61.0) for event in watcher.look(OPEN, at_s)]
     assert told == [] and list(watcher.look(Sighting(messages=written("2")), 61.1))
+
+
+def tile(participant: str | None, *, own: bool = False) -> dict[str, object]:
+    return {"id": participant, "name": "", "is_self": own, "speaking": False, "sharing": False}
+
+
+@pytest.mark.parametrize(
+    ("tiles", "unnamed"),
+    [
+        ([], 0),
+        ([tile(None)], 0),
+        ([tile(None)] * 5, 4),
+        ([tile(None), tile(None, own=True)], 1),
+        ([tile("1", own=True), tile(None)], 1),
+        ([tile("1", own=True), tile("2"), tile("2")], 0),
+    ],
+)
+def test_tiles_without_an_id_are_counted_but_for_our_own(tiles: list[dict[str, object]], unnamed: int) -> None:
+    read = {"phrases": [], "title": "", "shown": {}, "people": tiles, "messages": [], "ways": {}}
+    assert sighting_of(read, frozenset()).unnamed == unnamed
+
+
+def test_another_number_of_unnamed_people_is_told_when_it_has_stood() -> None:
+    watcher = Watcher()
+    looks = [(0.0, 1), (0.5, 4), (1.4, 4), (1.5, 4), (2.0, 4), (3.0, 0), (3.5, 4), (4.0, 0), (5.0, 0)]
+    told = [event for at_s, unnamed in looks for event in watcher.look(Sighting(unnamed=unnamed), at_s)]
+    assert told == [UnnamedPeople(at_s=1.5, others=4), UnnamedPeople(at_s=5.0, others=0)]
+
+
+def test_out_of_the_call_the_unnamed_are_gone_too() -> None:
+    watcher = Watcher()
+    for at_s in (0.0, STANDS_S):
+        list(watcher.look(Sighting(unnamed=2), at_s))
+    assert list(watcher.out_of_the_call(2.0)) == [UnnamedPeople(at_s=2.0, others=0)]
+    assert list(watcher.out_of_the_call(3.0)) == []

@@ -41,8 +41,8 @@ class Message:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sighting:
     """What a page shows at one moment. `shown`: the controls that are seen. `told`: what the network has said. `people`
-    are those whose tiles have an id, `tiles` counts all. `ways`: by which of its ways each of all these was found.
-    `loaded`: another number for each page that was loaded."""
+    are those whose tiles have an id, `tiles` counts all, `unnamed` the others without one. `ways`: by which of its ways
+    each of all these was found. `loaded`: another number for each page that was loaded."""
 
     phrases: tuple[str, ...] = ()  # texts of single elements, as `normal` leaves them; never participants' words
     title: str = ""
@@ -50,6 +50,7 @@ class Sighting:
     told: frozenset[str] = frozenset()
     people: dict[str, Person] = field(default_factory=dict)
     tiles: int = 0
+    unnamed: int = 0
     ways: Mapping[str, int] = field(default_factory=dict)
     messages: tuple[Message, ...] = ()
     loaded: float = 0.0

@@ -81,10 +81,18 @@ def sighting_of(read: dict[str, Any], told: frozenset[str]) -> Sighting:
         told=told,
         people={whole(str(one["id"])): _person(one) for one in read["people"] if one["id"]},
         tiles=len(read["people"]),
+        unnamed=_unnamed(read["people"]),
         ways={**read["shown"], **{f"people.{mark}": at for mark, at in read["ways"].items()}},
         messages=tuple(_message(one) for one in read["messages"]),
         loaded=float(read.get("loaded", 0.0)),
     )
+
+
+def _unnamed(people: list[dict[str, Any]]) -> int:
+    """How many of others have no id. A page that marks no tile as ours shows ours all the same."""
+    ours_is_marked = any(one["is_self"] for one in people)
+    without = sum(not one["id"] and not one["is_self"] for one in people)
+    return max(0, without - (not ours_is_marked))
 
 
 def _person(one: dict[str, Any]) -> Person:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from connectors.base import ChatMessage, Event, ParticipantJoined, ParticipantLeft, ScreenShared, Speaking
+from connectors.base import (
+    ChatMessage,
+    Event,
+    ParticipantJoined,
+    ParticipantLeft,
+    ScreenShared,
+    Speaking,
+    UnnamedPeople,
+)
 from connectors.kit.web.chat import Chat
 from connectors.kit.web.classifier import Person, Sighting
 
+STANDS_S = 1.0  # so long has a number of people to be seen: pages draw them one by one
 CHAT_BOX = "chat_box"  # the control that is seen where a chat is open
 
 
@@ -16,6 +25,8 @@ class Watcher:
 
     def __init__(self) -> None:
         self._people: dict[str, Person] = {}
+        self._unnamed = 0
+        self._counted: tuple[int, float] | None = None  # another number, and since when it is seen
         self._chat = Chat()
 
     @property
@@ -31,6 +42,9 @@ class Watcher:
     def out_of_the_call(self, at_s: float) -> Iterator[Event]:
         """Nobody is there, and what is written meanwhile is not for us."""
         yield from self.look(Sighting(), at_s)
+        if self._unnamed:
+            self._unnamed, self._counted = 0, None
+            yield UnnamedPeople(at_s=at_s, others=0)
         self._chat.begins_anew()
 
     def look(self, seen: Sighting, at_s: float) -> Iterator[Event]:
@@ -53,6 +67,16 @@ class Watcher:
                 if person.sharing:
                     yield ScreenShared(at_s=at_s, participant=participant, active=False)
                 yield ParticipantLeft(at_s=at_s, participant=participant)
+        yield from self._count(seen.unnamed, at_s)
+
+    def _count(self, others: int, at_s: float) -> Iterator[UnnamedPeople]:
+        if others == self._unnamed:
+            self._counted = None
+        elif self._counted is None or self._counted[0] != others:
+            self._counted = (others, at_s)
+        elif at_s - self._counted[1] >= STANDS_S:
+            self._unnamed, self._counted = others, None
+            yield UnnamedPeople(at_s=at_s, others=others)
 
     def _only(self, name: str) -> str | None:
         """The participant of that name, when there is exactly one."""

@@ -4,8 +4,8 @@ import { element, icon, initials } from "./dom.js";
 const GAP = 12;
 
 export class Tiles {
-  constructor(grid, you, skin) {
-    Object.assign(this, { grid, you, skin, tiles: new Map(), streams: new Map() });
+  constructor(grid, you, skin, { nameless = false } = {}) {
+    Object.assign(this, { grid, you, skin, nameless, tiles: new Map(), streams: new Map() });
     new ResizeObserver(() => this.arrange()).observe(grid);
   }
 
@@ -41,6 +41,8 @@ export class Tiles {
       element("div", { class: "name" }, name, element("span", { class: "muted", title: "Microphone is off" }, icon("microphone"))),
       element("div", { class: "hand", title: "Hand is raised" }, icon("hand")),
     );
+    if (this.nameless) for (const name of ["data-tid", "data-participant", "aria-label"]) tile.removeAttribute(name);
+    if (this.nameless) name.replaceWith(element("span", {}));
     this.tiles.set(person.id, tile);
     this.grid.append(tile);
     if (this.streams.has(person.id)) video.srcObject = this.streams.get(person.id);

@@ -281,3 +281,11 @@ async def test_in_a_mix_the_question_is_of_whom_the_platform_shows(room: Room) -
     await eventually(lambda: room.recorder.turns)
     assert room.recorder.turns[0]["speaker"] == "p2" and room.recorder.turns[0]["latency_device_ms"] > 0
     assert room.recorder.segments[0]["speaker_name"] == "Sam"
+
+
+async def test_one_picture_without_a_name_is_no_proof_that_one_person_is_alone_with_us(room: Room) -> None:
+    room.roster.left("p1")
+    for unnamed, others in ((1, 2), (5, 5), (0, 0)):
+        room.roster.others_are(unnamed)
+        room.talk.people_changed()
+        assert room.talk._state.others == others
