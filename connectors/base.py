@@ -241,8 +241,17 @@ class InLobby:
 class ParticipantJoined:
     at_s: float
     participant: str  # stable within the meeting
-    name: str  # as the participant typed it: untrusted
+    name: str  # as the participant typed it: untrusted; empty where the page has not drawn it yet
     is_self: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ParticipantRenamed:
+    """Someone who has joined is called otherwise, or their name was drawn late. It is theirs from now on."""
+
+    at_s: float
+    participant: str
+    name: str  # untrusted, never empty
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -325,6 +334,7 @@ Event = (
     Admitted
     | InLobby
     | ParticipantJoined
+    | ParticipantRenamed
     | ParticipantLeft
     | UnnamedPeople
     | Speaking

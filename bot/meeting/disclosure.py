@@ -58,6 +58,9 @@ class Disclosure:
     def joined(self, participant: str, name: str) -> None:
         self._audience.joined(participant, name, self._clock.monotonic_s())
 
+    def renamed(self, participant: str, name: str) -> None:
+        self._audience.renamed(participant, name, self._clock.monotonic_s())
+
     def left(self, participant: str) -> None:
         self._audience.left(participant, self._clock.monotonic_s())
 

@@ -105,6 +105,11 @@ class Roster:
         self.spoke(participant)
         self._count()
 
+    def renamed(self, participant: str, name: str) -> None:
+        """From now on; a bot of this installation stays one, whatever a host calls it."""
+        if participant in self._present:
+            self._present[participant] = self._known[participant] = Participant(participant=participant, name=name)
+
     def left(self, participant: str) -> None:
         self._present.pop(participant, None)
         self._count()
@@ -141,10 +146,11 @@ class Roster:
             self._alone_since_s = None
 
     def name_of(self, participant: str) -> str:
-        """The name of someone who is or was here, "Speaker A" for a voice; "Someone" for an unknown one."""
+        """The name of someone who is or was here, "Speaker A" for a voice; "Someone" for an unknown one, or one without
+        a name."""
         known = self._known.get(participant)
         voice = participant.removeprefix("speaker-")
-        return known.name if known else (f"Speaker {voice}" if voice != participant else "Someone")
+        return (known.name or "Someone") if known else (f"Speaker {voice}" if voice != participant else "Someone")
 
     @property
     def others(self) -> tuple[Participant, ...]:

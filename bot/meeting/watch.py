@@ -26,6 +26,7 @@ from connectors.base import (
     InLobby,
     ParticipantJoined,
     ParticipantLeft,
+    ParticipantRenamed,
     PictureArrives,
     Removed,
     ScreenShared,
@@ -72,6 +73,10 @@ def _tell(event: Event, roster: Roster, stay: Stay, talk: Talk, disclosure: Disc
             roster.joined(event.participant, event.name, is_self=event.is_self)
             if not event.is_self:
                 disclosure.joined(event.participant, event.name)
+            talk.people_changed()
+        case ParticipantRenamed():
+            roster.renamed(event.participant, event.name)
+            disclosure.renamed(event.participant, event.name)
             talk.people_changed()
         case ParticipantLeft():
             roster.left(event.participant)

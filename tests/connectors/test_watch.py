@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.base import ChatMessage, ParticipantJoined, ParticipantLeft, Speaking, UnnamedPeople
+from connectors.base import (
+    ChatMessage,
+    ParticipantJoined,
+    ParticipantLeft,
+    ParticipantRenamed,
+    Speaking,
+    UnnamedPeople,
+)
 from connectors.kit.web.chat import DRAWN_S, EMPTY_S, REMEMBERED, Chat
 from connectors.kit.web.classifier import Message, Person, Sighting
 from connectors.kit.web.look import sighting_of
@@ -174,3 +181,22 @@ def test_out_of_the_call_the_unnamed_are_gone_too() -> None:
         list(watcher.look(Sighting(unnamed=2), at_s))
     assert list(watcher.out_of_the_call(2.0)) == [UnnamedPeople(at_s=2.0, others=0)]
     assert list(watcher.out_of_the_call(3.0)) == []
+
+
+def test_a_name_that_is_drawn_late_or_changed_is_told_and_one_that_vanishes_stays() -> None:
+    watcher = Watcher()
+    names = ["", "Ada", "Ada", "", "Ada", "Grace"]
+    told = [e for at_s, name in enumerate(names) for e in watcher.look(Sighting(people={"2": person(name)}), at_s)]
+    assert told == [
+        ParticipantJoined(at_s=0, participant="2", name=""),
+        ParticipantRenamed(at_s=1, participant="2", name="Ada"),
+        ParticipantRenamed(at_s=5, participant="2", name="Grace"),
+    ]
+
+
+def test_who_has_two_tiles_is_called_by_the_first_that_has_a_name() -> None:
+    shared = {**tile("2"), "name": "Ada's screen", "sharing": True}
+    tiles = [tile("2"), {**tile("2"), "name": "Ada"}, shared]
+    read = {"phrases": [], "title": "", "shown": {}, "people": tiles, "messages": [], "ways": {}}
+    seen = sighting_of(read, frozenset())
+    assert seen.people == {"2": Person(name="Ada", is_self=False, speaking=False, sharing=True)}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from connectors.base import (
     ChatMessage,
     Event,
     ParticipantJoined,
     ParticipantLeft,
+    ParticipantRenamed,
     ScreenShared,
     Speaking,
     UnnamedPeople,
@@ -48,11 +50,14 @@ class Watcher:
         self._chat.begins_anew()
 
     def look(self, seen: Sighting, at_s: float) -> Iterator[Event]:
-        before, self._people = self._people, seen.people
+        before = self._people
+        self._people = {one: _still_named(person, before.get(one)) for one, person in seen.people.items()}
         for participant, person in self._people.items():
-            if participant not in before:
-                yield ParticipantJoined(at_s=at_s, participant=participant, name=person.name, is_self=person.is_self)
             was = before.get(participant)
+            if was is None:
+                yield ParticipantJoined(at_s=at_s, participant=participant, name=person.name, is_self=person.is_self)
+            elif person.name != was.name:
+                yield ParticipantRenamed(at_s=at_s, participant=participant, name=person.name)
             if person.speaking != (was is not None and was.speaking):
                 yield Speaking(at_s=at_s, participant=participant, active=person.speaking)
             if person.sharing != (was is not None and was.sharing):
@@ -82,3 +87,8 @@ class Watcher:
         """The participant of that name, when there is exactly one."""
         found = [participant for participant, person in self._people.items() if person.name == name]
         return found[0] if len(found) == 1 else None
+
+
+def _still_named(person: Person, was: Person | None) -> Person:
+    """A tile that is drawn anew has no name for a moment: theirs stays."""
+    return replace(person, name=was.name) if was is not None and not person.name else person
