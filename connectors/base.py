@@ -20,15 +20,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, Self
 
-import numpy as np
-from numpy.typing import NDArray
+from connectors.devices import Camera as Camera
+from connectors.devices import Frame as Frame
+from connectors.devices import Microphone as Microphone
+from connectors.devices import Pcm as Pcm
 
 HEARING_RATE_HZ = 16_000
 CHUNK_SAMPLES = 320  # 20 ms
 MICROPHONE_RATE_HZ = 48_000
-
-Pcm = NDArray[np.int16]
-Frame = NDArray[np.uint8]
 
 
 class Refusal(StrEnum):
@@ -121,13 +120,15 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
-    """What was on the screen when something was decided. Text is from the page: untrusted, shown as text only."""
+    """What was on the screen when something was decided. Text is from the page: untrusted, shown as text only.
+    `left_out`: which of picture, page and heading could not be had in time or written; a decision waits for none."""
 
     url: str
     heading: str = ""
     rule: str = ""  # the one that decided, as the platform's selectors name it
     screenshot: Path | None = None
     html: Path | None = None
+    left_out: tuple[str, ...] = ()
 
 
 class ConnectorError(Exception):
@@ -240,14 +241,32 @@ class InLobby:
 class ParticipantJoined:
     at_s: float
     participant: str  # stable within the meeting
-    name: str  # as the participant typed it: untrusted
+    name: str  # as the participant typed it: untrusted; empty where the page has not drawn it yet
     is_self: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ParticipantRenamed:
+    """Someone who has joined is called otherwise, or their name was drawn late. It is theirs from now on."""
+
+    at_s: float
+    participant: str
+    name: str  # untrusted, never empty
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ParticipantLeft:
     at_s: float
     participant: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnnamedPeople:
+    """How many others are here besides those who were told one by one: their pictures say not whose they are. Told
+    when another number has stood for a second. Where the page does not say which picture is ours, one is."""
+
+    at_s: float
+    others: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -261,6 +280,9 @@ class Speaking:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChatMessage:
+    """Written since the bot came, and only then: what is there when the chat is first read is old, on coming back from
+    a lobby too. What is written in that moment, before `join` returns, may be taken for old."""
+
     at_s: float
     participant: str | None
     name: str
@@ -312,7 +334,9 @@ Event = (
     Admitted
     | InLobby
     | ParticipantJoined
+    | ParticipantRenamed
     | ParticipantLeft
+    | UnnamedPeople
     | Speaking
     | ChatMessage
     | ScreenShared
@@ -333,58 +357,6 @@ class AudioChunk:
     start_sample: int
     pcm: Pcm = field(repr=False)  # (320,) int16
     arrived_s: float | None = None
-
-
-class Microphone(Protocol):
-    """The bot's voice into the meeting: one persistent stream, silence included. Called from the device thread."""
-
-    def write(self, pcm: Pcm, *, epoch: int) -> None:
-        """Hand over s16 mono 48 kHz sound; blocks until the device has room (it holds at most 60 ms). Sound of an
-        epoch older than the last flush is replaced by silence of the same length, so positions keep counting.
-        Raises DeviceFailed."""
-        ...
-
-    def flush(self, epoch: int) -> None:
-        """From any thread: silence all sound older than `epoch` that has not left the device, with a short ramp."""
-        ...
-
-    def heard(self) -> tuple[int, int]:
-        """From any thread: (epoch, sample) now leaving the device, `sample` counting everything ever written."""
-        ...
-
-    def neutral(self) -> None:
-        """From any thread, even when the event loop hangs: silence from now on, whatever is written; final."""
-        ...
-
-
-class Camera(Protocol):
-    """The bot's picture into the meeting. Called from the device thread."""
-
-    @property
-    def width(self) -> int: ...
-
-    @property
-    def height(self) -> int: ...
-
-    @property
-    def fps(self) -> int: ...
-
-    def show(self, frame: Frame, *, epoch: int) -> None:
-        """Present one I420 frame, shape (height * 3 // 2, width), at once. A frame of an epoch older than the last
-        flush is not shown. Raises DeviceFailed."""
-        ...
-
-    def flush(self, epoch: int) -> None:
-        """From any thread: no frame older than `epoch` is shown any more."""
-        ...
-
-    def set_neutral(self, frame: Frame) -> None:
-        """The picture `neutral` shows; black until set."""
-        ...
-
-    def neutral(self) -> None:
-        """From any thread: the neutral picture from now on, whatever is shown; final."""
-        ...
 
 
 class Connector(Protocol):
@@ -410,7 +382,8 @@ class Connector(Protocol):
 
     def events(self) -> AsyncIterator[Event]:
         """One consumer, may start before `join`. Ends after Removed, Ended or `leave`. Raises BrowserDied,
-        ConnectionLost, LeftUnasked, and JoinRefused when a call turns into a refusal."""
+        ConnectionLost, LeftUnasked, JoinRefused when a call turns into a refusal, and ConnectorError itself when what
+        reads the page breaks: once joined, it always has an end."""
         ...
 
     def audio(self) -> AsyncIterator[AudioChunk]:

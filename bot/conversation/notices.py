@@ -122,6 +122,17 @@ class Audience:
         for way in self._ways:
             way.waiting[participant] = at_s
 
+    def renamed(self, participant: str, name: str, at_s: float) -> None:
+        """Who has a name only now may be somebody who is back; who was told is not told again for another name."""
+        was = self._here.get(participant)
+        if was is None:
+            return
+        self._here[participant] = name
+        if not was and participant not in self._known and self._is_back(name, at_s):
+            self._knows(participant)
+            for way in self._ways:
+                way.waiting.pop(participant, None)
+
     def _is_back(self, name: str, at_s: float) -> bool:
         """Whether somebody who was told has just left that name free."""
         if not _is_somebodys(name):

@@ -51,13 +51,30 @@ class Disclosure:
         self._name, self._greeting = name, notices.spoken_greeting(name, greeting)
         self._greeted = False
         self._sounds = True
+        self._unnamed: list[str] = []
+        self._numbered = self._most = 0  # those who have gone, and all there ever were
         self._audience = Audience(by_chat=connector.capabilities.chat)
 
     def joined(self, participant: str, name: str) -> None:
         self._audience.joined(participant, name, self._clock.monotonic_s())
 
+    def renamed(self, participant: str, name: str) -> None:
+        self._audience.renamed(participant, name, self._clock.monotonic_s())
+
     def left(self, participant: str) -> None:
         self._audience.left(participant, self._clock.monotonic_s())
+
+    def others_are(self, unnamed: int) -> None:
+        """So many are here whom the page does not name. They are told by number; anew only when more are here than ever
+        were told, or all had gone: nobody can say who of them comes and goes."""
+        while len(self._unnamed) > unnamed:
+            self.left(self._unnamed.pop())
+        if not unnamed:
+            self._numbered = self._most
+        while len(self._unnamed) < unnamed:
+            self._unnamed.append(f"unnamed-{self._numbered + len(self._unnamed) + 1}")
+            self._most = max(self._most, self._numbered + len(self._unnamed))
+            self.joined(self._unnamed[-1], "")
 
     def sounds(self, arrives: bool) -> None:
         """Whether the bot's voice leaves for the others: a notice said while it does not has told nobody."""

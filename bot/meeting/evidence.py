@@ -13,11 +13,15 @@ log = get_log(__name__)
 
 
 def keep(evidence: Evidence | None, *, home: Path, bot_id: str) -> dict[str, Any]:
-    """Copies its files to the installation's home; returns what the event of it says, paths relative to the home."""
+    """Copies its files to the installation's home; returns what the event of it says, paths relative to the home, and
+    which of picture, page and heading there are none of."""
     if evidence is None:
         return {}
-    files = [_kept(path, home, bot_id) for path in (evidence.screenshot, evidence.html) if path is not None]
-    return {"heading": evidence.heading, "rule": evidence.rule, "evidence": [name for name in files if name]}
+    files = {"picture": evidence.screenshot, "page": evidence.html}
+    kept = {part: _kept(path, home, bot_id) for part, path in files.items() if path is not None}
+    missing = [*evidence.left_out, *(part for part, name in kept.items() if not name)]
+    data = {"heading": evidence.heading, "rule": evidence.rule, "evidence": [name for name in kept.values() if name]}
+    return {**data, "left_out": missing} if missing else data
 
 
 def _kept(path: Path, home: Path, bot_id: str) -> str:

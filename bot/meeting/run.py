@@ -324,7 +324,7 @@ class Visit:
         if reason not in GONE:
             await self._move(BotState.LEAVING)
             goodbye = REASONS[reason].goodbye
-            if goodbye and self._in_call and self._roster.others and not bridge.killed:
+            if goodbye and self._in_call and (self._roster.others or self._roster.unnamed) and not bridge.killed:
                 await talk.say_goodbye(goodbye)
         killed = bridge.killed or self._stay.reason == "killed"
         with suppress(TimeoutError):

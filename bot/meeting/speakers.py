@@ -111,8 +111,8 @@ class Speakers:
             who = Who(speaker_id=utterance.stream, name_source="platform", confidence=1.0)
             self._write(utterance, who, utterance.text)
             return [utterance]
-        after, others = self._last, self._roster.others
-        only = others[0].participant if len(others) == 1 else None
+        after, other = self._last, self._roster.only
+        only = other.participant if other else None
         parts = self._parts(utterance, after, only)
         lines = [_Line(part.who.speaker_id, text, self._write(utterance, part.who, text, part)) for part, text in parts]
         if utterance.text.strip():

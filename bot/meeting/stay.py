@@ -64,13 +64,16 @@ class Participant:
 
 class Roster:
     """The others in the meeting; the bot itself is never in it. Other bots of this installation are among `others`
-    and not company: with them alone the bot is alone."""
+    and not company: with them alone the bot is alone. Whom the page shows and does not name is company, and counted:
+    that is known of them alone, so nothing is taken for the word of the only one here while there are such."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._present: dict[str, Participant] = {}
         self._known: Newest[str, Participant] = Newest(KNOWN, stays=lambda one: one in self._present)
         self._bots: set[str] = set()
+        self.unnamed = 0
+        self._unnamed_came = False
         self._entered_s: float | None = None
         self._outside = False
         self._alone_since_s: float | None = None
@@ -102,8 +105,21 @@ class Roster:
         self.spoke(participant)
         self._count()
 
+    def renamed(self, participant: str, name: str) -> None:
+        """From now on; a bot of this installation stays one, whatever a host calls it."""
+        if participant in self._present:
+            self._present[participant] = self._known[participant] = Participant(participant=participant, name=name)
+
     def left(self, participant: str) -> None:
         self._present.pop(participant, None)
+        self._count()
+
+    def others_are(self, unnamed: int) -> None:
+        """So many are here besides those who have joined and not left."""
+        if unnamed > self.unnamed:
+            self._unnamed_came = True
+            self.spoke()
+        self.unnamed = unnamed
         self._count()
 
     def spoke(self, participant: str | None = None) -> None:
@@ -130,10 +146,11 @@ class Roster:
             self._alone_since_s = None
 
     def name_of(self, participant: str) -> str:
-        """The name of someone who is or was here, "Speaker A" for a voice; "Someone" for an unknown one."""
+        """The name of someone who is or was here, "Speaker A" for a voice; "Someone" for an unknown one, or one without
+        a name."""
         known = self._known.get(participant)
         voice = participant.removeprefix("speaker-")
-        return known.name if known else (f"Speaker {voice}" if voice != participant else "Someone")
+        return (known.name or "Someone") if known else (f"Speaker {voice}" if voice != participant else "Someone")
 
     @property
     def others(self) -> tuple[Participant, ...]:
@@ -146,8 +163,13 @@ class Roster:
         return any(one.name == name for one in self._present.values() if one.participant in self._bots)
 
     @property
+    def only(self) -> Participant | None:
+        """The only other one here, where it is known that there is one alone."""
+        return next(iter(self._present.values())) if len(self._present) == 1 and not self.unnamed else None
+
+    @property
     def people(self) -> int:
-        return len(self._present.keys() - self._bots)
+        return len(self._present.keys() - self._bots) + self.unnamed
 
     @property
     def may_be_bots(self) -> bool:
@@ -156,7 +178,7 @@ class Roster:
 
     @property
     def _people_came(self) -> bool:
-        return bool(self._known.keys() - self._bots)
+        return self._unnamed_came or bool(self._known.keys() - self._bots)
 
     def snapshot(self, told: frozenset[str]) -> Snapshot:
         """How it stands, for the rules. Before the call nothing but being told counts."""

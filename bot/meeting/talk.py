@@ -180,7 +180,10 @@ class Talk:
     def people_changed(self) -> None:
         others = self._roster.others
         names = tuple(one.name for one in others)
-        self._apply(turn_events.PeopleChanged(at_s=self._now_s(), others=len(others), other_names=names))
+        here = len(others)
+        if unnamed := self._roster.unnamed:  # a count of pictures may be one off: never is one person thought alone
+            here = max(2, here + unnamed)
+        self._apply(turn_events.PeopleChanged(at_s=self._now_s(), others=here, other_names=names))
 
     def chat(self, message: ChatMessage) -> None:
         """Who wrote may be unknown: a name is no id, and two may have the same."""

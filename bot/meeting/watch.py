@@ -26,11 +26,13 @@ from connectors.base import (
     InLobby,
     ParticipantJoined,
     ParticipantLeft,
+    ParticipantRenamed,
     PictureArrives,
     Removed,
     ScreenShared,
     SoundArrives,
     Speaking,
+    UnnamedPeople,
 )
 
 log = get_log(__name__)
@@ -72,10 +74,18 @@ def _tell(event: Event, roster: Roster, stay: Stay, talk: Talk, disclosure: Disc
             if not event.is_self:
                 disclosure.joined(event.participant, event.name)
             talk.people_changed()
+        case ParticipantRenamed():
+            roster.renamed(event.participant, event.name)
+            disclosure.renamed(event.participant, event.name)
+            talk.people_changed()
         case ParticipantLeft():
             roster.left(event.participant)
             disclosure.left(event.participant)
             talk.speakers.left(event.participant)
+            talk.people_changed()
+        case UnnamedPeople():
+            roster.others_are(event.others)
+            disclosure.others_are(event.others)
             talk.people_changed()
         case ChatMessage():
             roster.spoke(event.participant)

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Self
 
 import psutil
 
-from connectors.base import BrowserDied, DeviceFailed, Evidence
+from connectors.base import BrowserDied, ConnectorError, DeviceFailed, Evidence
 from connectors.kit.display import Display
 from connectors.kit.folders import make_folder
 from connectors.kit.processes import PATH, clean_environment, end_processes
 from connectors.kit.sound import SoundServer
+from connectors.kit.words import plain, whole
 
 if TYPE_CHECKING:
     from playwright.async_api import BrowserContext, Page
@@ -126,9 +127,12 @@ class Browser:
 
     @contextmanager
     def driven(self) -> Iterator[None]:
-        """What is done inside tells as BrowserDied that the browser, its page or the program that drives it is gone."""
+        """What is done inside tells as BrowserDied that the browser, its page or the program that drives it is gone.
+        What was decided before stays what it is."""
         try:
             yield
+        except ConnectorError:
+            raise
         except Exception as error:
             if self.is_gone(error):
                 raise BrowserDied() from error
@@ -142,9 +146,12 @@ class Browser:
 
     async def evidence(self, name: str, rule: str = "", *, clean: Callable[[str], str] = lambda text: text) -> Evidence:
         """What is on the screen: a screenshot, the HTML and the first heading, in the browser's folder. What cannot
-        be had in time is left out, and what `clean` takes out of its texts."""
+        be had in time, or written, is left out and said to be, and so is what `clean` takes out of its texts. Raises
+        nothing, not even for a browser that is gone: what was decided is not lost for want of its evidence."""
         screenshot, html = self._folder / f"{name}.png", self._folder / f"{name}.html"
-        page = self.page
+        page = self._page
+        if page is None or self.died.is_set():
+            return Evidence(url="", rule=rule, left_out=("picture", "page", "heading"))
         await self._paint_video(page, painted=True)
         took = await asyncio.gather(
             asyncio.wait_for(page.screenshot(path=screenshot), EVIDENCE_S),
@@ -153,14 +160,20 @@ class Browser:
             return_exceptions=True,
         )
         await self._paint_video(page, painted=False)
-        if isinstance(took[1], str):
-            html.write_text(clean(took[1]), "utf-8")
+        text = clean(whole(took[1])) if isinstance(took[1], str) else None
+        heading = clean(plain(took[2])) if isinstance(took[2], str) else None
+        kept = {
+            "picture": None if isinstance(took[0], BaseException) else screenshot,
+            "page": None if text is None else await asyncio.to_thread(_written, html, text),
+            "heading": heading,
+        }
         return Evidence(
-            url=clean(page.url),
+            url=clean(plain(page.url)),
             rule=rule,
-            heading=clean(took[2])[:HEADING_LIMIT] if isinstance(took[2], str) else "",
-            screenshot=screenshot if screenshot.exists() else None,
-            html=html if html.exists() else None,
+            heading=(heading or "")[:HEADING_LIMIT],
+            screenshot=screenshot if kept["picture"] else None,
+            html=html if kept["page"] else None,
+            left_out=tuple(part for part, one in kept.items() if one is None),
         )
 
     async def _paint_video(self, page: Page, *, painted: bool) -> None:
@@ -236,6 +249,17 @@ def is_snap(program: Path) -> bool:
         begins = file.read(SCRIPT_BYTES)
         return "/snap" in str(program.resolve()) or (begins.startswith(b"#!") and b"/snap/" in begins)
     return False
+
+
+def _written(path: Path, text: str) -> Path | None:
+    """None where there is no room for it, or no place: a page that is cut off would be none."""
+    try:
+        path.write_text(text, "utf-8")
+    except OSError:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        return None
+    return path
 
 
 def _copy_profile(profile: Path, to: Path) -> None:

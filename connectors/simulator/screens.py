@@ -85,6 +85,7 @@ HAPPENINGS: dict[str, str] = {
     "light_at_knock": "the same after a knock, which that page knows nothing of",
     "shared": "Meet's page gets three tracks for all who speak, told apart by contributing sources",
     "one_track": "the same with one track, which those who speak take turns on",
+    "nameless": "pictures of participants say not whose they are",
     "signed_in": "the page knows an account: it asks for no name",
 }
 

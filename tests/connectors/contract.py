@@ -33,6 +33,7 @@ from connectors.base import (
     NotSupported,
     ParticipantJoined,
     ParticipantLeft,
+    ParticipantRenamed,
     Refusal,
     Removed,
     Speaking,
@@ -64,6 +65,10 @@ class Stage(Protocol):
 
     async def guest_writes(self, text: str) -> None:
         """Asked only where the platform has a chat, as is `guest_reads`."""
+        ...
+
+    async def guest_renames(self, name: str) -> None:
+        """Asked only where the suite does not say that names stay."""
         ...
 
     async def guest_hears_hz(self, seconds: float) -> float:
@@ -130,11 +135,12 @@ class Notes:
 
 class ConnectorContract:
     """`platform` is its folder's name. `stages`: the refusals its stage has a link for. `unstaged`: what its page can
-    show, but its stage not bring about, and why."""
+    show, but its stage not bring about, and why. `names_stay`: why nobody is called otherwise later."""
 
     platform: ClassVar[str]
     stages: ClassVar[Collection[Refusal]]
     unstaged: ClassVar[Mapping[Refusal, str]] = {}
+    names_stay: ClassVar[str] = ""
 
     @classmethod
     def cannot_stage(cls) -> dict[Refusal, str]:
@@ -210,6 +216,41 @@ class ConnectorContract:
         await connector.say_in_chat("a < b & c")
         await until(stage.guest_reads)
         assert "a < b & c" in await stage.guest_reads()
+
+    @pytest.mark.parallel
+    async def test_another_name_is_told_and_taken_for_theirs(self, stage: Stage, tmp_path: Any) -> None:
+        if self.names_stay:
+            pytest.skip(self.names_stay)
+        async with self.in_call(stage, tmp_path) as (connector, notes):
+            guest = (await until(lambda: [p for p in notes.of(ParticipantJoined) if p.name == "Guest"]))[0].participant
+            await stage.guest_renames("Grace Hopper")
+            await until(lambda: notes.of(ParticipantRenamed))
+            assert [(one.participant, one.name) for one in notes.of(ParticipantRenamed)] == [(guest, "Grace Hopper")]
+            if connector.capabilities.chat:
+                await stage.guest_writes("it is me")
+                written = (await until(lambda: notes.of(ChatMessage)))[0]
+                assert (written.participant, written.name) == (guest, "Grace Hopper")
+            assert len([p for p in notes.of(ParticipantJoined) if not p.is_self]) == 1 and not notes.of(ParticipantLeft)
+
+    @pytest.mark.parallel
+    async def test_what_was_written_before_the_bot_came_is_old(self, stage: Stage, tmp_path: Any) -> None:
+        if not CONNECTORS[self.platform].ways.capabilities.chat:
+            pytest.skip("its page has no chat")
+        url = await stage.open_meeting(lobby=False)
+        await stage.guest_joins("Guest")
+        for text in ("Iris, what is the price?", "Iris, please leave the meeting."):
+            await stage.guest_writes(text)
+            await until(lambda text=text: _read(stage, text))
+        async with self.make_connector(url, tmp_path) as connector:
+            notes = Notes(connector)
+            await connector.join(JoinRequest(meeting_url=url, display_name=NAME))
+            await stage.guest_writes("welcome")
+            await until(lambda: notes.of(ChatMessage))
+            await stage.guest_writes("and hello")
+            await until(lambda: len(notes.of(ChatMessage)) > 1)
+            assert [message.text for message in notes.of(ChatMessage)] == ["welcome", "and hello"]
+            await connector.leave()
+            await notes.close()
 
     async def test_each_participant_is_heard_on_one_timeline(self, stage: Stage, tmp_path: Any) -> None:
         async with self.in_call(stage, tmp_path) as (connector, notes):
@@ -310,6 +351,10 @@ class LobbyContract(ConnectorContract):
             await asyncio.wait_for(notes.ended.wait(), 10)
             assert PATIENCE_S <= ended_s - notes.of(InLobby)[0].at_s < PATIENCE_S + GIVING_UP_S
             await notes.close()
+
+
+async def _read(stage: Stage, text: str) -> bool:
+    return text in await stage.guest_reads()
 
 
 async def _near(measure: Callable[[], Any], value: float, by: float) -> bool:

@@ -48,6 +48,7 @@ class MeetingStage:
         self._room: Room | None = None
         self._guest: Browser | None = None
         self._sound: SoundServer | None = None
+        self._guest_name = ""
 
     @property
     def room(self) -> Room:
@@ -91,7 +92,7 @@ class MeetingStage:
             self._sound = await self._stack.enter_async_context(SoundServer())
             self._guest = await self._stack.enter_async_context(Browser(self._folder, sound=self._sound))
             await self._guest.context.add_init_script(microphone_script())
-        page = self.guest.page
+        page, self._guest_name = self.guest.page, name
         await page.goto(self.simulator.url(self.room))
         await page.fill('input[aria-label="Your name"]', name)
         await page.get_by_role("button", name="Join now").click()
@@ -109,6 +110,12 @@ class MeetingStage:
     async def guest_writes(self, text: str) -> None:
         await self.guest.page.fill("textarea", text)
         await self.guest.page.press("textarea", "Enter")
+
+    async def guest_renames(self, name: str) -> None:
+        """As a host would: everyone is told how it stands with that seat."""
+        seat = next(one for one in self.room.people() if one.name == self._guest_name)
+        seat.name = self._guest_name = name
+        self.room.update(seat, {"hand": not seat.state["hand"]})
 
     async def guest_hears_hz(self, seconds: float) -> float:
         return await asyncio.to_thread(heard_hz, self.sound, seconds)

@@ -25,6 +25,7 @@ from connectors.base import (
     ScreenShared,
     SoundArrives,
     Speaking,
+    UnnamedPeople,
 )
 from connectors.registry import open_connector
 from connectors.simulator import SimulatorServer
@@ -206,6 +207,21 @@ async def test_what_a_participant_does_is_told_and_a_picture_or_a_voice_that_sto
                     await until(lambda on=sounds: [one.active for one in notes.of(SoundArrives)][-1:] == [on])
             await connector.browser.page.evaluate(STOP_JS)
             await until(lambda: [one.active for one in notes.of(PictureArrives)] == [False], 20)
+            await connector.leave()
+            await notes.close()
+
+
+async def test_people_whose_pictures_have_no_name_are_counted(tmp_path: Path) -> None:
+    async with meeting_stage(tmp_path / "guest", "teams") as stage:
+        url = await stage.open_meeting(lobby=False)
+        await stage.guest_joins("Guest")
+        async with open_connector(url, tmp_path / "bot") as connector:
+            notes = Notes(connector)
+            await connector.join(JoinRequest(meeting_url=f"{url}?variant=nameless", display_name=NAME))
+            await until(lambda: [one.others for one in notes.of(UnnamedPeople)] == [1])
+            await stage.guest_leaves()
+            await until(lambda: [one.others for one in notes.of(UnnamedPeople)] == [1, 0])
+            assert not notes.of(ParticipantJoined)
             await connector.leave()
             await notes.close()
 

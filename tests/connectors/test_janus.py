@@ -124,6 +124,9 @@ class JanusStage:
     async def guest_reads(self) -> list[str]:
         raise NotImplementedError("a VideoRoom has no chat")
 
+    async def guest_renames(self, name: str) -> None:
+        raise NotImplementedError("a VideoRoom's people keep their names")
+
     async def guest_hears_hz(self, seconds: float) -> float:
         return await asyncio.to_thread(heard_hz, self.sound, seconds)
 
@@ -263,6 +266,7 @@ class TestJanus(ConnectorContract):
         Refusal.DENIED: "who is removed while joining is removed; there is no asking",
         Refusal.ENDED: "a room that was destroyed is one that is not there",
     }
+    names_stay = "who is in a VideoRoom keeps the name they came with"
     pytestmark = real
 
     @pytest.fixture(autouse=True)

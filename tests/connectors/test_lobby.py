@@ -45,11 +45,22 @@ async def test_a_lobby_with_a_tile_and_the_button_to_leave_is_no_call(
     assert refusal is (Refusal.LOBBY_TIMEOUT if language == "en" else Refusal.PAGE_NOT_UNDERSTOOD)
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
-async def test_a_lobby_whose_words_stay_beside_the_denial_has_been_answered(tmp_path: Path, platform: str) -> None:
+@pytest.mark.parametrize(
+    ("platform", "scenario", "answer"),
+    [
+        *((platform, "denied", Refusal.DENIED) for platform in PLATFORMS),
+        ("meet", "blocked_by_policy", Refusal.BLOCKED_BY_POLICY),
+        ("teams", "sign_in_required", Refusal.SIGN_IN_REQUIRED),
+        ("teams", "e2ee", Refusal.ENCRYPTED),
+        ("zoom", "meeting_locked", Refusal.LOCKED),
+    ],
+)
+async def test_a_lobby_whose_words_stay_beside_the_answer_has_been_answered(
+    tmp_path: Path, platform: str, scenario: str, answer: Refusal
+) -> None:
     cell = Cell(platform=platform, name="lobby", variant="lobby_stays", language="en")
     path = "abc-defg-hij" if platform == "meet" else f"{platform}/abc-defg-hij"
     async with Browser(tmp_path) as browser, SimulatorServer() as simulator:
-        url = f"{simulator.base_url}/{path}?scenario=denied&after=1&variant=lobby_stays.no_frame"
-        refusal, called = await refused_at(browser, url, cell, lobby_timeout_s=60.0)
-    assert refusal is Refusal.DENIED and not called
+        url = f"{simulator.base_url}/{path}?scenario={scenario}&after=1&variant=lobby_stays.no_frame"
+        refusal, called = await refused_at(browser, url, cell, lobby_timeout_s=15.0)
+    assert refusal is answer and not called

@@ -48,6 +48,7 @@ async def test_what_is_written_is_read_on_from_the_message_told_last_though_old_
             return [one.id for one in sighting_of(await browser.page.evaluate(LOOK_JS, asked), frozenset()).messages]
 
         assert await read(range(3), "") == ["0", "1", "2"]
+        assert await read(range(90), "") == [str(number) for number in range(40, 90)], "the first look takes the latest"
         assert await read(range(5), "2") == ["3", "4"]
         assert await read(range(4, 7), "4") == ["5", "6"], "a page keeps only the latest"
         assert await read(range(200, 300), "4") == [str(number) for number in range(250, 300)]

@@ -9,6 +9,7 @@ import pytest
 
 from connectors.base import (
     Admitted,
+    ChatMessage,
     ConnectionLost,
     ConnectorError,
     Ended,
@@ -24,9 +25,9 @@ from connectors.base import (
     SoundArrives,
 )
 from connectors.kit.web.arrival import Sent
-from connectors.kit.web.classifier import Person, Sighting, sighting
+from connectors.kit.web.classifier import Message, Person, Sighting, sighting
 from connectors.kit.web.hands import AGAIN_S
-from connectors.kit.web.presence import REFUSED_S, STRANGE_S, Presence
+from connectors.kit.web.presence import CATCH_UP_S, REFUSED_S, STRANGE_S, Presence
 from connectors.teams.connector import TeamsConnector
 
 LOOK_S = 0.5
@@ -48,7 +49,7 @@ class Pages:
 
     def __init__(self, *looks: Sighting, leaving: bool = False, sent: Iterable[Sent] = ()) -> None:
         self.looks, self.counts = list(looks), list(sent)
-        self.now_s = self.spoken_s = 0.0
+        self.now_s = self.spoken_s = self.caught_up_s = 0.0
         self.told: list[Event] = []
         self.pressed: list[float] = []
         self._leaving = leaving
@@ -71,7 +72,7 @@ class Pages:
     async def wake(self) -> None:
         """There is nothing to see of it."""
 
-    async def last(self, *, lobby_timeout_s: float = 60.0) -> list[Event]:
+    async def last(self, *, lobby_timeout_s: float = 60.0, catching_up: bool = False) -> list[Event]:
         presence = Presence(
             self,
             self,  # type: ignore[arg-type]
@@ -83,6 +84,9 @@ class Pages:
             lobby_timeout_s=lobby_timeout_s,
             look_s=0.0,
         )
+        if catching_up:
+            await presence.catch_up()
+        self.caught_up_s = self.now_s
         await presence.last()
         return self.told
 
@@ -128,6 +132,23 @@ async def test_a_bot_sent_back_to_the_lobby_is_with_nobody_until_it_is_let_in_ag
     ]
 
 
+async def test_what_was_written_before_the_bot_came_or_came_back_is_not_told() -> None:
+    def wrote(*numbers: str) -> Sighting:
+        return replace(CALL, messages=tuple(Message(id=number, sender="Ada", text=number) for number in numbers))
+
+    pages = Pages(
+        wrote("1", "2"), wrote("1", "2"), wrote("3"), *[LOBBY] * 4, *[wrote("4", "5")] * 3, wrote("6"), REMOVED
+    )
+    told = await pages.last(catching_up=True)
+    assert [event.text for event in told if isinstance(event, ChatMessage)] == ["3", "6"]
+
+
+async def test_a_page_that_shows_no_chat_is_waited_for_a_moment_alone() -> None:
+    pages = Pages(*[CALL] * 20, REMOVED)
+    await pages.last(catching_up=True)
+    assert CATCH_UP_S <= pages.caught_up_s <= CATCH_UP_S + 2 * LOOK_S
+
+
 async def test_a_lobby_after_the_call_that_nobody_answers_in_ends_in_time() -> None:
     pages = Pages(CALL, LOBBY)
     refused = await pages.breaks(JoinRefused, lobby_timeout_s=5.0)
@@ -144,6 +165,18 @@ async def test_an_end_is_told_though_the_words_of_the_lobby_before_it_stay() -> 
 async def test_a_refusal_that_passes_ends_no_call() -> None:
     passing = [SIGN_IN] * round(REFUSED_S / LOOK_S - 1)
     await Pages(CALL, *passing, CALL, *passing, CALL, REMOVED).last()
+
+
+async def test_a_refusal_that_passes_in_a_lobby_ends_no_waiting() -> None:
+    both = sighting("Someone will let you in shortly", "You need to be signed in to Teams")
+    passing = [both] * round(REFUSED_S / LOOK_S - 1)
+    await Pages(CALL, *passing, *[LOBBY] * 4, *passing, *[CALL] * 4, REMOVED).last()
+
+
+async def test_a_refusal_that_stands_beside_the_words_of_a_lobby_ends_the_waiting() -> None:
+    both = sighting("Someone will let you in shortly", "You need to be signed in to Teams")
+    refused = await Pages(CALL, *[LOBBY] * 4, both).breaks(JoinRefused)
+    assert isinstance(refused, JoinRefused) and refused.refusal is Refusal.SIGN_IN_REQUIRED
 
 
 async def test_a_switch_whose_label_lags_is_not_pressed_back() -> None:

@@ -35,10 +35,19 @@ def test_each_ending_is_known(ending: str) -> None:
     assert verdict is not None and verdict.place == ending
 
 
-def test_a_lobby_is_a_lobby_whatever_else_the_page_says_or_shows() -> None:
-    seen = sighting("You can't join this video call", TEXTS["lobby"], shown=frozenset({"leave", "tile"}))
-    verdict = classify(SCREENS, seen)
-    assert verdict is not None and verdict.place is Place.LOBBY
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        (("This video call is being recorded", "Ready to join?", "Sign in"), Place.LOBBY),
+        (("You can't join this video call",), Place.REFUSED),
+    ],
+)
+def test_a_lobby_is_no_call_whatever_the_page_shows_and_ends_with_a_refusal_alone(
+    said: tuple[str, ...], place: Place
+) -> None:
+    everything = frozenset({"leave", "tile", "captions", "chat_open", "people", "join", "captcha"})
+    verdict = classify(SCREENS, sighting(*said, TEXTS["lobby"], shown=everything))
+    assert verdict is not None and verdict.place is place
 
 
 def test_a_button_called_sign_in_is_no_refusal() -> None:

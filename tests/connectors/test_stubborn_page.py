@@ -4,6 +4,8 @@ each end a name and evidence."""
 from __future__ import annotations
 
 import asyncio
+import errno
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from itertools import count
@@ -17,6 +19,9 @@ from connectors.base import (
     Admitted,
     BrowserDied,
     ConnectionLost,
+    ConnectorError,
+    Event,
+    Evidence,
     JoinRefused,
     JoinRequest,
     NotDone,
@@ -59,6 +64,7 @@ def look(*shown: str, says: str = "", loaded: float = 1.0) -> dict[str, Any]:
 
 
 DOOR, ANOTHER_DOOR, CALL = look("name", "join"), look("name", "join", loaded=2.0), look("leave", "more", loaded=2.0)
+REMOVED = look(says="You've been removed from this meeting")
 STRANGE, DENIED = look(says="Take the tour"), look(says="Sorry, but you were denied access to the meeting.")
 Look = dict[str, Any] | Exception
 
@@ -77,6 +83,7 @@ class StubPage:
 
     url = "https://teams.microsoft.com/"
     frames: tuple[()] = ()
+    says = "what stood there"
 
     def __init__(self, looks: list[Look], answer: Callable[..., Awaitable[object]]) -> None:
         self.looks = looks
@@ -86,7 +93,7 @@ class StubPage:
 
     async def evaluate(self, script: str, *_: object) -> object:
         if script != LOOK_JS:
-            return await self.evaluate_all() if "window[name]" in script else ""
+            return await self.evaluate_all() if "window[name]" in script else self.says
         seen = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         if isinstance(seen, Exception):
             raise seen
@@ -96,7 +103,7 @@ class StubPage:
         return self
 
     async def content(self) -> str:
-        return "<p>what stood there</p>"
+        return f"<p>{self.says}</p>"
 
     async def screenshot(self, *, path: Path) -> None:
         await asyncio.to_thread(path.write_bytes, b"png")
@@ -136,6 +143,25 @@ class Bot(TeamsConnector):
     async def go(self, request: JoinRequest = REQUEST) -> None:
         """The way in alone."""
         await Way(self, self._hands, self.stubbed, request, look_s=0.0).go(lambda: None, self.leave)
+
+    def presence(self, now_s: Callable[[], float] = time.monotonic) -> Presence:
+        return Presence(
+            self,
+            self._hands,
+            self.stubbed,
+            tell=self._tell,
+            now_s=now_s,
+            leaving=lambda: False,
+            spoken_s=lambda: 0.0,
+            lobby_timeout_s=60.0,
+            look_s=0.0,
+        )
+
+    async def stay(self) -> list[Event]:
+        """The time in the call alone, and what is told of it until events() ends."""
+        self._watching = asyncio.create_task(self._watch(self.presence()))
+        async with asyncio.timeout(10):
+            return [event async for event in self.events()]
 
 
 @pytest.mark.parametrize("broken", [NAVIGATES, NO_BODY, HANGS])
@@ -197,20 +223,9 @@ async def test_a_way_in_that_hangs_where_nothing_else_ends_it_ends_with_evidence
 
 async def test_a_call_whose_pointer_never_moves_has_an_end(tmp_path: Path) -> None:
     bot, seconds = Bot(tmp_path, STRANGE, answer=never), count(step=10)
-    presence = Presence(
-        bot,
-        bot._hands,
-        bot.stubbed,
-        tell=lambda event: None,
-        now_s=lambda: float(next(seconds)),
-        leaving=lambda: False,
-        spoken_s=lambda: 0.0,
-        lobby_timeout_s=60.0,
-        look_s=0.0,
-    )
     with pytest.raises(ConnectionLost):
         async with asyncio.timeout(10):
-            await presence.last()
+            await bot.presence(lambda: float(next(seconds))).last()
 
 
 @pytest.mark.parametrize("asked", ["find", "press", "tell"])
@@ -244,3 +259,76 @@ async def test_the_end_is_told_to_who_has_not_listened_for_long(tmp_path: Path) 
     told = [event async for event in bot.events()]
     assert told[-1] == Removed(at_s=EVENTS_HELD) and len(told) == EVENTS_HELD - 1
     assert [event.at_s for event in told] == sorted(event.at_s for event in told)
+
+
+HALF = "Zo\ud83d\x00"  # what cutting a name in the middle of an emoji leaves, and what no database takes
+
+
+async def test_a_refusal_is_told_whatever_stands_on_its_page(tmp_path: Path) -> None:
+    bot = Bot(tmp_path, DENIED)
+    bot.page.says = HALF
+    with pytest.raises(JoinRefused) as refused:
+        await bot.join(REQUEST)
+    evidence = refused.value.evidence
+    assert refused.value.refusal is Refusal.DENIED and evidence is not None
+    assert evidence.heading == "Zo\ufffd" and evidence.left_out == ()
+    assert evidence.html is not None and "Zo\ufffd" in evidence.html.read_text("utf-8")
+
+
+async def test_a_refusal_whose_evidence_finds_no_room_is_told_and_so_is_that(tmp_path: Path) -> None:
+    async def disk_full(*, path: Path) -> None:
+        await asyncio.to_thread(path.write_bytes, b"the first part of a picture")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    bot = Bot(tmp_path, DENIED)
+    bot.page.screenshot = disk_full  # type: ignore[method-assign]
+    (tmp_path / "request_denied.html").symlink_to("/dev/full")
+    with pytest.raises(JoinRefused) as refused:
+        await bot.join(REQUEST)
+    evidence = refused.value.evidence
+    assert refused.value.refusal is Refusal.DENIED and evidence is not None and evidence.rule
+    assert evidence.left_out == ("picture", "page") and evidence.heading == bot.page.says
+    assert evidence.screenshot is None and evidence.html is None
+
+
+async def test_a_refusal_whose_browser_dies_of_it_is_told(tmp_path: Path) -> None:
+    class Dies(Bot):
+        async def evidence(self, name: str, rule: str = "") -> Evidence:
+            self._browser.died.set()
+            return await super().evidence(name, rule)
+
+    with pytest.raises(JoinRefused) as refused:
+        await Dies(tmp_path, DENIED).join(REQUEST)
+    assert refused.value.refusal is Refusal.DENIED and refused.value.evidence is not None
+    assert refused.value.evidence.left_out == ("picture", "page", "heading") and refused.value.evidence.rule
+
+
+async def test_an_end_is_told_whatever_stands_on_its_page(tmp_path: Path) -> None:
+    bot = Bot(tmp_path, CALL, REMOVED)
+    bot.page.says = HALF
+    end = (await bot.stay())[-1]
+    assert isinstance(end, Removed) and end.evidence is not None and end.evidence.heading == "Zo\ufffd"
+
+
+@pytest.mark.parametrize("broken", [ValueError("pwd=abc"), KeyError("phrases"), AttributeError(), OSError(), None])
+async def test_whatever_breaks_in_a_call_ends_what_is_told_of_it_by_an_error(
+    tmp_path: Path, broken: Exception | None
+) -> None:
+    bot = Bot(tmp_path, CALL, broken or {"phrases": 1})
+    bot._secrets = frozenset({"abc"})
+    with pytest.raises(ConnectorError) as told:
+        await bot.stay()
+    assert type(told.value) is ConnectorError and "abc" not in str(told.value)
+    assert told.value.evidence is not None and told.value.__cause__ is not None
+    assert [chunk async for chunk in bot.audio()] == []
+
+
+async def test_a_watch_that_is_cancelled_ends_what_is_told(tmp_path: Path) -> None:
+    bot = Bot(tmp_path, CALL)
+    staying = asyncio.create_task(bot.stay())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert bot._watching is not None
+    bot._watching.cancel()
+    with pytest.raises(BrowserDied):
+        await staying

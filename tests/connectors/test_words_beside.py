@@ -10,7 +10,6 @@ from connectors.kit.web.screens import Place, Proof, Rule
 from tests.connectors.platforms import CONNECTORS
 
 LOOKS = 3  # with the least sure proof an answer has
-ANSWERS = (Refusal.DENIED, Refusal.LOBBY_TIMEOUT, Refusal.ENDED, Refusal.BOTS_BLOCKED, Refusal.SDK_REQUIRED)
 DOOR = frozenset({"name", "join"})
 
 
@@ -19,23 +18,46 @@ def rules(name: str, *places: Place) -> list[Rule]:
 
 
 def answers(name: str) -> list[Rule]:
-    ends = rules(name, Place.REMOVED, Place.ENDED)
-    return [*ends, *(rule for rule in rules(name, Place.REFUSED) if rule.refusal in ANSWERS)]
+    """Whatever ends a way in or a call."""
+    over = rules(name, Place.REMOVED, Place.ENDED, Place.LEFT, Place.LOST, Place.REFUSED)
+    return [rule for rule in over if rule not in questions(name)]
+
+
+def questions(name: str) -> list[Rule]:
+    """What may be asked while one waits."""
+    asked = rules(name, Place.REFUSED)
+    return [rule for rule in asked if rule.refusal is Refusal.CONSENT_REQUIRED or rule.proof is Proof.HINT]
 
 
 LOBBIES = [(name, lobby) for name in CONNECTORS for lobby in rules(name, Place.LOBBY)]
 ANSWERED = [(name, lobby, answer) for name, lobby in LOBBIES for answer in answers(name)]
+ASKED = [(name, lobby, question) for name, lobby in LOBBIES for question in questions(name)]
+
+
+def beside(lobby: Rule, other: Rule) -> Sighting:
+    told = frozenset({other.told}) - {""}
+    shown = frozenset({*lobby.shows, *other.shows, "leave"})
+    return Sighting(phrases=(*lobby.says, *other.says), shown=shown, told=told, title=other.title)
 
 
 @pytest.mark.parametrize(("name", "lobby", "answer"), ANSWERED, ids=lambda one: getattr(one, "id", one))
 def test_an_answer_counts_though_the_lobbys_words_stay(name: str, lobby: Rule, answer: Rule) -> None:
     """In every language each is known in, and in a mix of them."""
-    told = frozenset({answer.told}) - {""}
-    shown = frozenset({*lobby.shows, *answer.shows, "leave"})
-    seen = Sighting(phrases=(*lobby.says, *answer.says), shown=shown, told=told, title=answer.title)
-    settled = Settled()
+    settled, seen = Settled(), beside(lobby, answer)
     sure = [settled.take(classify(CONNECTORS[name].ways.screens, seen)) for _ in range(LOOKS)][-1]
     assert sure is not None and (sure.place, sure.refusal) == (answer.place, answer.refusal)
+
+
+@pytest.mark.parametrize(("name", "lobby", "question"), ASKED, ids=lambda one: getattr(one, "id", one))
+def test_what_is_asked_while_one_waits_ends_no_waiting(name: str, lobby: Rule, question: Rule) -> None:
+    verdict = classify(CONNECTORS[name].ways.screens, beside(lobby, question))
+    assert verdict is not None and verdict.place is Place.LOBBY
+
+
+def test_every_refusal_a_platform_has_a_screen_for_is_tried_beside_its_lobby() -> None:
+    for name in {name for name, _ in LOBBIES}:
+        tried = {rule.refusal for rule in (*answers(name), *questions(name)) if rule.refusal is not None}
+        assert tried == {rule.refusal for rule in rules(name, Place.REFUSED)}
 
 
 @pytest.mark.parametrize(("name", "lobby"), LOBBIES, ids=lambda one: getattr(one, "id", one))

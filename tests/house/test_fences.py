@@ -15,6 +15,7 @@ CATCHES_EVERYTHING = {  # path: why nothing narrower will do
     "bot/calendars/keeper.py": "a calendar that breaks its reader keeps no other from being read",
     "bot/api/problems.py": "a client gets an answer whatever broke",
     "connectors/kit/browser.py": "Playwright raises Exception itself when its driver does not start",
+    "connectors/kit/web/connector.py": "whatever breaks while a page is read, who listens to the meeting is told of it",
     "bot/meeting/run.py": "a bot ends with an outcome and a cause whatever broke",
 }
 LOGS_FIELDS_OF_OTHERS = {  # path and field: what is in it

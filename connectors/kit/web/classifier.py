@@ -1,7 +1,8 @@
 """What a page means: one look at it against a platform's rules. Pure: knows no browser, no platform and no clock.
 
-A page that says anything of a lobby is never a call, nor anything else but what ends the waiting: an answer or an end,
-beside which a lobby's words may stay. Then rules have their say in the order of their proof, the network's word first.
+A page that says anything of a lobby is never a call, nor anything else but what ends the waiting: a refusal or an end,
+beside which a lobby's words may stay; not a hint, nor a question for consent, which may come while one waits. Then
+rules have their say in the order of their proof, the network's word first.
 Where one can still knock, no words are an end: they may be the meeting's name. One look decides nothing that words or
 shapes prove: `Settled` waits until enough of the last looks agree.
 """
@@ -19,15 +20,7 @@ LOOKS = 4  # the last ones that are remembered
 NEEDED = {Proof.NETWORK: 1, Proof.ID: 2, Proof.STRUCTURE: 3, Proof.TEXT: 3, Proof.HINT: 3}  # of them agree
 SHORT_WORDS = 3  # what is no longer may begin the name of a meeting
 SENTENCE_ENDS = ".!?\u2026\u3002"
-ENDS = (Place.REMOVED, Place.ENDED)
-ANSWERS = (  # to a request to join
-    Refusal.DENIED,
-    Refusal.LOBBY_TIMEOUT,
-    Refusal.ENDED,
-    Refusal.FULL,
-    Refusal.BOTS_BLOCKED,
-    Refusal.SDK_REQUIRED,
-)
+ENDS = (Place.REMOVED, Place.ENDED, Place.LEFT, Place.LOST)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,8 +41,8 @@ class Message:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sighting:
     """What a page shows at one moment. `shown`: the controls that are seen. `told`: what the network has said. `people`
-    are those whose tiles have an id, `tiles` counts all. `ways`: by which of its ways each of all these was found.
-    `loaded`: another number for each page that was loaded."""
+    are those whose tiles have an id, `tiles` counts all, `unnamed` the others without one. `ways`: by which of its ways
+    each of all these was found. `loaded`: another number for each page that was loaded."""
 
     phrases: tuple[str, ...] = ()  # texts of single elements, as `normal` leaves them; never participants' words
     title: str = ""
@@ -57,6 +50,7 @@ class Sighting:
     told: frozenset[str] = frozenset()
     people: dict[str, Person] = field(default_factory=dict)
     tiles: int = 0
+    unnamed: int = 0
     ways: Mapping[str, int] = field(default_factory=dict)
     messages: tuple[Message, ...] = ()
     loaded: float = 0.0
@@ -90,15 +84,20 @@ def classify(screens: Screens, seen: Sighting) -> Verdict | None:
         holding = [rule for rule in holding if not _may_be_a_name(rule)]
     told = [rule for rule in holding if rule.proof is Proof.NETWORK and rule.place is not Place.CALL]
     waiting = [rule for rule in holding if rule.place is Place.LOBBY]
-    answered = [rule for rule in holding if rule.place in ENDS or rule.refusal in ANSWERS] if waiting else []
+    answered = [rule for rule in holding if _ends_the_waiting(rule)] if waiting else []
     for rule in (*told, *answered, *waiting, *holding):
         return Verdict(place=rule.place, refusal=rule.refusal, proof=rule.proof, rule=rule.id)
     return None
 
 
+def _ends_the_waiting(rule: Rule) -> bool:
+    over = rule.place in (*ENDS, Place.REFUSED)
+    return over and rule.refusal is not Refusal.CONSENT_REQUIRED and rule.proof is not Proof.HINT
+
+
 def _may_be_a_name(rule: Rule) -> bool:
     """Its words are such as meetings are named after."""
-    over = rule.place in (*ENDS, Place.LEFT, Place.LOST) or rule.refusal in (Refusal.ENDED, Refusal.PLATFORM_ERROR)
+    over = rule.place in ENDS or rule.refusal in (Refusal.ENDED, Refusal.PLATFORM_ERROR)
     return rule.proof is Proof.TEXT and over
 
 

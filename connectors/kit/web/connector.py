@@ -47,12 +47,14 @@ from connectors.kit.web.look import LOOK_JS, Served, given, sighting_of
 from connectors.kit.web.network import Overheard
 from connectors.kit.web.presence import HANGING_S, Presence
 from connectors.kit.web.ways import Ways
+from connectors.kit.words import plain
 from connectors.links.own import without_tls
 from connectors.urls import find_meeting
 
 LOOK_TIMEOUT_S = 5.0
 LEAVE_S = 4.0
 EVENTS_HELD = 1000
+TEXT_LIMIT = 300
 
 
 class WebConnector:
@@ -171,7 +173,7 @@ class WebConnector:
         self._mix = MixEars(await asyncio.to_thread(self._sound.listen), self._outlet, self._start_s)
         with self._browser.driven():
             await self._settle_in()
-        self._presence = Presence(
+        self._presence = presence = Presence(
             self,
             self._hands,
             self.ways,
@@ -181,7 +183,10 @@ class WebConnector:
             spoken_s=lambda: self._microphone.spoken_s,
             lobby_timeout_s=request.lobby_timeout_s,
         )
-        self._watching = asyncio.create_task(self._watch(self._presence))
+        if self.capabilities.chat:
+            with suppress(TimeoutError), self._browser.driven():  # whether the page answers, the next look tells
+                await presence.catch_up()
+        self._watching = asyncio.create_task(self._watch(presence))
 
     async def events(self) -> AsyncIterator[Event]:
         while (event := await self._events.get()) is not None:
@@ -272,10 +277,7 @@ class WebConnector:
         return await self._browser.evidence(name, rule, clean=lambda text: discreet(text, self._secrets))
 
     async def _hanging(self, why: str) -> BrowserDied:
-        proof = None
-        with suppress(BrowserDied, OSError, *page_errors()):
-            proof = await self.evidence("hanging")
-        return BrowserDied(why, evidence=proof)
+        return BrowserDied(why, evidence=await self.evidence("hanging"))
 
     # In the call
 
@@ -288,17 +290,24 @@ class WebConnector:
             await self.ways.open_chat(self._hands)
 
     async def _watch(self, presence: Presence) -> None:
-        error: ConnectorError | None = None
+        """However it ends, so do events()."""
+        error: ConnectorError | None = BrowserDied("nobody watches the meeting's page any more")
         try:
             with self._browser.driven():
                 await presence.last()
+            error = None
         except TimeoutError:
             error = await self._hanging(f"the meeting's page has not answered for {HANGING_S:.0f} s")
         except ConnectorError as told:
             error = told
         except page_errors() as broken:
             error = BrowserDied(f"the meeting's page is gone: {type(broken).__name__}")
-        self._finish(None if self._over else error)
+        except Exception as broken:
+            said = discreet(plain(f"{type(broken).__name__}: {broken}", TEXT_LIMIT), self._secrets)
+            error = ConnectorError(f"reading the meeting's page broke: {said}", evidence=await self.evidence("broken"))
+            error.__cause__ = broken
+        finally:
+            self._finish(None if self._over else error)
 
     async def sent(self) -> Sent:
         return Sent(**await self._browser.page.evaluate(SENT_JS))
@@ -317,6 +326,7 @@ class WebConnector:
         return seen
 
     async def _stop_listening(self) -> None:
+        self._over = True
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)

@@ -50,11 +50,12 @@
     return { id: tile.getAttribute(roster.tile.attribute), name: name.slice(0, LENGTH), is_self: Boolean(self), speaking: is("speaking"), sharing: is("sharing") };
   });
 
-  // A page drops old messages when many are there; where the one told last is gone, the latest are read.
+  // What stands before the last one known is old. A page drops old messages when many are there; where that one is
+  // gone, or none is known, the latest are read.
   const written = marked("message");
   const numbered = (one) => one.getAttribute(roster.message.attribute);
   const told = afterMessage ? written.findLastIndex((one) => numbered(one) === afterMessage) : -1;
-  const first = afterMessage && told < 0 ? Math.max(0, written.length - MESSAGES) : told + 1;
+  const first = told < 0 ? Math.max(0, written.length - MESSAGES) : told + 1;
   const messages = written.slice(first, first + MESSAGES).map((one) => ({
     id: numbered(one),
     sender: roster.own_message && one.closest(every("own_message")) ? "" : (marked("sender", one.parentElement)[0]?.textContent ?? "").slice(0, LENGTH),

@@ -9,7 +9,7 @@ from typing import Any
 
 from connectors.kit.web.classifier import Message, Person, Sighting
 from connectors.kit.web.screens import Mark, Place, Screens, normal
-from connectors.kit.words import NAME_CHARACTERS, plain
+from connectors.kit.words import NAME_CHARACTERS, plain, whole
 
 _HERE = Path(__file__).parent
 PAGE_JS = (_HERE / "page.js").read_text("utf-8")
@@ -79,12 +79,36 @@ def sighting_of(read: dict[str, Any], told: frozenset[str]) -> Sighting:
         title=normal(str(read["title"])),
         shown=frozenset(str(name) for name in read["shown"]),
         told=told,
-        people={str(one["id"]): _person(one) for one in read["people"] if one["id"]},
+        people=_people(read["people"]),
         tiles=len(read["people"]),
+        unnamed=_unnamed(read["people"]),
         ways={**read["shown"], **{f"people.{mark}": at for mark, at in read["ways"].items()}},
         messages=tuple(_message(one) for one in read["messages"]),
         loaded=float(read.get("loaded", 0.0)),
     )
+
+
+def _people(read: list[dict[str, Any]]) -> dict[str, Person]:
+    """By id. Whoever has several tiles, as who shares a screen may, is called what the first with a name says."""
+    people: dict[str, Person] = {}
+    for one in read:
+        if one["id"]:
+            person, participant = _person(one), whole(str(one["id"]))
+            was = people.get(participant, Person(name="", is_self=False, speaking=False))
+            people[participant] = Person(
+                name=was.name or person.name,
+                is_self=was.is_self or person.is_self,
+                speaking=was.speaking or person.speaking,
+                sharing=was.sharing or person.sharing,
+            )
+    return people
+
+
+def _unnamed(people: list[dict[str, Any]]) -> int:
+    """How many of others have no id. A page that marks no tile as ours shows ours all the same."""
+    ours_is_marked = any(one["is_self"] for one in people)
+    without = sum(not one["id"] and not one["is_self"] for one in people)
+    return max(0, without - (not ours_is_marked))
 
 
 def _person(one: dict[str, Any]) -> Person:

@@ -11,7 +11,6 @@ from typing import Protocol
 
 from connectors.base import (
     Admitted,
-    BrowserDied,
     ConnectionLost,
     Ended,
     Event,
@@ -34,6 +33,7 @@ HANGING_S = 20.0  # a page that is busy for some seconds is no reason to leave
 STRANGE_S = 45.0  # a page that shows neither call nor lobby nor an end for so long has lost it
 REFUSED_S = 10.0  # so long stands a screen that ends a call, which a page that mends itself shows for a moment
 SETTLING_S = 15.0  # after admission: devices a lobby switched off are switched on again
+CATCH_UP_S = 2.0  # with a chat, which a page may not show at all
 COUNT_S = 1.0  # between two counts of what left
 
 
@@ -73,6 +73,15 @@ class Presence:
         self._lobby_since_s: float | None = None
         self._refused_since_s: float | None = None
 
+    async def catch_up(self) -> None:
+        """Before anything is told: what has been written until now is old. Raises what the page does."""
+        begun_s = self._now_s()
+        while self._now_s() - begun_s < CATCH_UP_S:
+            seen = await self._page.look(after_message=self._watcher.last_message, timeout_s=CATCH_UP_S)
+            if self._watcher.catches_up(seen, self._now_s()):
+                return
+            await asyncio.sleep(self._look_s)
+
     async def last(self) -> None:
         """Returns when Removed or Ended has been told, or the bot itself has left. Raises ConnectionLost, LeftUnasked,
         JoinRefused, and what the page raises: TimeoutError where it does not answer."""
@@ -88,14 +97,8 @@ class Presence:
                 return
             if self._now_s() - self._known_s > STRANGE_S:
                 why = f"the meeting's page has shown no call for {STRANGE_S:.0f} s"
-                raise ConnectionLost(why, evidence=await self.proof("strange"))
+                raise ConnectionLost(why, evidence=await self._page.evidence("strange"))
             await asyncio.sleep(self._look_s)
-
-    async def proof(self, name: str, rule: str = "") -> Evidence | None:
-        """None where a page that is gone shows no more."""
-        with suppress(BrowserDied, OSError, *page_errors()):
-            return await self._page.evidence(name, rule)
-        return None
 
     async def _attend(self, seen: Sighting) -> None:
         now_s = self._known_s = self._now_s()
@@ -144,10 +147,11 @@ class Presence:
     async def _wait(self, lobby: Verdict) -> None:
         """Sent back to the lobby: nobody of the meeting is there, and patience ends as it does before a call."""
         now_s = self._known_s = self._now_s()
+        self._refused_since_s = None
         if self._lobby_since_s is None:
             self._lobby_since_s = now_s
             self._ways.screens.hit(lobby.rule)
-            for event in self._watcher.look(Sighting(), now_s):
+            for event in self._watcher.out_of_the_call(now_s):
                 self._tell(event)
             self._tell(InLobby(at_s=now_s))
         if now_s - self._lobby_since_s > self._lobby_timeout_s and not self._leaving():
@@ -163,14 +167,14 @@ class Presence:
 
     async def _refused(self, refusal: Refusal, rule: str) -> JoinRefused:
         self._ways.screens.hit(rule)
-        evidence = await self.proof(refusal.value, rule)
+        evidence = await self._page.evidence(refusal.value, rule)
         return JoinRefused(refusal, evidence, advice=advice_for(self._ways.screens, refusal))
 
     async def _end(self, sure: Verdict) -> None:
         if self._leaving() and sure.place in (Place.LEFT, Place.LOST):
             return  # as it was asked to
         self._ways.screens.hit(sure.rule)
-        evidence = await self.proof(sure.place.value, sure.rule)
+        evidence = await self._page.evidence(sure.place.value, sure.rule)
         match sure.place:
             case Place.REMOVED:
                 self._tell(Removed(at_s=self._now_s(), evidence=evidence))

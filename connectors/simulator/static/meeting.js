@@ -21,7 +21,7 @@ const LATE_MS = 1500;
 const COOKIES_ID = "onetrust-reject-all-handler";
 const RESTING_MS = 1000;
 let resting;
-const tiles = new Tiles(at("grid"), texts.you, skin);
+const tiles = new Tiles(at("grid"), texts.you, skin, { nameless: variants.has("nameless") });
 let self = null;
 let call = null;
 let mixer = null; // where the platform's server sends other tracks than the participants'

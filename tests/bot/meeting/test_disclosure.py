@@ -149,3 +149,41 @@ async def test_people_whom_nothing_reached_are_an_event(stage: Stage) -> None:
     await stage.passes(120)
     assert stage.kept("disclosure.failed") == [{"to": ["p1"]}]
     assert not stage.kept("disclosure.spoken") and len(stage.mouth.said) == 4
+
+
+async def test_people_without_a_name_are_told_by_number_and_none_of_them_twice(stage: Stage) -> None:
+    stage.disclosure.others_are(2)
+    await stage.passes(70)
+    assert stage.mouth.said == [GREETING] and stage.kept("disclosure.written")[0]["to"] == ["unnamed-1", "unnamed-2"]
+    for others in (1, 2, 1, 2):
+        stage.disclosure.others_are(others)
+        await stage.passes(70)
+    assert stage.mouth.said == [GREETING] and len(stage.chat.written) == 1
+    stage.disclosure.others_are(3)
+    await stage.passes(70)
+    assert stage.kept("disclosure.written")[-1]["to"] == ["unnamed-3"]
+    stage.disclosure.others_are(0)
+    stage.disclosure.others_are(1)
+    await stage.passes(70)
+    assert stage.kept("disclosure.written")[-1]["to"] == ["unnamed-4"] and stage.mouth.said[1:] == [WELCOME, WELCOME]
+
+
+async def test_who_is_told_is_not_told_again_for_another_name(stage: Stage) -> None:
+    stage.disclosure.joined("p1", "")
+    await stage.passes(70)
+    stage.disclosure.renamed("p1", "Ada")
+    stage.disclosure.renamed("nobody", "Ben")
+    await stage.passes(70)
+    assert stage.mouth.said == [GREETING] and len(stage.chat.written) == 1
+
+
+async def test_who_comes_back_and_whose_name_comes_late_is_not_told_again(stage: Stage) -> None:
+    stage.disclosure.joined("p1", "Ada")
+    stage.disclosure.joined("p2", "Ben")
+    await stage.passes(70)
+    stage.disclosure.left("p1")
+    stage.disclosure.joined("p9", "")
+    await stage.passes(1)
+    stage.disclosure.renamed("p9", "Ada")
+    await stage.passes(70)
+    assert stage.mouth.said == [GREETING] and len(stage.chat.written) == 1

@@ -24,3 +24,9 @@ def test_evidence_that_cannot_be_kept_holds_up_no_end(tmp_path: Path) -> None:
     gone = Evidence(url="", heading="Removed", screenshot=tmp_path / "gone.png")
     assert keep(gone, home=tmp_path / "home", bot_id="b1")["evidence"] == []
     assert keep(None, home=tmp_path / "home", bot_id="b1") == {}
+
+
+def test_what_there_is_no_evidence_of_is_said(tmp_path: Path) -> None:
+    partly = Evidence(url="", screenshot=tmp_path / "gone.png", left_out=("page",))
+    assert keep(partly, home=tmp_path / "home", bot_id="b1")["left_out"] == ["page", "picture"]
+    assert "left_out" not in keep(Evidence(url="", heading="Removed"), home=tmp_path / "home", bot_id="b1")

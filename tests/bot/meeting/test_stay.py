@@ -154,3 +154,42 @@ async def test_a_kill_has_the_last_word(call: Call, other: str) -> None:
     await asyncio.wait_for(call.stay.killed(), 1)
     call.stay.end(other)
     assert call.stay.reason == "killed"
+
+
+async def test_who_is_seen_without_a_name_is_company_until_they_have_gone(call: Call) -> None:
+    call.roster.entered()
+    call.roster.others_are(4)
+    for _ in range(3):
+        assert await call.after(800) is None
+        call.roster.spoke("")
+    call.roster.others_are(0)
+    assert await call.after(59) is None
+    assert await call.after(1) == "everyone_left"
+
+
+def test_beside_people_without_a_name_nobody_is_the_only_one(call: Call) -> None:
+    call.roster.joined("p1", "Alex", is_self=False)
+    assert call.roster.only is not None and call.roster.only.participant == "p1"
+    call.roster.others_are(1)
+    assert call.roster.only is None and call.roster.people == 2
+
+
+def test_a_name_that_comes_late_or_changes_is_theirs_from_then_on(call: Call) -> None:
+    call.roster.joined("p1", "", is_self=False)
+    assert call.roster.name_of("p1") == "Someone"
+    for name in ("Ada", "Grace"):
+        call.roster.renamed("p1", name)
+        assert call.roster.name_of("p1") == name and [one.name for one in call.roster.others] == [name]
+    call.roster.left("p1")
+    call.roster.renamed("p1", "Nobody")
+    assert call.roster.name_of("p1") == "Grace" and not call.roster.others
+
+
+def test_a_bot_of_ours_is_known_by_a_name_that_comes_late_and_stays_one(call: Call) -> None:
+    call.roster.joined("b1", "", is_self=False)
+    assert not call.roster.may_be_bots
+    call.roster.renamed("b1", "Max (AI)")
+    assert call.roster.may_be_bots
+    call.roster.bots_are({"Max (AI)": 1})
+    call.roster.renamed("b1", "Notes")
+    assert call.roster.is_bot("b1") and call.roster.people == 0

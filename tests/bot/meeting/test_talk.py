@@ -17,8 +17,8 @@ from bot.meeting.bridge import Bridge
 from bot.meeting.parts import Parts
 from bot.meeting.stay import Roster, Stay
 from bot.meeting.talk import Talk
-from bot.meeting.watch import fall_silent_when_killed
-from connectors.base import ChatMessage, Speaking
+from bot.meeting.watch import fall_silent_when_killed, follow
+from connectors.base import ChatMessage, ParticipantRenamed, Speaking
 from tests.bot.meeting.talk_doubles import (
     MemoryConnector,
     MemoryRecorder,
@@ -281,3 +281,34 @@ async def test_in_a_mix_the_question_is_of_whom_the_platform_shows(room: Room) -
     await eventually(lambda: room.recorder.turns)
     assert room.recorder.turns[0]["speaker"] == "p2" and room.recorder.turns[0]["latency_device_ms"] > 0
     assert room.recorder.segments[0]["speaker_name"] == "Sam"
+
+
+async def test_one_picture_without_a_name_is_no_proof_that_one_person_is_alone_with_us(room: Room) -> None:
+    room.roster.left("p1")
+    for unnamed, others in ((1, 2), (5, 5), (0, 0)):
+        room.roster.others_are(unnamed)
+        room.talk.people_changed()
+        assert room.talk._state.others == others
+
+
+async def test_who_is_called_otherwise_is_addressed_and_written_down_so(room: Room) -> None:
+    room.roster.joined("p2", "iPhone", is_self=False)
+    told: Any = Renaming(ParticipantRenamed(at_s=1.0, participant="p2", name="Grace Hopper"))
+    notices: Any = SimpleNamespace(renamed=lambda participant, name: None)
+    parts: dict[str, Any] = {"disclosure": notices, "in_lobby": None, "recorder": room.recorder}
+    await follow(told, roster=room.roster, stay=room.stay, talk=room.talk, **parts)
+    room.ears.begins("p2")
+    room.ears.said("p2", "i grow soil")
+    await eventually(lambda: room.recorder.segments)
+    assert room.recorder.segments[0]["speaker_name"] == "Grace Hopper"
+    assert room.talk._state.other_names == ("Alex", "Grace Hopper")
+
+
+class Renaming(MemoryConnector):
+    def __init__(self, *told: ParticipantRenamed) -> None:
+        super().__init__()
+        self._told = told
+
+    async def events(self) -> AsyncIterator[ParticipantRenamed]:
+        for event in self._told:
+            yield event

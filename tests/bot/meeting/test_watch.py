@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.meeting.stay import Roster, Stay
 from bot.meeting.watch import follow
-from connectors.base import Ended, Event, Evidence, PictureArrives, Removed, SoundArrives
+from connectors.base import Ended, Event, Evidence, PictureArrives, Removed, SoundArrives, UnnamedPeople
 from tests.bot.clocks import HandClock
 from tests.bot.meeting.talk_doubles import MemoryConnector, MemoryRecorder
 
@@ -55,3 +55,19 @@ async def test_a_picture_that_does_not_arrive_is_an_event_of_the_bot_and_so_is_i
     told: Any = connector
     await follow(told, roster=Roster(HandClock()), stay=Stay(), **parts)
     assert [kind for kind, _ in recorder.notes] == ["media.picture_missing", "media.picture_back"]
+
+
+async def test_people_without_a_name_are_company_that_is_told_what_the_bot_is():
+    roster, told_of = Roster(HandClock()), []
+
+    class Meeting:
+        def others_are(self, unnamed: int) -> None:
+            told_of.append(unnamed)
+
+        def people_changed(self) -> None:
+            told_of.append(roster.people)
+
+    parts: dict[str, Any] = {"talk": Meeting(), "disclosure": Meeting(), "in_lobby": None, "recorder": MemoryRecorder()}
+    told: Any = Telling(UnnamedPeople(at_s=5.0, others=4))
+    await follow(told, roster=roster, stay=Stay(), **parts)
+    assert told_of == [4, 4]
