@@ -67,6 +67,8 @@ async def test_who_reads_on_is_told_what_of_theirs_does_not_hold_and_who_begins_
     assert await read(store, bot.id, after=4) == [], "they never had it"
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 @pytest.mark.parametrize("seed", range(4))
 async def test_who_follows_has_in_the_end_what_holds_wherever_and_whenever_they_read_on(store, seed):
     bot, chance = await claimed(store), random.Random(seed)
