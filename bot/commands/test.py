@@ -85,7 +85,7 @@ ACCEPTANCE = (
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--all", action="store_true", help="the acceptance sizes too (two hours and more, on two cores)")
+    parser.add_argument("--all", action="store_true", help="the acceptance sizes too (two hours and more on two cores)")
     parser.add_argument("--fast", action="store_true", help="the checks and the fast tests only")
     parser.add_argument("words", nargs=argparse.REMAINDER, metavar="...", help="go to pytest, and choose what runs")
 
