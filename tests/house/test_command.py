@@ -7,6 +7,7 @@ that would change this machine (apt-get, python3, id). Each double writes down h
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -102,6 +103,23 @@ def test_the_first_start_installs_with_constraints_and_the_second_nothing(tmp_pa
     assert all(f"-c {machine.checkout}/constraints.txt" in call for call in installs)
     assert "[embedded,hearing-lite,echo]" in installs[0] and "--no-deps silero-vad==6.2.3" in installs[1]
     assert not machine.calls("apt-get")
+
+
+def test_the_distributions_python_is_taken_before_others_on_the_path(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)  # whose own python3 can do everything
+    functions = re.findall(r"^(?:find_python|pythons_here)\(\).*?^}", (ROOT / "understudy").read_text(), re.M | re.S)
+    script = "\n".join(("set -euo pipefail", *functions, "find_python"))
+    able = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"
+    theirs = [
+        path
+        for name in ("python3.13", "python3.12", "python3.11", "python3")
+        if (path := Path("/usr/bin", name)).exists()
+    ]
+    first = next((path for path in theirs if subprocess.run([path, "-c", able], check=False).returncode == 0), None)
+    for folders, chosen in (("", None), (":/usr/bin", first)):
+        environment = {"PATH": f"{machine.programs}{folders}"}
+        ran = subprocess.run(["/bin/bash", "-c", script], env=environment, check=True, capture_output=True, text=True)
+        assert ran.stdout.strip() == str(chosen or machine.programs / "python3")
 
 
 def test_a_browser_of_ones_own_that_is_not_there_is_named_and_nothing_installed(tmp_path: Path) -> None:
