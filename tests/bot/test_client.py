@@ -77,6 +77,8 @@ async def test_a_no_is_an_error_with_the_code_and_the_bot_that_is_there(served: 
     assert refused.value.problem["bot_id"] == bot.id
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 async def test_a_list_is_read_page_by_page(served: Served) -> None:
     made = {(await served.store.bot(f"m-{number}")).id for number in range(103)}
     async with served.client() as client:
@@ -84,6 +86,8 @@ async def test_a_list_is_read_page_by_page(served: Served) -> None:
         assert len(await first(client.bots(), 7)) == 7
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 async def test_those_to_come_are_read_page_by_page_by_when_they_join(
     served: Served, tmp_path: Path, capsys: Any
 ) -> None:

@@ -137,6 +137,8 @@ def test_a_meeting_is_the_same_in_every_spelling(url: str, wrappings: list[Spell
     assert find_meeting(around(wrapped)) == find_meeting(url) is not None
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 @settings(max_examples=150, deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_has_an_answer(text: str) -> None:

@@ -157,6 +157,8 @@ def _after(calendars: dict[str, dict[str, Event]], change: tuple[Any, ...], sequ
     return str(user)
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 @settings(max_examples=60, deadline=None, database=None)
 @given(changes=st.lists(CHANGE, min_size=1, max_size=20))
 def test_any_history_of_three_users_ends_as_a_fresh_look_does_on_paper(changes: list[tuple[Any, ...]]) -> None:
