@@ -35,6 +35,7 @@ WIDTH, HEIGHT = 960, 600
 SOUND_CARD = ("--audio-buffer-size=2048",)
 HEADPHONES = Path(__file__).with_name("headphones.js")
 SCREEN_JS = "() => document.querySelector('main:not([hidden])')?.id ?? 'nothing'"
+LAST_SCREEN = "notice"  # the page's last word: nothing comes after it
 WRITTEN_JS = """(name) => [...document.querySelectorAll(".said:not(.own)")].filter(
   (one) => one.querySelector(".sender")?.textContent === name).length"""
 
@@ -89,6 +90,7 @@ class Person:
         heard. Raises AskerStuck."""
         with self._page_errors("did not get to the door of the meeting"):
             await self._page.goto(url, timeout=PAGE_S * 1000)
+            await self._until_screen({"prejoin"})
             await self._page.locator("#name").fill(self.name, timeout=PAGE_S * 1000)
             if microphone:
                 await self._page.locator("#microphones").select_option(label=microphone, timeout=PAGE_S * 1000)
@@ -160,7 +162,7 @@ class Person:
         deadline_s = time.monotonic() + PAGE_S
         with self._page_errors("lost the page"):
             while (screen := await self._page.evaluate(SCREEN_JS)) not in names:
-                if time.monotonic() > deadline_s:
+                if screen == LAST_SCREEN or time.monotonic() > deadline_s:
                     raise AskerStuck(f"{self.name}'s page shows {screen!r}, not {' or '.join(sorted(names))}")
                 await asyncio.sleep(POLL_S)
 

@@ -89,5 +89,5 @@ async def test_the_asker_speaks_hears_sees_and_leaves(tmp_path: Path) -> None:
 @pytest.mark.parallel
 async def test_a_wrong_link_is_told_by_the_screen(tmp_path: Path) -> None:
     async with SimulatorServer() as simulator, BrowserAsker(tmp_path / "asker") as asker:
-        with pytest.raises(AskerStuck):
+        with pytest.raises(AskerStuck, match="shows 'notice', not prejoin"):
             await asker.join(f"{simulator.base_url}/abc-defg-hij")
