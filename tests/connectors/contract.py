@@ -44,6 +44,9 @@ NAME = "Iris (AI)"
 PATIENCE_S, GIVING_UP_S = 2.0, 10.0  # in a lobby nobody answers in; then there is evidence to keep, and to leave
 ANSWERED = (Refusal.DENIED, Refusal.LOBBY_TIMEOUT)  # by a host, or by none: tests of their own
 WITHOUT_A_PAGE = (Refusal.UNREACHABLE, Refusal.INVALID_LINK)  # the link alone does it
+# One for each way of finding out. The others' screens are known by a row of the same table, which is asked for each
+# without a browser at every run, and with one at acceptance.
+EVERY_TIME = (*WITHOUT_A_PAGE, Refusal.NOT_FOUND, Refusal.CONSENT_REQUIRED, Refusal.PAGE_NOT_UNDERSTOOD)
 
 
 class Stage(Protocol):
@@ -153,7 +156,9 @@ class ConnectorContract:
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         if "refusal" in metafunc.fixturenames:
-            metafunc.parametrize("refusal", [one for one in self.staged() if one not in ANSWERED])
+            found = [one for one in self.staged() if one not in ANSWERED]
+            seldom = {one: () if one in EVERY_TIME else pytest.mark.acceptance for one in found}
+            metafunc.parametrize("refusal", [pytest.param(one, marks=seldom[one], id=one.value) for one in found])
 
     def make_stage(self) -> AbstractAsyncContextManager[Stage]:
         raise NotImplementedError("the suite brings its stage")

@@ -74,6 +74,7 @@ def test_of_a_page_that_did_not_open_the_cause_alone_is_told() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 @pytest.mark.browser
 @pytest.mark.sound
 @pytest.mark.skipif(not any(map(shutil.which, PROGRAMS)), reason="no Chromium is installed")

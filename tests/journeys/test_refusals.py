@@ -64,34 +64,21 @@ async def every_refusal(stage: Stage) -> dict[str, Any]:
     return ends
 
 
-@pytest.fixture(scope="module")
-def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    settings = replace(
-        Settings(), home=tmp_path_factory.mktemp("h"), cache=str(CACHE), api_port=0, lobby_timeout_s=LOBBY_S
-    )
-    played = asyncio.run(on_stage(settings, tell=print, play=every_refusal))
-    assert played is not None
-    return played
-
-
-@pytest.mark.parametrize(
-    ("name", "refusal"),
-    [("wrong link", Refusal.NOT_FOUND), ("lobby", Refusal.LOBBY_TIMEOUT), ("denied", Refusal.DENIED)],
-)
-def test_a_refusal_is_a_final_state_with_its_reason(ends: dict[str, Any], name: str, refusal: Refusal) -> None:
-    end, code = ends[name], refusal.value
-    assert (end.bot["state"], end.bot["code"]) == ("failed", code)
-    assert refusal.text in end.bot["detail"]
-    assert end.events[-1]["state"] == "failed" and end.events[-1]["code"] == code
-    assert re.search(rf"\b{code}\b", end.log), end.log
-    assert end.exit_code == REFUSALS[refusal].exit_code != 0
-
-
-def test_an_unknown_character_is_refused_by_the_api(ends: dict[str, Any]) -> None:
+def test_a_refusal_is_a_final_state_with_its_reason_and_nothing_stays(tmp_path: Path) -> None:
+    settings = replace(Settings(), home=tmp_path / "h", cache=str(CACHE), api_port=0, lobby_timeout_s=LOBBY_S)
+    ends = asyncio.run(on_stage(settings, tell=print, play=every_refusal))
+    assert ends is not None
+    for name, refusal in (
+        ("wrong link", Refusal.NOT_FOUND),
+        ("lobby", Refusal.LOBBY_TIMEOUT),
+        ("denied", Refusal.DENIED),
+    ):
+        end, code = ends[name], refusal.value
+        assert (end.bot["state"], end.bot["code"]) == ("failed", code), name
+        assert refusal.text in end.bot["detail"]
+        assert end.events[-1]["state"] == "failed" and end.events[-1]["code"] == code
+        assert re.search(rf"\b{code}\b", end.log), end.log
+        assert end.exit_code == REFUSALS[refusal].exit_code != 0
     assert ends["character"].status == 404
     assert ends["character"].problem["code"] == "unknown_character"
-
-
-def test_nothing_of_a_refused_bot_stays(ends: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> None:
-    homes = Path(tmp_path_factory.getbasetemp()).glob("h*")
-    assert not [path for home in homes for path in home.rglob("*") if path.is_socket()]
+    assert not [path for path in settings.home.rglob("*") if path.is_socket()]

@@ -14,7 +14,7 @@ from bot.store import characters
 from engine.portrait.record import Style, load_record
 from tests.bot.api.conftest import Api
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.parallel]
 POINTS = {"mouth": {"left": [250, 230], "right": [350, 230]}, "outline": [[150, 40], [450, 40], [450, 330], [150, 330]]}
 
 

@@ -74,6 +74,7 @@ def test_every_shipped_character_is_whole() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 def test_an_object_is_imported_and_looked_at(home, box, tmp_path, capsys) -> None:
     assert main(["db", "upgrade"]) == 0
     assert bring(box, "--points", str(tmp_path / "points.json"), "--likeness", "fictional", "--name", "Box") == 0

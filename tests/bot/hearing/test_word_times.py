@@ -19,7 +19,7 @@ from tests.connectors.long_meeting import RATE_HZ as RECORDED_HZ
 
 pytest.importorskip("pocketsphinx", reason="the extra hearing-lite is not installed")
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.acceptance,
     pytest.mark.parallel,
     pytest.mark.skipif(shutil.which("flite") is None or shutil.which("ffmpeg") is None, reason="needs flite, ffmpeg"),
 ]

@@ -52,6 +52,7 @@ def closures(clause: SpokenClause) -> np.ndarray:
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 async def test_a_voice_that_hides_its_times_gets_them_back() -> None:
     truth = await said(EspeakVoice("en-gb-x-rp+m6"))
     found = await said(AlignedVoice(Mute("en-gb-x-rp+m6"), EspeakVoice()))
@@ -65,6 +66,7 @@ async def test_a_voice_that_hides_its_times_gets_them_back() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 async def test_other_words_and_no_words_are_not_aligned() -> None:
     (these,) = await said(EspeakVoice(), "Water the tomatoes early in the morning, when it is cool.")
     (others,) = await said(EspeakVoice("en-us+m3"), "Nobody asked for that, said the old clock over the shelf.")
@@ -90,6 +92,7 @@ async def test_a_voice_that_knows_its_times_keeps_them() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parallel
 async def test_a_voice_that_only_sounds_comes_with_times_from_the_registry() -> None:
     with pytest.raises(UnknownVoice, match="slt"):
         open_voice("flite:nobody")

@@ -231,7 +231,7 @@ def test_a_streams_latents_are_watched_and_corrected_where_the_checkpoint_asks()
     assert (plain.latents.drift.reference_mean == corrected.latents.drift.reference_mean).all()
 
 
-@pytest.mark.parametrize("preset", ["tiny-3", "tiny-s2v"])
+@pytest.mark.parametrize("preset", ["tiny-3", pytest.param("tiny-s2v", marks=pytest.mark.acceptance)])
 def test_in_bfloat16_it_streams_and_the_still_is_encoded_in_float32(preset):
     """The precision of a GPU; no parity is asked of it."""
     bundle = random_bundle(PRESETS[preset], dtype=torch.bfloat16)
