@@ -128,7 +128,12 @@ class Notes:
             self.chunks.append(chunk)
 
     def of(self, kind: type[Any]) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
+        """Raises what the events broke off with, where none of these came before."""
+        found = [event for event in self.events if isinstance(event, kind)]
+        telling = self._tasks[0]
+        if not found and telling.done() and not telling.cancelled():
+            telling.result()
+        return found
 
     async def close(self) -> None:
         for task in self._tasks:
