@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from bot.config import Settings
 from bot.errors import BadInput
 
 if TYPE_CHECKING:
-    from bot.store.characters import NewCharacter
+    from bot.store.characters import Character, NewCharacter
 
 HELP = "list, import, look at characters"
 
@@ -40,7 +40,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     bring.add_argument(
         "--style", choices=("photo", "drawing", "object"), help="what it is; seen in the picture without"
     )
-    bring.add_argument("--name", help="the character's name; the file's without. One of that name gets this face")
+    bring.add_argument(
+        "--name", help="the character's name; the file's without. One of that name gets this face and keeps the rest"
+    )
     _about(bring)
     bring.add_argument("--likeness", required=True, help=LIKENESS)
     show = actions.add_parser("preview", help="look at a character before it meets anybody")
@@ -100,14 +102,15 @@ async def _import(args: argparse.Namespace, settings: Settings) -> None:
     from bot.store.session import Database
 
     name = args.name or args.image.stem
-    new = _new(args, name, Path())
+    slug, new = characters.slug_of(name), _new(args, name, Path())
     characters.check(new)  # before anything is written: consent most of all
     points = _content(args.points).decode(errors="replace") if args.points else None
     made = await prepare_portrait(settings.home, _content(args.image), points=points, style=args.style)
     new = replace(new, image_path=str(made.image), record_path=str(made.record))
     async with Database.open(settings) as database, database.write() as session:
         workspace = await workspaces.ensure(session)
-        slug = characters.slug_of(name)
+        there = await characters.find(session, workspace_id=workspace.id, slug=slug)
+        new = new if there is None else _with_new_face(there, new, name=args.name)
         character = await characters.ensure(session, workspace_id=workspace.id, slug=slug, new=new)
     for _, text in made.findings or [("", "Nothing to object to.")]:
         _say(text)
@@ -159,6 +162,17 @@ def _new(args: argparse.Namespace, name: str, image: Path) -> NewCharacter:
         consent_proof=args.consent_proof,
         consent_expires_at=args.consent_expires,
     )
+
+
+def _with_new_face(there: Character, new: NewCharacter, *, name: str | None) -> NewCharacter:
+    """`there` with the picture of `new`, whose likeness it is and the consent to it; words only where some are given,
+    all else as it was."""
+    from bot.store.characters import NewCharacter
+
+    kept = {field.name: getattr(there, field.name) for field in fields(NewCharacter)}
+    face = ("image_path", "record_path", "likeness", "consent_proof", "consent_expires_at")
+    told = {word: getattr(new, word) or kept[word] for word in ("aliases", "persona", "greeting", "voice")}
+    return NewCharacter(**{**kept, **told, **{part: getattr(new, part) for part in face}, "name": name or there.name})
 
 
 def _content(path: Path) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -10,9 +11,12 @@ import numpy as np
 import pytest
 
 from bot.cli import main
+from bot.config import load_settings
 from bot.library import ALL_SHIPPED
 from bot.library.importing import read_character
-from bot.store import characters
+from bot.store import characters, workspaces
+from bot.store.session import Database
+from engine.portrait.record import Style, load_record
 
 POINTS = {
     "mouth": {"left": [250, 230], "right": [350, 230], "bottom": [300, 246]},
@@ -84,3 +88,24 @@ def test_an_object_is_imported_and_looked_at(home, box, tmp_path, capsys) -> Non
     sheet = tmp_path / "sheet.png"
     assert main(["character", "preview", "box", "--sheet", str(sheet)]) == 0
     assert cv2.imread(str(sheet)).shape[1] == 1500
+
+
+@pytest.mark.slow
+def test_a_new_face_takes_nothing_else_from_a_character(home, box, tmp_path, capsys) -> None:
+    assert main(["db", "upgrade"]) == 0
+    words = ("--persona", "Holds things.", "--greeting", "Hello.", "--voice", "espeak:en-us+f3", "--alias", "Boxy")
+    points = ("--points", str(tmp_path / "points.json"), "--likeness", "fictional")
+    assert bring(box, *points, "--name", "Box", *words) == 0
+    first = capsys.readouterr().out.split()[-1]
+    assert bring(box, *points, "--style", "drawing", "--greeting", "Hi.") == 0
+    assert capsys.readouterr().out.split()[-1] == first
+    character = asyncio.run(kept("box"))
+    assert (character.name, character.persona, character.greeting) == ("Box", "Holds things.", "Hi.")
+    assert (character.voice, list(character.aliases)) == ("espeak:en-us+f3", ["Boxy"])
+    assert load_record(Path(character.image_path), Path(character.record_path or "")).style is Style.DRAWING
+
+
+async def kept(slug: str) -> characters.Character:
+    async with Database.open(load_settings()) as database, database.write() as session:
+        workspace = await workspaces.ensure(session)
+        return await characters.named(session, workspace_id=workspace.id, name=slug)
