@@ -73,6 +73,12 @@ async def prepare_portrait(home: Path, content: bytes, *, points: str | None, st
     )
 
 
+def original_of(image: Path) -> Path:
+    """What `image` was made of, where it is an import's: points, and a further import, are of that picture."""
+    found = [image.with_name(f"original{suffix}") for suffix in (".png", ".jpg")]
+    return next((path for path in found if path.is_file()), image)
+
+
 async def _imported(words: list[str]) -> dict[str, Any]:
     """The last line of the import's process. Raises PortraitUnavailable."""
     process = await asyncio.create_subprocess_exec(

@@ -25,7 +25,7 @@ from bot.api.schemas import (
     PortraitView,
 )
 from bot.assets import BadImage, keep_image
-from bot.library.portraits import PictureRefused, PortraitUnavailable, prepare_portrait
+from bot.library.portraits import PictureRefused, PortraitUnavailable, original_of, prepare_portrait
 from bot.store import characters, knowledge
 from bot.store.characters import BadCharacter, CharacterExists, UnknownCharacter
 
@@ -67,7 +67,7 @@ async def make_portrait(call: Call[CharacterPath, NoQuery, NewPortrait]) -> Port
         raise PortraitUnavailable("Another picture is being imported; try again in a minute.")
     async with IMPORTING:
         try:
-            content = await asyncio.to_thread(Path(character.image_path).read_bytes)
+            content = await asyncio.to_thread(original_of(Path(character.image_path)).read_bytes)
         except OSError as error:
             raise PictureRefused("The character's picture is not here any more; make the character again.") from error
         made = await prepare_portrait(call.services.home, content, points=call.body.points, style=call.body.style)

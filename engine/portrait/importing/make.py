@@ -1,7 +1,8 @@
 """One picture becomes a record: find the face, set the stage, cut out the figure, shut the mouth, write it all.
 
-What it writes is a folder: portrait.png (the stage), record/ (see `engine.portrait.record`) and report.json. It appears
-whole or not at all.
+What it writes is a folder: portrait.png (the stage), record/ (see `engine.portrait.record`), report.json and the
+picture as it was given (original.png or .jpg), which points and a further import refer to. It appears whole or not at
+all.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from engine.portrait.importing.canvas import Stage, sharpened, staged
 from engine.portrait.importing.environment import Analyser, Found
 from engine.portrait.importing.errors import FaceCutOff, NoFace, SeveralFaces
 from engine.portrait.importing.features import Features, from_landmarks, turned_share
-from engine.portrait.importing.picture import Picture, open_picture
+from engine.portrait.importing.picture import Picture, open_picture, suffix_of
 from engine.portrait.importing.points import MarkedFace, read_points
 from engine.portrait.importing.recording import record_json
 from engine.portrait.record import Style
@@ -69,7 +70,7 @@ def import_picture(
     prepared = _Prepared.of(stage, figure, marked, chosen)
     facts = _facts(picture, features, prepared, turned, len(found.faces), drawn)
     report = {"style": str(chosen), **quality.report(facts)}
-    _write(folder, prepared, report)
+    _write(folder, prepared, report, content)
     return Imported(folder=folder, report=report)
 
 
@@ -184,7 +185,7 @@ def _facts(
     )
 
 
-def _write(folder: Path, prepared: _Prepared, report: dict[str, Any]) -> None:
+def _write(folder: Path, prepared: _Prepared, report: dict[str, Any], content: bytes) -> None:
     import cv2
 
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -201,6 +202,7 @@ def _write(folder: Path, prepared: _Prepared, report: dict[str, Any]) -> None:
         for path, pixels in pictures.items():
             if not cv2.imwrite(str(path), pixels):
                 raise OSError(f"{path.name} cannot be written")
+        (part / f"original{suffix_of(content)}").write_bytes(content)
         (record / "record.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
         (part / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         _put(part, folder)

@@ -84,7 +84,8 @@ def test_an_object_is_imported_and_looked_at(home, box, tmp_path, capsys) -> Non
     said = capsys.readouterr()
     assert "The points were set by hand" in said.err and len(said.out.split()[-1]) > 20
     (made,) = (home / "characters").iterdir()
-    assert {path.name for path in made.iterdir()} == {"portrait.png", "record", "report.json"}
+    assert {path.name for path in made.iterdir()} == {"portrait.png", "record", "report.json", "original.png"}
+    assert (made / "original.png").read_bytes() == box.read_bytes()
     sheet = tmp_path / "sheet.png"
     assert main(["character", "preview", "box", "--sheet", str(sheet)]) == 0
     assert cv2.imread(str(sheet)).shape[1] == 1500
