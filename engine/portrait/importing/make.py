@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from engine.portrait.importing import lids, lips, matte, quality
 from engine.portrait.importing.canvas import Stage, sharpened, staged
 from engine.portrait.importing.environment import Analyser, Found
-from engine.portrait.importing.errors import FaceCutOff, NoFace, SeveralFaces
+from engine.portrait.importing.errors import FaceCutOff, MouthOutsideFigure, NoFace, SeveralFaces
 from engine.portrait.importing.features import Features, from_landmarks, turned_share
 from engine.portrait.importing.picture import Picture, open_picture, suffix_of
 from engine.portrait.importing.points import MarkedFace, read_points
@@ -129,6 +129,8 @@ class _Prepared:
 
         features, bgr = stage.features, stage.bgr
         mask, how = matte.matte_of(stage, figure)
+        if not matte.covers_mouth(mask, features):
+            raise MouthOutsideFigure
         plate = matte.studio(bgr) if how == "transparency" else matte.plate_of(bgr, mask, stage.known)
         share = mask[..., None].astype(np.float32) / 255
         beyond = (stage.known == 0)[..., None] & (share < 0.5)

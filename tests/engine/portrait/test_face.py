@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -287,4 +288,7 @@ def test_a_character_without_a_record_is_refused_in_words(tmp_path: Path) -> Non
         load_record(IRIS / "portrait.png", tmp_path)
     (tmp_path / "record.json").write_text('{"version": 2, "size": [2560, 1440]}')
     with pytest.raises(BadCharacter, match=r"matte\.png is missing"):
+        load_record(IRIS / "portrait.png", tmp_path)
+    cv2.imwrite(str(tmp_path / "matte.png"), np.zeros((1440, 2560), np.uint8))
+    with pytest.raises(BadCharacter, match=r"matte\.png shows no figure"):
         load_record(IRIS / "portrait.png", tmp_path)
