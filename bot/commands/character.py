@@ -88,7 +88,9 @@ async def _add(args: argparse.Namespace, settings: Settings) -> None:
     from bot.store import characters, workspaces
     from bot.store.session import Database
 
-    new = _new(args, args.name, keep_image(settings.home, _content(args.image)))
+    new = _new(args, args.name, Path())
+    characters.check(new)  # before the picture is kept
+    new = replace(new, image_path=str(keep_image(settings.home, _content(args.image))))
     async with Database.open(settings) as database, database.write() as session:
         workspace = await workspaces.ensure(session)
         character = await characters.create(session, workspace_id=workspace.id, new=new)
@@ -119,12 +121,14 @@ async def _import(args: argparse.Namespace, settings: Settings) -> None:
 
 
 async def _preview(args: argparse.Namespace, settings: Settings) -> None:
+    """Of the face as bots show it, and so only where they may."""
     from bot.library.portraits import PortraitUnavailable, clauses_of, timing_of, told
+    from bot.meeting.parts import assets_of
     from bot.store import characters, workspaces
     from bot.store.session import Database
     from bot.voice.base import VoiceError
     from bot.voice.registry import DEFAULT_VOICE, open_voice
-    from engine.api import EngineError
+    from engine.api import EngineError, require_consent
     from engine.portrait.preview import write_clip, write_sheet
     from engine.portrait.record import load_record
 
@@ -134,8 +138,9 @@ async def _preview(args: argparse.Namespace, settings: Settings) -> None:
         workspace = await workspaces.ensure(session)
         character = await characters.named(session, workspace_id=workspace.id, name=args.id)
     try:
-        folder = Path(character.record_path) if character.record_path else None
-        record = load_record(Path(character.image_path), folder)
+        assets = assets_of(character)
+        require_consent(assets)
+        record = load_record(assets.image, assets.record)
         if args.sheet:
             write_sheet(record, args.sheet)
         if args.clip:

@@ -19,7 +19,7 @@ from typing import Any
 
 from bot.errors import BadInput, BotError, Unavailable
 from bot.voice.base import SpokenClause
-from engine.api import BadCharacter, EngineError, Phoneme, SpeechTiming
+from engine.api import BadCharacter, ConsentMissing, EngineError, Phoneme, SpeechTiming
 
 STYLES = ("photo", "drawing", "object")
 IMPORT_TIMEOUT_S = 900.0  # with the environment made first, on a slow line
@@ -27,7 +27,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 class PictureRefused(BadInput):
-    """This picture cannot become a character; the message says why and what to do."""
+    """This picture cannot become a character, or not be shown; the message says why and what to do."""
 
     code = "picture_refused"
 
@@ -103,7 +103,7 @@ async def _imported(words: list[str]) -> dict[str, Any]:
 
 def told(error: EngineError) -> BotError:
     """The engine's error as the product's, its code and its sentence kept."""
-    kind = PictureRefused if isinstance(error, BadCharacter) else PortraitUnavailable
+    kind = PictureRefused if isinstance(error, (BadCharacter, ConsentMissing)) else PortraitUnavailable
     return kind(str(error) or (type(error).__doc__ or "").strip(), reason=error.code)
 
 

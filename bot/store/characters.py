@@ -178,10 +178,9 @@ def check(new: NewCharacter) -> None:
     """Raises BadCharacter."""
     if new.likeness not in LIKENESSES:
         raise BadCharacter(f"likeness must be one of {', '.join(LIKENESSES)}, not {new.likeness!r}.")
-    if new.likeness in NEEDS_PROOF and not new.consent_proof:
+    if new.likeness in NEEDS_PROOF and not (new.consent_proof or "").strip():
         raise BadCharacter("The likeness of a real person needs a proof of consent.")
-    if not new.name.strip():
-        raise BadCharacter("A character needs a name.")
+    slug_of(new.name)
 
 
 def _character(row: sa.Row[Any]) -> Character:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from aiohttp import web
@@ -33,9 +34,10 @@ IMPORTING = asyncio.Lock()  # held while one is on its way: the machine has meet
 
 
 async def create(call: Call[NoPath, NoQuery, NewCharacter]) -> CharacterView:
+    new = characters.NewCharacter(**call.body.model_dump(exclude={"image_base64"}), image_path="")
+    characters.check(new)  # a real person's picture is not even kept without consent
     image = await asyncio.to_thread(keep_image, call.services.home, call.body.image_base64)
-    given = call.body.model_dump(exclude={"image_base64"})
-    new = characters.NewCharacter(**given, image_path=str(image))
+    new = replace(new, image_path=str(image))
     async with call.services.database.write() as session:
         return CharacterView.of(await characters.create(session, workspace_id=call.workspace_id, new=new))
 

@@ -47,8 +47,10 @@ def bring(picture: Path, *words: str) -> int:
 
 
 def test_a_real_persons_picture_is_not_even_opened_without_consent(home, box, capsys) -> None:
-    assert bring(box, "--likeness", "consented") == 1
-    assert "proof of consent" in capsys.readouterr().err
+    add = ["character", "add", "--name", "Box", "--image", str(box), "--likeness", "self"]
+    for words in (["character", "import", str(box), "--likeness", "consented"], add, [*add, "--consent-proof", " "]):
+        assert main(words) == 1
+        assert "proof of consent" in capsys.readouterr().err
     assert not (home / "characters").exists()
 
 
@@ -104,6 +106,16 @@ def test_a_new_face_takes_nothing_else_from_a_character(home, box, tmp_path, cap
     assert (character.name, character.persona, character.greeting) == ("Box", "Holds things.", "Hi.")
     assert (character.voice, list(character.aliases)) == ("espeak:en-us+f3", ["Boxy"])
     assert load_record(Path(character.image_path), Path(character.record_path or "")).style is Style.DRAWING
+
+
+@pytest.mark.slow
+def test_a_face_is_not_looked_at_either_once_the_consent_has_ended(home, box, tmp_path, capsys) -> None:
+    assert main(["db", "upgrade"]) == 0
+    consent = ("--likeness", "consented", "--consent-proof", "a letter", "--consent-expires", "2020-01-31")
+    assert bring(box, "--points", str(tmp_path / "points.json"), *consent) == 0
+    assert main(["character", "preview", "box", "--sheet", str(tmp_path / "sheet.png")]) == 1
+    assert "the consent to show this likeness has expired" in capsys.readouterr().err
+    assert not (tmp_path / "sheet.png").exists()
 
 
 async def kept(slug: str) -> characters.Character:
