@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from engine.portrait.importing.features import Features, moved
 from engine.portrait.importing.picture import Picture
+from engine.portrait.importing.quality import MOST_TILT_DEG
 
 SMALL, LARGE = (1280, 720), (2560, 1440)
 LARGE_FROM_PX = 1600  # width of the cut from which the large stage keeps more than the small one
 HEAD_SHARE = 0.5  # of the stage's height
 MOST_HEAD_SHARE = 0.68
 HEAD_AT = 0.42  # the head's middle, from the top
-STRAIGHT_RAD, MOST_TILT_RAD = math.radians(2), math.radians(25)
+STRAIGHT_RAD, MOST_TILT_RAD = math.radians(2), math.radians(MOST_TILT_DEG)
 _BORDER_REPLICATE, _CONSTANT = 1, 0
 
 

@@ -29,6 +29,14 @@ BAD: dict[str, tuple[Any, str]] = {
     "a chin above the mouth": ({"mouth": MOUTH, "chin": [300, 100]}, "top to bottom"),
     "an outline of two": ({"mouth": MOUTH, "outline": [[1, 1], [2, 2]]}, "outline"),
     "drawing a nose": ({"mouth": MOUTH, "draw": ["nose"]}, "draw"),
+    "drawing a list": ({"mouth": MOUTH, "draw": [["mouth"]]}, "draw"),
+    "drawing eyes nowhere": ({"mouth": MOUTH, "draw": ["eyes"]}, "does not say where"),
+    "a list without end": ("[" * 50_000, "not JSON"),
+    "a number without end": ('{"mouth": {"left": [1%s, 260], "right": [350, 260]}}' % ("0" * 400), "two numbers"),
+    "digits as words": ({"mouth": {"left": "12", "right": [350, 260]}}, "two numbers"),
+    "three numbers": ({"mouth": {"left": [250, 260, 0], "right": [350, 260]}}, "two numbers"),
+    "a slip of the pen": ({"mouth": {**MOUTH, "botom": [300, 280]}}, "mouth has entries nobody knows: botom"),
+    "a slip at an eye": ({"mouth": MOUTH, "eyes": [EYE, {**EYE, "lid": [1, 1]}]}, "eye 2 has entries nobody knows"),
     "unknown": ({"mouth": MOUTH, "nose": [1, 1]}, "nobody knows: nose"),
 }
 
@@ -45,6 +53,14 @@ def test_two_corners_are_enough() -> None:
     assert features.eyes == () and features.mouth_px == 100
     upper, lower, chin = (curve[:, 1] for curve in (features.outer_upper, features.outer_lower, features.jaw))
     assert upper.min() < lower.max() < chin.max()
+
+
+def test_eyes_may_be_told_in_any_order() -> None:
+    right = {"left": [330, 172], "right": [380, 172]}
+    one, other = (read_points(json.dumps({"mouth": MOUTH, "eyes": eyes}), SIZE).features for eyes in
+                  ([EYE, right], [right, EYE]))  # fmt: skip
+    assert [eye.iris for eye in one.eyes] == [eye.iris for eye in other.eyes]
+    assert abs(np.degrees(other.tilt_rad)) < 2
 
 
 def test_moving_a_face_moves_all_of_it() -> None:
