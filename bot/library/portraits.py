@@ -23,6 +23,7 @@ from engine.api import BadCharacter, ConsentMissing, EngineError, Phoneme, Speec
 
 STYLES = ("photo", "drawing", "object")
 IMPORT_TIMEOUT_S = 900.0  # with the environment made first, on a slow line
+END_TIMEOUT_S = 10.0
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -51,16 +52,19 @@ async def prepare_portrait(home: Path, content: bytes, *, points: str | None, st
     the environment that finds faces is made first. Raises PictureRefused, PortraitUnavailable."""
     key = hashlib.sha256(b"\0".join((content, (points or "").encode(), (style or "").encode()))).hexdigest()[:32]
     folder = home / "characters" / key
-    with tempfile.TemporaryDirectory(prefix="import-") as name:
-        picture, marks = Path(name) / "picture", Path(name) / "points.json"
-        picture.write_bytes(content)
-        words = [str(picture), str(folder), str(home / "environments")]
-        if points is not None:
-            marks.write_text(points, encoding="utf-8")
-            words += ["--points", str(marks)]
-        if style is not None:
-            words += ["--style", style]
-        answer = await _imported(words)
+    try:
+        with tempfile.TemporaryDirectory(prefix="import-") as name:
+            picture, marks = Path(name) / "picture", Path(name) / "points.json"
+            picture.write_bytes(content)
+            words = [str(picture), str(folder), str(home / "environments")]
+            if points is not None:
+                marks.write_text(points, encoding="utf-8")
+                words += ["--points", str(marks)]
+            if style is not None:
+                words += ["--style", style]
+            answer = await _imported(words)
+    except OSError as error:
+        raise PortraitUnavailable(f"the import cannot begin: {error.strerror or error}") from error
     if "error" in answer:
         kind = PictureRefused if answer["bad_picture"] else PortraitUnavailable
         raise kind(answer["error"], reason=answer["code"])
@@ -96,9 +100,20 @@ async def _imported(words: list[str]) -> dict[str, Any]:
         raise PortraitUnavailable("the import's process ended without an answer") from error
     finally:
         if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
+            await _ended(process)
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """Asked first: it has processes of its own, and folders half written, that a kill would leave behind."""
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(END_TIMEOUT_S):
             await process.wait()
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 def told(error: EngineError) -> BotError:

@@ -7,8 +7,9 @@ all.
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import json
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ from engine.portrait.record import Style
 ANALYSED_SIDE_PX = 1600  # a larger picture is made smaller for finding the face; the stage is looked at again
 SECOND_FACE = 0.45  # of the largest face's size: from there on nobody can say whose picture it is
 _EDGE = 0.02  # of the face's size that must be free around it
+_LIBC, _AT_FDCWD, _RENAME_EXCHANGE = ctypes.CDLL(None), -100, 2  # linux/fs.h
 _FLAT = 0.42  # share of the head without any texture, from which a picture is a drawing
 
 
@@ -213,9 +215,14 @@ def _write(folder: Path, prepared: _Prepared, report: dict[str, Any], content: b
 
 
 def _put(part: Path, folder: Path) -> None:
-    """`part` becomes `folder`; what was there goes first to the side, so that there is always one whole folder."""
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    if folder.exists():
-        folder.replace(old)
-    part.replace(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    """`part` becomes `folder`. One that is there changes places with it at once, so that nobody finds none, or half of
+    one, and two imports of the same picture do not meet; it goes with `part`."""
+    try:
+        part.rename(folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        if _LIBC.renameat2(_AT_FDCWD, bytes(part), _AT_FDCWD, bytes(folder), _RENAME_EXCHANGE):
+            folder.rename(part / "before")  # a file system that cannot exchange: for a moment there is none
+            part.rename(folder)
+            shutil.rmtree(folder / "before", ignore_errors=True)
