@@ -108,6 +108,12 @@ def test_a_new_face_takes_nothing_else_from_a_character(home, box, tmp_path, cap
     assert load_record(Path(character.image_path), Path(character.record_path or "")).style is Style.DRAWING
 
 
+def test_a_preview_that_cannot_be_written_is_not_begun(home, tmp_path, capsys) -> None:
+    for place, words in ((tmp_path / "none" / "sheet.png", "none is no folder"), (tmp_path, f"{tmp_path} is a folder")):
+        assert main(["character", "preview", "iris", "--sheet", str(place)]) == 1
+        assert words in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_face_is_not_looked_at_either_once_the_consent_has_ended(home, box, tmp_path, capsys) -> None:
     assert main(["db", "upgrade"]) == 0
