@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.portrait.importing.canvas import staged
 from engine.portrait.importing.errors import BadPoints
 from engine.portrait.importing.features import moved
+from engine.portrait.importing.picture import Picture
 from engine.portrait.importing.points import read_points
 
 SIZE = (600, 400)
@@ -71,3 +73,14 @@ def test_moving_a_face_moves_all_of_it() -> None:
     np.testing.assert_allclose(there.outer_upper, features.outer_upper * 2 + (10, 20))
     np.testing.assert_allclose(there.eyes[0].iris, np.array(features.eyes[0].iris) * 2 + (10, 20, 0))
     assert there.mouth_px == 200 and there.outline is not None and there.outline[0].tolist() == [12, 22]
+
+
+@pytest.mark.parametrize("height", [200, 900])
+def test_a_face_much_wider_than_high_is_on_the_stage_whole(height: int) -> None:
+    mouth = {"left": [300, 130], "right": [1300, 130], "top": [800, 125], "bottom": [800, 140]}
+    lights = [{"left": [x, 90], "right": [x + 90, 90]} for x in (180, 1330)]
+    told = {"mouth": mouth, "eyes": lights, "crown": [800, 60], "chin": [800, 160]}
+    picture = Picture(bgr=np.full((height, 1600, 3), 90, np.uint8), alpha=None)
+    stage = staged(picture, read_points(json.dumps(told), (1600, height)).features)
+    parts = np.concatenate([stage.features.outer_upper, *(eye.lower for eye in stage.features.eyes)])
+    assert (parts > 0).all() and (parts < stage.bgr.shape[1::-1]).all()
