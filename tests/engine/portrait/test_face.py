@@ -266,6 +266,15 @@ def test_what_has_no_eyes_and_no_brows_still_speaks(record: Record) -> None:
     assert (wide < 70).mean() > 0.08 > 0.01 > (shut < 70).mean()
 
 
+@pytest.mark.parametrize("aside", [0, 400, 700])
+def test_a_jaw_beside_the_mouth_moves_to_no_place_that_is_none(record: Record, aside: int) -> None:
+    """As a detector finds it in a head turned far aside: the inner loop is not asked for places that are no number."""
+    lips = LipColumns.of(replace(record, jaw=record.jaw + np.array([aside, 0])), 0.5)
+    for mouth in TARGETS.values():
+        lips.move(mouth)
+        assert np.isfinite(lips.knots).all() and (np.diff(lips.knots[1], axis=0) >= 0).all()
+
+
 @pytest.mark.slow
 @pytest.mark.parallel
 def test_the_face_follows_the_one_who_speaks(renderer: Renderer) -> None:
