@@ -21,6 +21,19 @@ HELP = "list, import, look at characters"
 
 
 MOST_BYTES = 64 << 20  # of a picture: what may be used of it is decided where it is opened
+POINTS = """\
+A points file says in pixels of IMAGE where the parts of a face are, for a thing, an animal or a drawing:
+
+  {"mouth": {"left": [235, 150], "right": [335, 150], "top": [285, 142], "bottom": [285, 162]},
+   "eyes": [{"left": [222, 98], "right": [262, 98]}, {"left": [308, 98], "right": [348, 98]}],
+   "chin": [285, 199], "crown": [285, 18],
+   "outline": [[180, 18], [390, 18], [400, 199], [170, 199]],
+   "draw": ["mouth", "eyes"]}
+
+Only the mouth's two corners are needed. Top and bottom are the lips' outer edges, or the lids' at the eye's middle. The
+outline goes round the whole figure; a PNG that is see-through around it does without. "draw" puts features on the
+picture that it lacks.
+"""
 LIKENESS = "whose face it is: fictional, stock, self or consented"
 
 
@@ -32,7 +45,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--image", required=True, type=Path, help="a PNG or JPEG")
     _about(add)
     add.add_argument("--likeness", default="fictional", help=LIKENESS)
-    bring = actions.add_parser("import", help="make a talking portrait of a picture: a face, a drawing, an object")
+    bring = actions.add_parser(
+        "import",
+        help="make a talking portrait of a picture: a face, a drawing, an object",
+        epilog=POINTS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     bring.add_argument("image", type=Path, metavar="IMAGE", help="a PNG or JPEG")
     bring.add_argument(
         "--points", type=Path, metavar="FILE", help="where eyes and mouth are, for what no detector finds"

@@ -16,6 +16,7 @@ from bot.library import ALL_SHIPPED
 from bot.library.importing import read_character
 from bot.store import characters, workspaces
 from bot.store.session import Database
+from engine.portrait.importing.points import read_points
 from engine.portrait.record import Style, load_record
 
 POINTS = {
@@ -66,6 +67,14 @@ def test_bad_points_are_refused_in_words(home, box, tmp_path, capsys) -> None:
     assert bring(box, "--points", str(tmp_path / "points.json"), "--likeness", "fictional") == 1
     assert "mouth right must be two numbers" in capsys.readouterr().err
     assert not (home / "characters").exists()
+
+
+def test_the_points_file_that_help_shows_is_one(capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["character", "import", "--help"])
+    said = capsys.readouterr().out
+    shown = said[said.index('{"mouth"') : said.index("\n\nOnly the mouth's")]
+    assert len(read_points(shown, (600, 400)).features.eyes) == 2
 
 
 def test_every_shipped_character_is_whole() -> None:
