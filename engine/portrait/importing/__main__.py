@@ -3,7 +3,7 @@
 A picture is a stranger's file, and decoding it is nothing for a process that has more to lose. The last line of
 standard output is JSON: {"report": ...}, or {"code": ..., "error": ..., "bad_picture": ...}; progress goes to standard
 error. Asked to end (SIGTERM, Ctrl-C, the end of who started it) it ends what it runs and leaves nothing behind.
-Meetings go first: they have frames to make.
+Meetings go first: they have frames to make, and where memory ends, a picture of 64 million pixels is what goes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from engine.portrait.importing.make import import_picture
 from engine.portrait.record import Style
 
 PR_SET_PDEATHSIG = 1
-NICE = 10
+NICE, FIRST_TO_GO = 10, "1000"
 
 
 def main() -> int:
@@ -31,6 +32,8 @@ def main() -> int:
         signal.signal(number, lambda number, _: sys.exit(128 + number))  # an exception: what is open is closed
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     os.nice(NICE)
+    with suppress(OSError):  # a system may keep this from us
+        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
     told = _imported()
     print(json.dumps(told), flush=True)
     return 1 if "error" in told else 0

@@ -42,10 +42,14 @@ def is_there(folder: str) -> bool:
 
 async def test_an_import_called_off_ends_what_it_started_and_leaves_nothing(tmp_path: Path, picture: bytes) -> None:
     told = tmp_path / "pid"
-    faces_found_by(tmp_path, f'echo "$$ $4" > {told}.part && mv {told}.part {told} && exec sleep 300')
+    faces_found_by(
+        tmp_path,
+        f'echo "$$ $4 $(nice) $(cat /proc/$$/oom_score_adj)" > {told}.part && mv {told}.part {told} && exec sleep 300',
+    )
     importing = asyncio.create_task(prepare_portrait(tmp_path, picture, points=None, style=None))
     await eventually(told.exists, 30)
-    pid, folder = told.read_text().split()
+    pid, folder, nice, oom_score = told.read_text().split()
+    assert int(nice) >= 10 and oom_score == "1000", "an import takes from meetings"
     assert psutil.pid_exists(int(pid)) and is_there(folder)
     importing.cancel()
     with pytest.raises(asyncio.CancelledError):
