@@ -44,7 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--name", required=True)
     add.add_argument("--image", required=True, type=Path, help="a PNG or JPEG")
     _about(add)
-    add.add_argument("--likeness", default="fictional", help=LIKENESS)
+    add.add_argument("--likeness", required=True, help=LIKENESS)
     bring = actions.add_parser(
         "import",
         help="make a talking portrait of a picture: a face, a drawing, an object",

@@ -55,6 +55,14 @@ def test_a_real_persons_picture_is_not_even_opened_without_consent(home, box, ca
     assert not (home / "characters").exists()
 
 
+def test_whose_face_it_is_must_be_said(home, box, capsys) -> None:
+    for words in (["import", str(box)], ["add", "--name", "Box", "--image", str(box)]):
+        with pytest.raises(SystemExit):
+            main(["character", *words])
+        assert "--likeness" in capsys.readouterr().err
+    assert not (home / "characters").exists()
+
+
 def test_what_is_no_picture_is_refused_in_words_and_leaves_nothing(home, tmp_path, capsys) -> None:
     (tmp_path / "cat.gif").write_bytes(b"GIF89a" + bytes(50))
     assert bring(tmp_path / "cat.gif", "--likeness", "fictional") == 1
