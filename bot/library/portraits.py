@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bot.config import environment_without_settings
 from bot.errors import BadInput, BotError, Unavailable
 from bot.voice.base import SpokenClause
 from engine.api import BadCharacter, ConsentMissing, EngineError, Phoneme, SpeechTiming
@@ -88,6 +89,7 @@ async def _imported(words: list[str]) -> dict[str, Any]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "engine.portrait.importing", *words,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, cwd=_ROOT,
+        env=environment_without_settings(),
     )  # fmt: skip
     try:
         async with asyncio.timeout(IMPORT_TIMEOUT_S):

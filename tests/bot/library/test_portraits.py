@@ -40,16 +40,18 @@ def is_there(folder: str) -> bool:
     return Path(folder).exists()
 
 
-async def test_an_import_called_off_ends_what_it_started_and_leaves_nothing(tmp_path: Path, picture: bytes) -> None:
+async def test_an_import_called_off_ends_what_it_started_and_leaves_nothing(
+    tmp_path: Path, picture: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNDERSTUDY_DATABASE_URL", "postgresql://owner:password@host/understudy")
     told = tmp_path / "pid"
-    faces_found_by(
-        tmp_path,
-        f'echo "$$ $4 $(nice) $(cat /proc/$$/oom_score_adj)" > {told}.part && mv {told}.part {told} && exec sleep 300',
-    )
+    about = '"$$ $4 $(nice) $(cat /proc/$$/oom_score_adj) $(env | grep -c UNDERSTUDY_)"'
+    faces_found_by(tmp_path, f"echo {about} > {told}.part && mv {told}.part {told} && exec sleep 300")
     importing = asyncio.create_task(prepare_portrait(tmp_path, picture, points=None, style=None))
     await eventually(told.exists, 30)
-    pid, folder, nice, oom_score = told.read_text().split()
+    pid, folder, nice, oom_score, settings = told.read_text().split()
     assert int(nice) >= 10 and oom_score == "1000", "an import takes from meetings"
+    assert settings == "0", "what strangers send is opened beside our keys"
     assert psutil.pid_exists(int(pid)) and is_there(folder)
     importing.cancel()
     with pytest.raises(asyncio.CancelledError):
