@@ -202,12 +202,13 @@ def _with_new_face(there: Character, new: NewCharacter, *, name: str | None) -> 
 
 
 def _content(path: Path) -> bytes:
-    """All of a file, or enough of a too large one for that to be seen. Raises BadInput."""
+    """All of a file. Raises BadInput."""
     if not path.is_file():
         raise BadInput(f"{path} is no file" if path.exists() else f"{path} is not there")
     try:
-        with path.open("rb") as file:
-            return file.read(MOST_BYTES)
+        if (size := path.stat().st_size) > MOST_BYTES:
+            raise BadInput(f"{path} has {size / 2**20:.0f} MiB; at most {MOST_BYTES >> 20} MiB are read")
+        return path.read_bytes()
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from error
 

@@ -70,6 +70,14 @@ def test_what_is_no_picture_is_refused_in_words_and_leaves_nothing(home, tmp_pat
     assert not (home / "characters").exists()
 
 
+def test_a_file_much_too_large_is_not_read(home, tmp_path, capsys) -> None:
+    with (tmp_path / "film.png").open("wb") as file:
+        file.truncate(300 << 20)
+    assert bring(tmp_path / "film.png", "--likeness", "fictional") == 1
+    assert "has 300 MiB; at most 64 MiB" in capsys.readouterr().err
+    assert not (home / "characters").exists()
+
+
 def test_bad_points_are_refused_in_words(home, box, tmp_path, capsys) -> None:
     (tmp_path / "points.json").write_text('{"mouth": {"left": [1, 1]}}')
     assert bring(box, "--points", str(tmp_path / "points.json"), "--likeness", "fictional") == 1
