@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from uuid import uuid4
 
 from bot.errors import BadInput
 
@@ -30,6 +31,10 @@ def keep_image(home: Path, content: bytes) -> Path:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / (hashlib.sha256(content).hexdigest() + suffix)
     if not path.exists():
-        path.with_suffix(".part").write_bytes(content)
-        path.with_suffix(".part").replace(path)
+        part = folder / f".{path.name}.{uuid4().hex}"  # one of its own: the same picture may come twice at once
+        try:
+            part.write_bytes(content)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
     return path

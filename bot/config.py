@@ -206,6 +206,12 @@ def environment_with(variables: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, **variables}
 
 
+def environment_without_settings() -> dict[str, str]:
+    """The whole environment of a process that handles strangers' files: what we were started with, but for this
+    product's settings, among which are its keys."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+
+
 def report_to_no_maker() -> None:
     """Call it before onnxruntime is imported: without it that library keeps an id of this machine in its user's cache
     and sends to its maker when and how it is used."""

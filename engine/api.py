@@ -221,7 +221,8 @@ def require_consent(character: CharacterAssets) -> None:
     """Every engine calls this first: a real person's likeness runs only with a consent record."""
     if character.likeness is None:
         raise ConsentMissing(f"character {character.character_id}: nobody stated whose likeness the image is")
-    if character.likeness in (Likeness.SELF, Likeness.CONSENTED) and not character.consent_proof:
+    proof = (character.consent_proof or "").strip()
+    if character.likeness in (Likeness.SELF, Likeness.CONSENTED) and not proof:
         raise ConsentMissing(f"character {character.character_id}: likeness is {character.likeness}, proof is missing")
     if character.consent_expires_at is not None and character.consent_expires_at <= datetime.now(UTC):
         raise ConsentMissing(f"character {character.character_id}: the consent to show this likeness has expired")

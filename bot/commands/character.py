@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +15,25 @@ from bot.config import Settings
 from bot.errors import BadInput
 
 if TYPE_CHECKING:
-    from bot.store.characters import NewCharacter
+    from bot.store.characters import Character, NewCharacter
 
 HELP = "list, import, look at characters"
 
 
 MOST_BYTES = 64 << 20  # of a picture: what may be used of it is decided where it is opened
+POINTS = """\
+A points file says in pixels of IMAGE where the parts of a face are, for a thing, an animal or a drawing:
+
+  {"mouth": {"left": [235, 150], "right": [335, 150], "top": [285, 142], "bottom": [285, 162]},
+   "eyes": [{"left": [222, 98], "right": [262, 98]}, {"left": [308, 98], "right": [348, 98]}],
+   "chin": [285, 199], "crown": [285, 18],
+   "outline": [[180, 18], [390, 18], [400, 199], [170, 199]],
+   "draw": ["mouth", "eyes"]}
+
+Only the mouth's two corners are needed. Top and bottom are the lips' outer edges, or the lids' at the eye's middle. The
+outline goes round the whole figure; a PNG that is see-through around it does without. "draw" puts features on the
+picture that it lacks.
+"""
 LIKENESS = "whose face it is: fictional, stock, self or consented"
 
 
@@ -31,8 +44,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--name", required=True)
     add.add_argument("--image", required=True, type=Path, help="a PNG or JPEG")
     _about(add)
-    add.add_argument("--likeness", default="fictional", help=LIKENESS)
-    bring = actions.add_parser("import", help="make a talking portrait of a picture: a face, a drawing, an object")
+    add.add_argument("--likeness", required=True, help=LIKENESS)
+    bring = actions.add_parser(
+        "import",
+        help="make a talking portrait of a picture: a face, a drawing, an object",
+        epilog=POINTS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     bring.add_argument("image", type=Path, metavar="IMAGE", help="a PNG or JPEG")
     bring.add_argument(
         "--points", type=Path, metavar="FILE", help="where eyes and mouth are, for what no detector finds"
@@ -40,7 +58,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     bring.add_argument(
         "--style", choices=("photo", "drawing", "object"), help="what it is; seen in the picture without"
     )
-    bring.add_argument("--name", help="the character's name; the file's without. One of that name gets this face")
+    bring.add_argument(
+        "--name", help="the character's name; the file's without. One of that name gets this face and keeps the rest"
+    )
     _about(bring)
     bring.add_argument("--likeness", required=True, help=LIKENESS)
     show = actions.add_parser("preview", help="look at a character before it meets anybody")
@@ -86,7 +106,9 @@ async def _add(args: argparse.Namespace, settings: Settings) -> None:
     from bot.store import characters, workspaces
     from bot.store.session import Database
 
-    new = _new(args, args.name, keep_image(settings.home, _content(args.image)))
+    new = _new(args, args.name, Path())
+    characters.check(new)  # before the picture is kept
+    new = replace(new, image_path=str(keep_image(settings.home, _content(args.image))))
     async with Database.open(settings) as database, database.write() as session:
         workspace = await workspaces.ensure(session)
         character = await characters.create(session, workspace_id=workspace.id, new=new)
@@ -100,14 +122,15 @@ async def _import(args: argparse.Namespace, settings: Settings) -> None:
     from bot.store.session import Database
 
     name = args.name or args.image.stem
-    new = _new(args, name, Path())
+    slug, new = characters.slug_of(name), _new(args, name, Path())
     characters.check(new)  # before anything is written: consent most of all
     points = _content(args.points).decode(errors="replace") if args.points else None
     made = await prepare_portrait(settings.home, _content(args.image), points=points, style=args.style)
     new = replace(new, image_path=str(made.image), record_path=str(made.record))
     async with Database.open(settings) as database, database.write() as session:
         workspace = await workspaces.ensure(session)
-        slug = characters.slug_of(name)
+        there = await characters.find(session, workspace_id=workspace.id, slug=slug)
+        new = new if there is None else _with_new_face(there, new, name=args.name)
         character = await characters.ensure(session, workspace_id=workspace.id, slug=slug, new=new)
     for _, text in made.findings or [("", "Nothing to object to.")]:
         _say(text)
@@ -116,23 +139,29 @@ async def _import(args: argparse.Namespace, settings: Settings) -> None:
 
 
 async def _preview(args: argparse.Namespace, settings: Settings) -> None:
+    """Of the face as bots show it, and so only where they may."""
     from bot.library.portraits import PortraitUnavailable, clauses_of, timing_of, told
+    from bot.meeting.parts import assets_of
     from bot.store import characters, workspaces
     from bot.store.session import Database
     from bot.voice.base import VoiceError
     from bot.voice.registry import DEFAULT_VOICE, open_voice
-    from engine.api import EngineError
+    from engine.api import EngineError, require_consent
     from engine.portrait.preview import write_clip, write_sheet
     from engine.portrait.record import load_record
 
     if not (args.sheet or args.clip):
         raise BadInput("say what to make: --sheet FILE.png, --clip FILE.mp4 or both")
+    for path in (args.sheet, args.clip):  # minutes may pass before they are written
+        if path and (path.is_dir() or not path.parent.is_dir()):
+            raise BadInput(f"{path} is a folder" if path.is_dir() else f"{path.parent} is no folder")
     async with Database.open(settings) as database, database.write() as session:
         workspace = await workspaces.ensure(session)
         character = await characters.named(session, workspace_id=workspace.id, name=args.id)
     try:
-        folder = Path(character.record_path) if character.record_path else None
-        record = load_record(Path(character.image_path), folder)
+        assets = assets_of(character)
+        require_consent(assets)
+        record = load_record(assets.image, assets.record)
         if args.sheet:
             write_sheet(record, args.sheet)
         if args.clip:
@@ -161,13 +190,25 @@ def _new(args: argparse.Namespace, name: str, image: Path) -> NewCharacter:
     )
 
 
+def _with_new_face(there: Character, new: NewCharacter, *, name: str | None) -> NewCharacter:
+    """`there` with the picture of `new`, whose likeness it is and the consent to it; words only where some are given,
+    all else as it was."""
+    from bot.store.characters import NewCharacter
+
+    kept = {field.name: getattr(there, field.name) for field in fields(NewCharacter)}
+    face = ("image_path", "record_path", "likeness", "consent_proof", "consent_expires_at")
+    told = {word: getattr(new, word) or kept[word] for word in ("aliases", "persona", "greeting", "voice")}
+    return NewCharacter(**{**kept, **told, **{part: getattr(new, part) for part in face}, "name": name or there.name})
+
+
 def _content(path: Path) -> bytes:
-    """All of a file, or enough of a too large one for that to be seen. Raises BadInput."""
+    """All of a file. Raises BadInput."""
     if not path.is_file():
         raise BadInput(f"{path} is no file" if path.exists() else f"{path} is not there")
     try:
-        with path.open("rb") as file:
-            return file.read(MOST_BYTES)
+        if (size := path.stat().st_size) > MOST_BYTES:
+            raise BadInput(f"{path} has {size / 2**20:.0f} MiB; at most {MOST_BYTES >> 20} MiB are read")
+        return path.read_bytes()
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from error
 

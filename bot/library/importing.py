@@ -1,6 +1,7 @@
 """A character's folder brought into the database: made the first time, brought up to date later, its id kept.
 
-character.toml: name, aliases, persona, greeting, voice, likeness, image, record; paths are relative to the folder.
+character.toml: name, aliases, persona, greeting, voice, likeness, consent_proof, consent_expires_at (a day, which is
+its last, or a time with its offset), engine, image, record; paths are relative to the folder.
 Every .md and .txt file in the folder's `knowledge` becomes a document; other keys are kept as the character's settings.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -55,17 +57,31 @@ def read_character(folder: Path) -> tuple[NewCharacter, Path]:
     image, record, documents = (folder / str(told.get(key, default)) for key, default in _defaults())
     if not image.is_file():
         raise BadCharacter(f"{folder / 'character.toml'} names a picture that is not there: {image.name}")
-    known = {"name", "aliases", *_TEXTS, *_PATHS}
+    known = {"name", "aliases", "consent_expires_at", *_TEXTS, *_PATHS}
     texts: dict[str, Any] = {key: str(told[key]).strip() for key in _TEXTS if key in told}
     new = NewCharacter(
         name=str(told.get("name", "")),
         aliases=[str(alias) for alias in told.get("aliases", [])],
         image_path=str(image),
         record_path=str(record) if record.exists() else None,
+        consent_expires_at=_end_of(told.get("consent_expires_at")),
         settings={key: value for key, value in told.items() if key not in known},
         **texts,
     )
     return new, documents
+
+
+def _end_of(told: object) -> datetime | None:
+    """When a consent ends. Raises BadCharacter: one that is misread would show a face for longer than it may be."""
+    match told:
+        case None:
+            return None
+        case datetime() if told.tzinfo is not None:
+            return told.astimezone(UTC)
+        case date() if not isinstance(told, datetime):
+            return datetime.combine(told, time.max, tzinfo=UTC)
+        case _:
+            raise BadCharacter("consent_expires_at is a day, 2030-12-31, or a time with its offset, without quotes.")
 
 
 def _defaults() -> tuple[tuple[str, str], ...]:

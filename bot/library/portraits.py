@@ -17,17 +17,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bot.config import environment_without_settings
 from bot.errors import BadInput, BotError, Unavailable
 from bot.voice.base import SpokenClause
-from engine.api import BadCharacter, EngineError, Phoneme, SpeechTiming
+from engine.api import BadCharacter, ConsentMissing, EngineError, Phoneme, SpeechTiming
 
 STYLES = ("photo", "drawing", "object")
 IMPORT_TIMEOUT_S = 900.0  # with the environment made first, on a slow line
+END_TIMEOUT_S = 10.0
 _ROOT = Path(__file__).resolve().parents[2]
 
 
 class PictureRefused(BadInput):
-    """This picture cannot become a character; the message says why and what to do."""
+    """This picture cannot become a character, or not be shown; the message says why and what to do."""
 
     code = "picture_refused"
 
@@ -51,16 +53,19 @@ async def prepare_portrait(home: Path, content: bytes, *, points: str | None, st
     the environment that finds faces is made first. Raises PictureRefused, PortraitUnavailable."""
     key = hashlib.sha256(b"\0".join((content, (points or "").encode(), (style or "").encode()))).hexdigest()[:32]
     folder = home / "characters" / key
-    with tempfile.TemporaryDirectory(prefix="import-") as name:
-        picture, marks = Path(name) / "picture", Path(name) / "points.json"
-        picture.write_bytes(content)
-        words = [str(picture), str(folder), str(home / "environments")]
-        if points is not None:
-            marks.write_text(points, encoding="utf-8")
-            words += ["--points", str(marks)]
-        if style is not None:
-            words += ["--style", style]
-        answer = await _imported(words)
+    try:
+        with tempfile.TemporaryDirectory(prefix="import-") as name:
+            picture, marks = Path(name) / "picture", Path(name) / "points.json"
+            picture.write_bytes(content)
+            words = [str(picture), str(folder), str(home / "environments")]
+            if points is not None:
+                marks.write_text(points, encoding="utf-8")
+                words += ["--points", str(marks)]
+            if style is not None:
+                words += ["--style", style]
+            answer = await _imported(words)
+    except OSError as error:
+        raise PortraitUnavailable(f"the import cannot begin: {error.strerror or error}") from error
     if "error" in answer:
         kind = PictureRefused if answer["bad_picture"] else PortraitUnavailable
         raise kind(answer["error"], reason=answer["code"])
@@ -73,11 +78,18 @@ async def prepare_portrait(home: Path, content: bytes, *, points: str | None, st
     )
 
 
+def original_of(image: Path) -> Path:
+    """What `image` was made of, where it is an import's: points, and a further import, are of that picture."""
+    found = [image.with_name(f"original{suffix}") for suffix in (".png", ".jpg")]
+    return next((path for path in found if path.is_file()), image)
+
+
 async def _imported(words: list[str]) -> dict[str, Any]:
     """The last line of the import's process. Raises PortraitUnavailable."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "engine.portrait.importing", *words,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, cwd=_ROOT,
+        env=environment_without_settings(),
     )  # fmt: skip
     try:
         async with asyncio.timeout(IMPORT_TIMEOUT_S):
@@ -90,14 +102,25 @@ async def _imported(words: list[str]) -> dict[str, Any]:
         raise PortraitUnavailable("the import's process ended without an answer") from error
     finally:
         if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
+            await _ended(process)
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """Asked first: it has processes of its own, and folders half written, that a kill would leave behind."""
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(END_TIMEOUT_S):
             await process.wait()
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 def told(error: EngineError) -> BotError:
     """The engine's error as the product's, its code and its sentence kept."""
-    kind = PictureRefused if isinstance(error, BadCharacter) else PortraitUnavailable
+    kind = PictureRefused if isinstance(error, (BadCharacter, ConsentMissing)) else PortraitUnavailable
     return kind(str(error) or (type(error).__doc__ or "").strip(), reason=error.code)
 
 

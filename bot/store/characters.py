@@ -87,7 +87,7 @@ def slug_of(name: str) -> str:
 async def create(session: Session, *, workspace_id: str, new: NewCharacter) -> Character:
     """A new character with an empty knowledge base. Raises BadCharacter, CharacterExists."""
     slug = slug_of(new.name)
-    taken = await _find(session, workspace_id, slug)
+    taken = await find(session, workspace_id=workspace_id, slug=slug)
     if taken is not None:
         raise CharacterExists(character_id=taken.id)
     return await ensure(session, workspace_id=workspace_id, slug=slug, new=new)
@@ -98,7 +98,7 @@ async def ensure(session: Session, *, workspace_id: str, slug: str, new: NewChar
     Raises BadCharacter."""
     check(new)
     now = datetime.now(UTC)
-    there = await _find(session, workspace_id, slug)
+    there = await find(session, workspace_id=workspace_id, slug=slug)
     if there is None:
         base = await knowledge.create(session, workspace_id=workspace_id, name=new.name)
     else:
@@ -155,7 +155,7 @@ async def get(session: Session, character_id: str, *, workspace_id: str | None =
 
 async def named(session: Session, *, workspace_id: str, name: str) -> Character:
     """By id, slug or name in any case. Raises UnknownCharacter."""
-    found = await _find(session, workspace_id, slug_of(name))
+    found = await find(session, workspace_id=workspace_id, slug=slug_of(name))
     return found or await get(session, name, workspace_id=workspace_id)
 
 
@@ -166,7 +166,8 @@ async def list_all(session: Session, *, workspace_id: str) -> list[Character]:
     return [_character(row) for row in await session.execute(query)]
 
 
-async def _find(session: Session, workspace_id: str, slug: str) -> Character | None:
+async def find(session: Session, *, workspace_id: str, slug: str) -> Character | None:
+    """The character of this slug, if there is one."""
     table = tables.characters
     query = sa.select(table).where(table.c.workspace_id == workspace_id, table.c.slug == slug)
     row = (await session.execute(query)).one_or_none()
@@ -177,10 +178,9 @@ def check(new: NewCharacter) -> None:
     """Raises BadCharacter."""
     if new.likeness not in LIKENESSES:
         raise BadCharacter(f"likeness must be one of {', '.join(LIKENESSES)}, not {new.likeness!r}.")
-    if new.likeness in NEEDS_PROOF and not new.consent_proof:
+    if new.likeness in NEEDS_PROOF and not (new.consent_proof or "").strip():
         raise BadCharacter("The likeness of a real person needs a proof of consent.")
-    if not new.name.strip():
-        raise BadCharacter("A character needs a name.")
+    slug_of(new.name)
 
 
 def _character(row: sa.Row[Any]) -> Character:

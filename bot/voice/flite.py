@@ -45,9 +45,10 @@ class FliteVoice:
     async def _said(self, text: str) -> tuple[np.ndarray, int]:
         if self._folder is None:
             raise VoiceError("the voice is not open")
+        said = text.replace("\0", " ").encode("utf-8", "replace")  # half of a character is no argument, nor is a zero
         out = Path(self._folder.name) / "said.wav"
         process = await asyncio.create_subprocess_exec(
-            "flite", "-voice", self._voice, "-t", text, "-o", str(out),
+            "flite", "-voice", self._voice, "-t", said, "-o", str(out),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         try:

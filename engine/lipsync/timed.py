@@ -1,12 +1,12 @@
 """The mouth from phoneme times: targets blended by dominance, closures always reached. Knows no sound.
 
 Cohen and Massaro's coarticulation: near a moment every phoneme pulls the mouth to its target, the more the closer and
-the more dominant it is. The mouth leads the sound a little, as mouths do.
+the more dominant it is. The mouth leads the sound a little, as mouths do. A pause pulls, too, or the mouth would stand
+in the last sound, and then in the next one, until that comes.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,8 @@ REACH_S = 0.25  # phonemes farther away do not pull
 _FALL_S = 0.062
 _SHARP_FALL_S = 0.045  # of closures: lips part quickly
 _CLOSING = ("closed",)
+PAUSE_S = 0.1  # without a sound
+LINGER_S = 0.06  # that lips stay in a sound which has ended
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,25 +34,31 @@ class Span:
     viseme: str
 
 
-def spans_of(phonemes: tuple[Phoneme, ...], start: int) -> list[Span]:
-    """Visemes of phonemes whose PCM begins at spoken sample `start`."""
-    spans = []
+def spans_of(phonemes: tuple[Phoneme, ...], start: int, end: int) -> list[Span]:
+    """Visemes of phonemes whose PCM is spoken samples `start` to `end`, and the pauses between and after them."""
+    spans, said_to_s = [], start / SPEECH_RATE_HZ
     for phoneme in phonemes:
         at = (start + phoneme.start) / SPEECH_RATE_HZ
         length = (phoneme.end - phoneme.start) / SPEECH_RATE_HZ
+        spans += _pause(said_to_s, at)
+        said_to_s = at + length
         for viseme, share in visemes_of(phoneme.symbol):
             spans.append(Span(start_s=at, end_s=at + length * share, viseme=viseme))
             at += length * share
-    return spans
+    return spans + _pause(said_to_s, end / SPEECH_RATE_HZ)
+
+
+def _pause(start_s: float, end_s: float) -> list[Span]:
+    return [Span(start_s=start_s + LINGER_S, end_s=end_s, viseme="silence")] if end_s - start_s >= PAUSE_S else []
 
 
 def mouth_at(spans: list[Span], second: float) -> Mouth:
-    """The mouth at one moment of the speech. `spans` are sorted; all zero where none is near."""
+    """The mouth at one moment of the speech. `spans` are sorted, and few: those long past are taken out by the track;
+    all zero where none is near."""
     moment = second + LEAD_S
     total, pulled = 1e-3, np.zeros(len(Mouth()))
-    first = bisect_left(spans, moment - REACH_S - 1.0, key=lambda span: span.start_s)
     closure = 0.0
-    for span in spans[first:]:
+    for span in spans:
         if span.start_s > moment + REACH_S:
             break
         if span.end_s < moment - REACH_S:

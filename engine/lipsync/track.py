@@ -37,7 +37,7 @@ class MouthTrack:
     def learn(self, timing: SpeechTiming | None, start: int, end: int) -> None:
         """Spoken samples `start`..`end` have these phonemes. Raises nothing: None means nobody knows them."""
         if timing is not None and timing.phonemes:
-            self._spans.extend(spans_of(timing.phonemes, start))
+            self._spans.extend(spans_of(timing.phonemes, start, end))
             self._timed.append((start, end))
 
     def forget(self) -> None:

@@ -219,7 +219,7 @@ class PortraitSession:
         writer = self._writer
         if self._closed or writer is None or writer.transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
             return
-        self._send({"do": "listen", "gaze_xy": gaze_xy}, pcm)
+        self._send({"do": "listen", "gaze_xy": gaze_xy, "speaker_id": speaker_id}, pcm)
 
     def interrupt(self, epoch: int) -> None:
         if self._closed or epoch <= self._epoch:

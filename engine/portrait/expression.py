@@ -90,7 +90,8 @@ class LipColumns:
         rows = np.stack([top, upper_y, seam_y, seam_y, lower_y, jaw_y, bottom])
         for low, high in zip(range(6), range(1, 7), strict=True):  # beyond the jaw's end all knots meet at the jaw
             rows[high] = np.maximum(rows[high], rows[low])
-        jaw_t = np.abs(x - middle) / (min(middle - jaw[0, 0], jaw[-1, 0] - middle))
+        beside = min(middle - jaw[0, 0], jaw[-1, 0] - middle)  # less than nothing in a head turned far aside
+        jaw_t = np.abs(x - middle) / max(beside, 0.55 * width)
         middle_y = float(np.interp(middle, x, seam_y))
         teeth = teeth_of(record, scale)
         return cls(

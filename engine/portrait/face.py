@@ -5,19 +5,17 @@ The same record, seed and input give the same blocks, however the speech was cut
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 
-from engine.api import FRAMES_PER_BLOCK, LISTEN_RATE_HZ, Frames, Pcm, SpeechTiming
+from engine.api import FRAMES_PER_BLOCK, Frames, Pcm, SpeechTiming
 from engine.lipsync.track import MouthTrack
 from engine.portrait.expression import Look
+from engine.portrait.heard import Heard, rms
 from engine.portrait.motion import Motion
 from engine.portrait.render import Renderer
-
-MAX_HEARD_S = 0.5  # of the others' sound: older sound says nothing about now
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,8 +77,7 @@ class Face:
         self._queue = SpeechQueue()
         self._mouths = MouthTrack(fps=self._video.fps)
         self._motion = Motion(seed, self._video.fps)
-        self._heard = np.zeros(0, np.int16)
-        self._gaze_xy: tuple[float, float] | None = None
+        self._heard = Heard(self._video.fps)
 
     @property
     def background(self) -> Frames:
@@ -104,9 +101,8 @@ class Face:
         if self._queue.start(epoch):
             self._mouths.forget()
 
-    def listen(self, pcm: Pcm, gaze_xy: tuple[float, float] | None) -> None:
-        self._heard = np.concatenate([self._heard, pcm])[-int(MAX_HEARD_S * LISTEN_RATE_HZ) :]
-        self._gaze_xy = gaze_xy
+    def listen(self, pcm: Pcm, gaze_xy: tuple[float, float] | None, speaker_id: str | None = None) -> None:
+        self._heard.put(pcm, speaker_id, gaze_xy)
 
     def make(self, frames: Frames) -> Made:
         """Make the next block: paint its frames in place, (4, height * 3 // 2, width); return the rest of it."""
@@ -114,7 +110,8 @@ class Face:
         mouths = self._mouths.frames(made.sound, made.spoken_from, made.spoken_to)
         sounds = made.sound.reshape(FRAMES_PER_BLOCK, -1)
         for frame, mouth, sound in zip(frames, mouths, sounds, strict=True):
-            pose = self._motion.step(speech_level=_rms(sound), heard_level=self._hear(), gaze_xy=self._gaze_xy)
+            heard = self._heard.level()
+            pose = self._motion.step(speech_level=rms(sound), heard_level=heard, gaze_xy=self._heard.gaze_xy)
             look = Look(
                 mouth=mouth,
                 blink=pose.blink,
@@ -125,13 +122,3 @@ class Face:
             )
             self._renderer.paint_into(frame, look)
         return made
-
-    def _hear(self) -> float:
-        """The level of one frame's worth of what the others say; what was heard is used up."""
-        count = LISTEN_RATE_HZ // self._video.fps
-        now, self._heard = self._heard[:count], self._heard[count:]
-        return _rms(now)
-
-
-def _rms(pcm: Pcm) -> float:
-    return math.sqrt(float((pcm.astype(np.float64) ** 2).mean())) / 32768.0 if len(pcm) else 0.0

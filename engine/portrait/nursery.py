@@ -15,6 +15,7 @@ import os
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -89,6 +90,9 @@ def _fork(control: socket.socket, descriptors: list[int]) -> None:
         serve(*descriptors)
         status = 0
     finally:
+        if status:  # its session only sees that it ended
+            traceback.print_exc()
+            sys.stderr.flush()
         os._exit(status)  # a painter must not go on as a nursery
 
 

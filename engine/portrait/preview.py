@@ -84,9 +84,9 @@ def write_clip(record: Record, speech: Speech, path: Path, *, seed: int = 0) -> 
         command = [
             "ffmpeg", "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "yuv420p",
             "-s", f"{SIZE.width}x{SIZE.height}", "-r", str(SIZE.fps), "-i", "-", "-i", str(sound),
-            "-pix_fmt", "yuv420p", "-crf", "20", "-f", "mp4", str(path),
+            "-pix_fmt", "yuv420p", "-crf", "20", "-f", "mp4",
         ]  # fmt: skip
-        _encode(command, _frames(face, speech, blocks, before))
+        _encode(command, _frames(face, speech, blocks, before), path)
 
 
 def _frames(face: Face, speech: Speech, blocks: int, before: int) -> Iterator[Frames]:
@@ -108,7 +108,17 @@ def _write_sound(path: Path, pieces: Sequence[Pcm], silence: int) -> None:
         out.writeframes(pcm.astype("<i2").tobytes())
 
 
-def _encode(command: list[str], frames: Iterator[Frames]) -> None:
+def _encode(command: list[str], frames: Iterator[Frames], path: Path) -> None:
+    """`path` appears whole, or stays as it was."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        _encoded([*command, str(part)], frames)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _encoded(command: list[str], frames: Iterator[Frames]) -> None:
     try:
         with tempfile.TemporaryFile() as said:
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said)

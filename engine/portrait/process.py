@@ -63,7 +63,7 @@ def _answer(channel: socket.socket, face: Face, ring: Frames, message: wire.Mess
             face.speak(pcm, wire.timing_from_wire(message["phonemes"]), message["epoch"])
         case "listen":
             gaze = message["gaze_xy"]
-            face.listen(pcm, tuple(gaze) if gaze else None)
+            face.listen(pcm, tuple(gaze) if gaze else None, message["speaker_id"])
         case "interrupt":
             face.interrupt(message["epoch"])
         case "make":

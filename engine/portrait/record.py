@@ -124,6 +124,8 @@ def _parsed(facts: dict[str, Any], image: Path, folder: Path) -> Record:
     matte = _picture(folder / "matte.png", colour=False)
     if matte.shape != (height, width):
         raise BadCharacter("matte.png has not the picture's size")
+    if matte.max() <= 127:
+        raise BadCharacter("matte.png shows no figure")
     mouth, head = facts["mouth"], facts["head"]
     return Record(
         still=still,

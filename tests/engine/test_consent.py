@@ -20,6 +20,7 @@ REAL = replace(DRAWN, likeness=Likeness.CONSENTED, consent_proof="letter of 2026
         replace(DRAWN, likeness=None),
         replace(REAL, consent_proof=None),
         replace(REAL, likeness=Likeness.SELF, consent_proof=""),
+        replace(REAL, consent_proof="  "),
         replace(REAL, consent_expires_at=datetime.now(UTC) - timedelta(seconds=1)),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from aiohttp import web
@@ -25,7 +26,7 @@ from bot.api.schemas import (
     PortraitView,
 )
 from bot.assets import BadImage, keep_image
-from bot.library.portraits import PictureRefused, PortraitUnavailable, prepare_portrait
+from bot.library.portraits import PictureRefused, PortraitUnavailable, original_of, prepare_portrait
 from bot.store import characters, knowledge
 from bot.store.characters import BadCharacter, CharacterExists, UnknownCharacter
 
@@ -33,9 +34,10 @@ IMPORTING = asyncio.Lock()  # held while one is on its way: the machine has meet
 
 
 async def create(call: Call[NoPath, NoQuery, NewCharacter]) -> CharacterView:
+    new = characters.NewCharacter(**call.body.model_dump(exclude={"image_base64"}), image_path="")
+    characters.check(new)  # a real person's picture is not even kept without consent
     image = await asyncio.to_thread(keep_image, call.services.home, call.body.image_base64)
-    given = call.body.model_dump(exclude={"image_base64"})
-    new = characters.NewCharacter(**given, image_path=str(image))
+    new = replace(new, image_path=str(image))
     async with call.services.database.write() as session:
         return CharacterView.of(await characters.create(session, workspace_id=call.workspace_id, new=new))
 
@@ -67,7 +69,7 @@ async def make_portrait(call: Call[CharacterPath, NoQuery, NewPortrait]) -> Port
         raise PortraitUnavailable("Another picture is being imported; try again in a minute.")
     async with IMPORTING:
         try:
-            content = await asyncio.to_thread(Path(character.image_path).read_bytes)
+            content = await asyncio.to_thread(original_of(Path(character.image_path)).read_bytes)
         except OSError as error:
             raise PictureRefused("The character's picture is not here any more; make the character again.") from error
         made = await prepare_portrait(call.services.home, content, points=call.body.points, style=call.body.style)

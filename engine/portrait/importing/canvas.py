@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from engine.portrait.importing.features import Features, moved
 from engine.portrait.importing.picture import Picture
+from engine.portrait.importing.quality import MOST_TILT_DEG
 
 SMALL, LARGE = (1280, 720), (2560, 1440)
 LARGE_FROM_PX = 1600  # width of the cut from which the large stage keeps more than the small one
 HEAD_SHARE = 0.5  # of the stage's height
 MOST_HEAD_SHARE = 0.68
 HEAD_AT = 0.42  # the head's middle, from the top
-STRAIGHT_RAD, MOST_TILT_RAD = math.radians(2), math.radians(25)
+STRAIGHT_RAD, MOST_TILT_RAD = math.radians(2), math.radians(MOST_TILT_DEG)
 _BORDER_REPLICATE, _CONSTANT = 1, 0
 
 
@@ -85,12 +86,13 @@ def sharpened(stage: Stage, matte: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _cut(features: Features, width: int, height: int) -> tuple[float, float, float]:
-    """x, y and width of the part to show, 16:9, in pixels of the picture; it may reach beyond left, right and top."""
+    """x, y and width of the part to show, 16:9, in pixels of the picture, whose edges it may reach beyond."""
     cx, cy, _, ry = features.head
     head = 2 * ry
     wanted = min(head / HEAD_SHARE, float(height))
     if wanted * 16 / 9 > width:
         wanted = max(width * 9 / 16, min(wanted, head / MOST_HEAD_SHARE))
+    wanted = max(wanted, _moving_px(features) * 9 / 16)
     cut_width = wanted * 16 / 9
     x = cx - cut_width / 2
     if cut_width <= width:
@@ -99,3 +101,9 @@ def _cut(features: Features, width: int, height: int) -> tuple[float, float, flo
     if y + wanted < cy + ry:  # never cut the chin
         y = cy + ry - wanted
     return x, max(y, min(0.0, cy - ry - 0.05 * head)), cut_width
+
+
+def _moving_px(features: Features) -> float:
+    """The width that mouth and eyes need: a car's face, say, is much wider than high."""
+    parts = np.concatenate([features.outer_upper, *(eye.upper for eye in features.eyes)])
+    return 2.3 * float(np.abs(parts[:, 0] - features.head[0]).max())

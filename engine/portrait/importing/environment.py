@@ -83,6 +83,7 @@ class Analyser:
             return python
         self._tell("making the environment that finds faces (once, about 250 MB of wheels)")
         base = _base_python()
+        shutil.rmtree(self._folder, ignore_errors=True)  # the Python it was made of may be gone
         self._folder.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(dir=self._folder.parent, prefix=f"{self._folder.name}."))
         try:

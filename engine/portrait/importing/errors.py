@@ -53,6 +53,12 @@ class FaceCutOff(BadCharacter):
     code = "face_cut_off"
 
 
+class MouthOutsideFigure(BadCharacter):
+    """The mouth is not on the figure, which an outline in a points file, or what is not see-through, must include."""
+
+    code = "mouth_outside_figure"
+
+
 class BadPoints(BadCharacter):
     """The points file cannot be used; the message says which entry is wrong."""
 

@@ -1,13 +1,15 @@
 """One picture becomes a record: find the face, set the stage, cut out the figure, shut the mouth, write it all.
 
-What it writes is a folder: portrait.png (the stage), record/ (see `engine.portrait.record`) and report.json. It appears
-whole or not at all.
+What it writes is a folder: portrait.png (the stage), record/ (see `engine.portrait.record`), report.json and the
+picture as it was given (original.png or .jpg), which points and a further import refer to. It appears whole or not at
+all.
 """
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import json
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass, replace
@@ -20,9 +22,9 @@ from numpy.typing import NDArray
 from engine.portrait.importing import lids, lips, matte, quality
 from engine.portrait.importing.canvas import Stage, sharpened, staged
 from engine.portrait.importing.environment import Analyser, Found
-from engine.portrait.importing.errors import FaceCutOff, NoFace, SeveralFaces
+from engine.portrait.importing.errors import FaceCutOff, MouthOutsideFigure, NoFace, SeveralFaces
 from engine.portrait.importing.features import Features, from_landmarks, turned_share
-from engine.portrait.importing.picture import Picture, open_picture
+from engine.portrait.importing.picture import Picture, open_picture, suffix_of
 from engine.portrait.importing.points import MarkedFace, read_points
 from engine.portrait.importing.recording import record_json
 from engine.portrait.record import Style
@@ -30,6 +32,7 @@ from engine.portrait.record import Style
 ANALYSED_SIDE_PX = 1600  # a larger picture is made smaller for finding the face; the stage is looked at again
 SECOND_FACE = 0.45  # of the largest face's size: from there on nobody can say whose picture it is
 _EDGE = 0.02  # of the face's size that must be free around it
+_LIBC, _AT_FDCWD, _RENAME_EXCHANGE = ctypes.CDLL(None), -100, 2  # linux/fs.h
 _FLAT = 0.42  # share of the head without any texture, from which a picture is a drawing
 
 
@@ -69,7 +72,7 @@ def import_picture(
     prepared = _Prepared.of(stage, figure, marked, chosen)
     facts = _facts(picture, features, prepared, turned, len(found.faces), drawn)
     report = {"style": str(chosen), **quality.report(facts)}
-    _write(folder, prepared, report)
+    _write(folder, prepared, report, content)
     return Imported(folder=folder, report=report)
 
 
@@ -128,6 +131,8 @@ class _Prepared:
 
         features, bgr = stage.features, stage.bgr
         mask, how = matte.matte_of(stage, figure)
+        if not matte.covers_mouth(mask, features):
+            raise MouthOutsideFigure
         plate = matte.studio(bgr) if how == "transparency" else matte.plate_of(bgr, mask, stage.known)
         share = mask[..., None].astype(np.float32) / 255
         beyond = (stage.known == 0)[..., None] & (share < 0.5)
@@ -184,7 +189,7 @@ def _facts(
     )
 
 
-def _write(folder: Path, prepared: _Prepared, report: dict[str, Any]) -> None:
+def _write(folder: Path, prepared: _Prepared, report: dict[str, Any], content: bytes) -> None:
     import cv2
 
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -201,6 +206,7 @@ def _write(folder: Path, prepared: _Prepared, report: dict[str, Any]) -> None:
         for path, pixels in pictures.items():
             if not cv2.imwrite(str(path), pixels):
                 raise OSError(f"{path.name} cannot be written")
+        (part / f"original{suffix_of(content)}").write_bytes(content)
         (record / "record.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
         (part / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         _put(part, folder)
@@ -209,9 +215,14 @@ def _write(folder: Path, prepared: _Prepared, report: dict[str, Any]) -> None:
 
 
 def _put(part: Path, folder: Path) -> None:
-    """`part` becomes `folder`; what was there goes first to the side, so that there is always one whole folder."""
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    if folder.exists():
-        folder.replace(old)
-    part.replace(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    """`part` becomes `folder`. One that is there changes places with it at once, so that nobody finds none, or half of
+    one, and two imports of the same picture do not meet; it goes with `part`."""
+    try:
+        part.rename(folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        if _LIBC.renameat2(_AT_FDCWD, bytes(part), _AT_FDCWD, bytes(folder), _RENAME_EXCHANGE):
+            folder.rename(part / "before")  # a file system that cannot exchange: for a moment there is none
+            part.rename(folder)
+            shutil.rmtree(folder / "before", ignore_errors=True)

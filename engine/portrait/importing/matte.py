@@ -38,6 +38,16 @@ def matte_of(stage: Stage, figure: Grey | None) -> tuple[Grey, str]:
     return _by_colour(stage.bgr, features), "colour"
 
 
+def covers_mouth(matte: Grey, features: Features) -> bool:
+    """Is the mouth on the figure? What is not is the place behind it, which never moves."""
+    import cv2
+
+    lips = np.zeros(matte.shape, np.uint8)
+    around = np.concatenate([features.outer_upper, features.outer_lower[::-1]])
+    cv2.fillPoly(lips, [np.round(around).astype(np.int32)], 1)
+    return bool(matte[lips > 0].mean() > 127) if lips.any() else False
+
+
 def plate_of(bgr: Colour, matte: Grey, known: Grey) -> Colour:
     """The picture without the figure, filled in from around it, coarse to fine."""
     import cv2

@@ -64,6 +64,11 @@ def open_picture(content: bytes) -> Picture:
     return _decoded(content)
 
 
+def suffix_of(content: bytes) -> str:
+    """Of a file with this picture, which `open_picture` has taken."""
+    return ".png" if content.startswith(_PNG) else ".jpg"
+
+
 def _size(content: bytes) -> tuple[int, int]:
     if content.startswith(_PNG):
         return _png_size(content)

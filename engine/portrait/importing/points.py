@@ -23,6 +23,7 @@ from engine.portrait.importing.features import EyePoints, Features, Points
 DRAWABLE = ("mouth", "eyes")
 MAX_OUTLINE = 2000
 _KEYS = frozenset({"mouth", "eyes", "chin", "crown", "outline", "draw"})
+_PART_KEYS = frozenset({"left", "right", "top", "bottom"})
 _IRIS = 0.42  # of the eye's height, where nobody says
 
 
@@ -36,18 +37,23 @@ def read_points(text: str, size: tuple[int, int]) -> MarkedFace:
     """`size` is the picture's width and height. Raises BadPoints."""
     try:
         told = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadPoints(f"the points file is not JSON: {error}") from error
     if not isinstance(told, dict) or not isinstance(told.get("mouth"), dict):
         raise BadPoints('the points file needs "mouth" with "left" and "right"')
     if strange := sorted(told.keys() - _KEYS):
         raise BadPoints(f"the points file has entries nobody knows: {', '.join(strange)}")
     draw = told.get("draw", [])
-    if not isinstance(draw, list) or set(draw) - set(DRAWABLE):
+    if not isinstance(draw, list) or any(name not in DRAWABLE for name in draw):
         raise BadPoints(f'"draw" is a list of: {", ".join(DRAWABLE)}')
     eyes = told.get("eyes", [])
     if not isinstance(eyes, list) or len(eyes) > 2 or not all(isinstance(eye, dict) for eye in eyes):
         raise BadPoints('"eyes" is a list of at most two')
+    if "eyes" in draw and not eyes:
+        raise BadPoints('"draw" asks for eyes, and "eyes" does not say where')
+    for name, part in (("mouth", told["mouth"]), *((f"eye {number}", eye) for number, eye in enumerate(eyes, 1))):
+        if strange := sorted(part.keys() - _PART_KEYS):
+            raise BadPoints(f"{name} has entries nobody knows: {', '.join(strange)}")
     reader = _Reader(size)
     return MarkedFace(features=_features(told, eyes, reader), draw=tuple(draw))
 
@@ -58,13 +64,17 @@ class _Reader:
 
     def point(self, told: Mapping[str, Any], key: str, name: str, default: tuple[float, float] | None) -> Points:
         value = told.get(key, default)
-        try:
-            point = np.array([float(value[0]), float(value[1])])
-        except (TypeError, ValueError, IndexError, KeyError):
-            raise BadPoints(f"{name} must be two numbers, [x, y]") from None
+        if not isinstance(value, (list, tuple)) or [at for at in value if not _is_number(at)] or len(value) != 2:
+            raise BadPoints(f"{name} must be two numbers, [x, y]")
+        point = np.array([float(at) for at in value])
         if not (np.isfinite(point).all() and (point >= 0).all() and (point <= self.size).all()):
             raise BadPoints(f"{name} lies outside the picture of {self.size[0]}x{self.size[1]} pixels")
         return point
+
+
+def _is_number(value: object) -> bool:
+    """One that a picture's place can be, for all we know: JSON's may have any number of digits."""
+    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1e9)
 
 
 def _features(told: Mapping[str, Any], eyes: list[Any], reader: _Reader) -> Features:
@@ -79,7 +89,7 @@ def _features(told: Mapping[str, Any], eyes: list[Any], reader: _Reader) -> Feat
     seam_y = 0.55 * top[1] + 0.45 * bottom[1]
     seam = _arc(left, right, seam_y)
     chin = reader.point(told, "chin", "chin", _inside(reader.size, middle[0], middle[1] + 0.9 * width))
-    found = tuple(_eye(eye, number, reader) for number, eye in enumerate(eyes, 1))
+    found = tuple(sorted((_eye(eye, n, reader) for n, eye in enumerate(eyes, 1)), key=lambda eye: eye.iris[0]))
     highest = min((eye.upper[:, 1].min() for eye in found), default=middle[1] - 1.2 * width)
     crown = reader.point(told, "crown", "crown", _inside(reader.size, middle[0], highest - 0.9 * width))
     if not crown[1] < top[1] < bottom[1] < chin[1]:

@@ -31,6 +31,7 @@ class Finding:
 
 
 MIN_FACE_PX = 250
+MOST_TILT_DEG = 25  # from here on the stage leaves a head as it leans
 _RULES: tuple[tuple[str, Callable[[Facts], bool], str], ...] = (
     ("small_face", lambda f: not f.drawn and f.face_px < MIN_FACE_PX,
      f"The face is less than {MIN_FACE_PX} pixels wide and will look soft; use a larger or closer picture."),
@@ -43,7 +44,10 @@ _RULES: tuple[tuple[str, Callable[[Facts], bool], str], ...] = (
     ("smile_with_teeth", lambda f: 0.07 < f.mouth_gap <= 0.35,
      "The mouth shows teeth; they are used, but a smile's folds stay while it speaks. A closed mouth looks better."),
     ("turned_away", lambda f: f.turned > 0.35, "The head is turned aside; use a picture that looks at the camera."),
-    ("tilted", lambda f: abs(f.tilt_deg) > 12, "The head leans far to one side; the picture was turned upright."),
+    ("tilted", lambda f: 12 < abs(f.tilt_deg) < MOST_TILT_DEG,
+     "The head leans far to one side; the picture was turned upright."),
+    ("leans_too_far", lambda f: abs(f.tilt_deg) >= MOST_TILT_DEG,
+     "The head leans too far to be turned upright without guessing; turn the picture yourself, or use another."),
     ("eyes_closed", lambda f: f.eyes_open is not None and f.eyes_open < 0.16,
      "The eyes are nearly closed; use a picture with open eyes."),
     ("dark", lambda f: not f.drawn and f.brightness < 55, "The face is dark; use a picture with more light on it."),

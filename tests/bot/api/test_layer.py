@@ -179,7 +179,8 @@ async def test_a_character_is_made_listed_and_taught(api):
         ({"name": "!"}, 422, "bad_character"),
     ],
 )
-async def test_a_character_that_cannot_be_is_refused(api, change, status, code):
+async def test_a_character_that_cannot_be_is_refused(api, tmp_path, change, status, code):
     new = {"name": "Milo", "image_base64": base64.b64encode(PNG).decode(), **change}
     answer = await api.ask("POST", "/characters", json=new)
     assert (answer[0], answer[1]["code"]) == (status, code)
+    assert status != 422 or not (tmp_path / "characters").exists(), "a picture is kept that nobody may show"

@@ -36,6 +36,18 @@ async def test_a_picture_with_points_becomes_a_portrait(api: Api) -> None:
     assert load_record(Path(kept.image_path), Path(kept.record_path or "")).style is Style.OBJECT
 
 
+async def test_a_portrait_made_again_is_made_of_the_picture_that_was_given(api: Api) -> None:
+    character_id = await made_of(api, np.full((360, 600, 3), 150, np.uint8))
+    body = {"points": json.dumps(POINTS), "style": "object"}
+    for _ in range(2):  # the second time the character's picture is the portrait: cut to 16:9 and enlarged
+        status, _ = await api.ask("POST", f"/characters/{character_id}/portrait", json=body)
+        assert status == 200
+        async with api.store.database.read() as session:
+            kept = await characters.get(session, character_id)
+        seam = load_record(Path(kept.image_path), Path(kept.record_path or "")).mouth.seam
+        assert abs(seam[:, 0].mean() - 640) < 2
+
+
 async def test_a_picture_that_cannot_speak_is_refused_with_what_to_do(api: Api) -> None:
     character_id = await made_of(api, np.full((20, 20, 3), 150, np.uint8))
     status, problem = await api.ask("POST", f"/characters/{character_id}/portrait", json={})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -10,9 +11,13 @@ import numpy as np
 import pytest
 
 from bot.cli import main
+from bot.config import load_settings
 from bot.library import ALL_SHIPPED
 from bot.library.importing import read_character
-from bot.store import characters
+from bot.store import characters, workspaces
+from bot.store.session import Database
+from engine.portrait.importing.points import read_points
+from engine.portrait.record import Style, load_record
 
 POINTS = {
     "mouth": {"left": [250, 230], "right": [350, 230], "bottom": [300, 246]},
@@ -43,8 +48,18 @@ def bring(picture: Path, *words: str) -> int:
 
 
 def test_a_real_persons_picture_is_not_even_opened_without_consent(home, box, capsys) -> None:
-    assert bring(box, "--likeness", "consented") == 1
-    assert "proof of consent" in capsys.readouterr().err
+    add = ["character", "add", "--name", "Box", "--image", str(box), "--likeness", "self"]
+    for words in (["character", "import", str(box), "--likeness", "consented"], add, [*add, "--consent-proof", " "]):
+        assert main(words) == 1
+        assert "proof of consent" in capsys.readouterr().err
+    assert not (home / "characters").exists()
+
+
+def test_whose_face_it_is_must_be_said(home, box, capsys) -> None:
+    for words in (["import", str(box)], ["add", "--name", "Box", "--image", str(box)]):
+        with pytest.raises(SystemExit):
+            main(["character", *words])
+        assert "--likeness" in capsys.readouterr().err
     assert not (home / "characters").exists()
 
 
@@ -55,11 +70,27 @@ def test_what_is_no_picture_is_refused_in_words_and_leaves_nothing(home, tmp_pat
     assert not (home / "characters").exists()
 
 
+def test_a_file_much_too_large_is_not_read(home, tmp_path, capsys) -> None:
+    with (tmp_path / "film.png").open("wb") as file:
+        file.truncate(300 << 20)
+    assert bring(tmp_path / "film.png", "--likeness", "fictional") == 1
+    assert "has 300 MiB; at most 64 MiB" in capsys.readouterr().err
+    assert not (home / "characters").exists()
+
+
 def test_bad_points_are_refused_in_words(home, box, tmp_path, capsys) -> None:
     (tmp_path / "points.json").write_text('{"mouth": {"left": [1, 1]}}')
     assert bring(box, "--points", str(tmp_path / "points.json"), "--likeness", "fictional") == 1
     assert "mouth right must be two numbers" in capsys.readouterr().err
     assert not (home / "characters").exists()
+
+
+def test_the_points_file_that_help_shows_is_one(capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["character", "import", "--help"])
+    said = capsys.readouterr().out
+    shown = said[said.index('{"mouth"') : said.index("\n\nOnly the mouth's")]
+    assert len(read_points(shown, (600, 400)).features.eyes) == 2
 
 
 def test_every_shipped_character_is_whole() -> None:
@@ -81,7 +112,45 @@ def test_an_object_is_imported_and_looked_at(home, box, tmp_path, capsys) -> Non
     said = capsys.readouterr()
     assert "The points were set by hand" in said.err and len(said.out.split()[-1]) > 20
     (made,) = (home / "characters").iterdir()
-    assert {path.name for path in made.iterdir()} == {"portrait.png", "record", "report.json"}
+    assert {path.name for path in made.iterdir()} == {"portrait.png", "record", "report.json", "original.png"}
+    assert (made / "original.png").read_bytes() == box.read_bytes()
     sheet = tmp_path / "sheet.png"
     assert main(["character", "preview", "box", "--sheet", str(sheet)]) == 0
     assert cv2.imread(str(sheet)).shape[1] == 1500
+
+
+@pytest.mark.slow
+def test_a_new_face_takes_nothing_else_from_a_character(home, box, tmp_path, capsys) -> None:
+    assert main(["db", "upgrade"]) == 0
+    words = ("--persona", "Holds things.", "--greeting", "Hello.", "--voice", "espeak:en-us+f3", "--alias", "Boxy")
+    points = ("--points", str(tmp_path / "points.json"), "--likeness", "fictional")
+    assert bring(box, *points, "--name", "Box", *words) == 0
+    first = capsys.readouterr().out.split()[-1]
+    assert bring(box, *points, "--style", "drawing", "--greeting", "Hi.") == 0
+    assert capsys.readouterr().out.split()[-1] == first
+    character = asyncio.run(kept("box"))
+    assert (character.name, character.persona, character.greeting) == ("Box", "Holds things.", "Hi.")
+    assert (character.voice, list(character.aliases)) == ("espeak:en-us+f3", ["Boxy"])
+    assert load_record(Path(character.image_path), Path(character.record_path or "")).style is Style.DRAWING
+
+
+def test_a_preview_that_cannot_be_written_is_not_begun(home, tmp_path, capsys) -> None:
+    for place, words in ((tmp_path / "none" / "sheet.png", "none is no folder"), (tmp_path, f"{tmp_path} is a folder")):
+        assert main(["character", "preview", "iris", "--sheet", str(place)]) == 1
+        assert words in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_face_is_not_looked_at_either_once_the_consent_has_ended(home, box, tmp_path, capsys) -> None:
+    assert main(["db", "upgrade"]) == 0
+    consent = ("--likeness", "consented", "--consent-proof", "a letter", "--consent-expires", "2020-01-31")
+    assert bring(box, "--points", str(tmp_path / "points.json"), *consent) == 0
+    assert main(["character", "preview", "box", "--sheet", str(tmp_path / "sheet.png")]) == 1
+    assert "the consent to show this likeness has expired" in capsys.readouterr().err
+    assert not (tmp_path / "sheet.png").exists()
+
+
+async def kept(slug: str) -> characters.Character:
+    async with Database.open(load_settings()) as database, database.write() as session:
+        workspace = await workspaces.ensure(session)
+        return await characters.named(session, workspace_id=workspace.id, name=slug)

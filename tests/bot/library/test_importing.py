@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from bot.library.importing import ensure_character
+from bot.library.importing import ensure_character, read_character
 from bot.store import knowledge
 from bot.store.characters import BadCharacter
 
@@ -58,6 +60,26 @@ async def test_a_changed_folder_changes_the_character_and_keeps_its_id(store, fo
     after, passages = await ensure(store, folder)
     assert (after.id, after.persona) == (before.id, "Brief.")
     assert [passage.text for passage in passages] == ["White tea."]
+
+
+END = datetime(2030, 12, 31, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("told", "end"), [("2030-12-31", END.replace(hour=23)), ("2030-12-31T13:00:00+01:00", END)], ids=str
+)
+def test_a_consent_ends_when_the_folder_says(folder, told, end):
+    (folder / "character.toml").write_text(f'{TOML}consent_proof = "a letter"\nconsent_expires_at = {told}\n')
+    new, _ = read_character(folder)
+    assert new.consent_expires_at.replace(minute=0, second=0, microsecond=0) == end
+    assert new.consent_proof == "a letter" and new.settings == {"language": "en"}
+
+
+@pytest.mark.parametrize("told", ['"next year"', "2030-12-31T13:00:00", "2030"])
+def test_an_end_that_cannot_be_read_is_not_taken_for_none(folder, told):
+    (folder / "character.toml").write_text(f"{TOML}consent_expires_at = {told}\n")
+    with pytest.raises(BadCharacter, match="consent_expires_at"):
+        read_character(folder)
 
 
 @pytest.mark.parametrize("broken", ["portrait.png", "character.toml"])

@@ -100,6 +100,8 @@ async def test_a_voice_that_only_sounds_comes_with_times_from_the_registry() -> 
         pytest.skip("flite is not installed")
     clauses = await said(open_voice("flite:slt"))
     assert len(clauses) == 2 and all(clause.phonemes and clause.words for clause in clauses)
+    (half,) = await said(open_voice("flite:slt"), "Good \ud83d morning\0 Ada.")  # as a model's words come, cut anywhere
+    assert len(half.pcm) > RATE_HZ // 2
 
 
 @pytest.mark.acceptance

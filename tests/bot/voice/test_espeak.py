@@ -98,3 +98,12 @@ async def test_signs_alone_make_no_sound_and_no_error():
     async with EspeakVoice() as voice:
         assert [clause async for clause in voice.say(" ... ")] == []
         assert set(await voice.pronounce(["mulch"])) == {"mulch"}
+
+
+async def test_half_a_character_stops_neither_the_sentence_nor_the_voice():
+    """As a model's words come, cut anywhere."""
+    async with EspeakVoice() as voice:
+        pid = voice.pid
+        (clause,) = [clause async for clause in voice.say("Good \ud83d morning\0 Ada.")]
+        assert "Ada" in [word.text.strip(".") for word in clause.words or ()]
+        assert (await voice.pronounce(["Ada\ud83d"])).keys() == {"Ada\ud83d"} and voice.pid == pid

@@ -82,6 +82,24 @@ def test_no_mouth_moves_farther_in_a_frame_than_a_mouth_can(known: SpeechTiming 
     assert opens.min() >= 0
 
 
+@pytest.mark.parametrize("pause_s", [0.2, 0.3, 2.0])
+def test_in_a_pause_the_lips_neither_keep_the_last_sound_nor_wait_in_the_next(pause_s: float) -> None:
+    """As between sentences; a voice says nothing of pauses, it only leaves them."""
+    sound, pause = (round(seconds * SPEECH_RATE_HZ) for seconds in (0.25, pause_s))
+    known = SpeechTiming(
+        phonemes=(
+            Phoneme(start=0, end=sound, symbol="uː"),
+            Phoneme(start=sound + pause, end=2 * sound + pause, symbol="iː"),
+        )
+    )
+    pcm = np.concatenate([voiced(sound), np.zeros(pause, np.int16), voiced(sound), np.zeros(pause, np.int16)])
+    mouths = mouths_of(pcm, known)
+    for begin_s in (0.25, 0.5 + pause_s):
+        middle = mouths[int((begin_s + 0.55 * pause_s) * 24)]
+        assert middle.open < 0.02 and middle.pucker < 0.15 and abs(middle.wide) < 0.06
+    assert max(mouth.pucker for mouth in mouths[:7]) > 0.7 and max(mouth.wide for mouth in mouths) > 0.15
+
+
 def test_sound_alone_opens_with_loudness_and_shuts_in_silence() -> None:
     loudness = np.repeat([0.0, 1.0, 0.15, 1.0, 0.0], 12_000)
     pcm = (voiced(60_000) * loudness).astype(np.int16)

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -265,6 +266,15 @@ def test_what_has_no_eyes_and_no_brows_still_speaks(record: Record) -> None:
     assert (wide < 70).mean() > 0.08 > 0.01 > (shut < 70).mean()
 
 
+@pytest.mark.parametrize("aside", [0, 400, 700])
+def test_a_jaw_beside_the_mouth_moves_to_no_place_that_is_none(record: Record, aside: int) -> None:
+    """As a detector finds it in a head turned far aside: the inner loop is not asked for places that are no number."""
+    lips = LipColumns.of(replace(record, jaw=record.jaw + np.array([aside, 0])), 0.5)
+    for mouth in TARGETS.values():
+        lips.move(mouth)
+        assert np.isfinite(lips.knots).all() and (np.diff(lips.knots[1], axis=0) >= 0).all()
+
+
 @pytest.mark.slow
 @pytest.mark.parallel
 def test_the_face_follows_the_one_who_speaks(renderer: Renderer) -> None:
@@ -287,4 +297,7 @@ def test_a_character_without_a_record_is_refused_in_words(tmp_path: Path) -> Non
         load_record(IRIS / "portrait.png", tmp_path)
     (tmp_path / "record.json").write_text('{"version": 2, "size": [2560, 1440]}')
     with pytest.raises(BadCharacter, match=r"matte\.png is missing"):
+        load_record(IRIS / "portrait.png", tmp_path)
+    cv2.imwrite(str(tmp_path / "matte.png"), np.zeros((1440, 2560), np.uint8))
+    with pytest.raises(BadCharacter, match=r"matte\.png shows no figure"):
         load_record(IRIS / "portrait.png", tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -14,8 +15,9 @@ import psutil
 import pytest
 
 from engine.api import CharacterAssets, EngineDied, Likeness, VideoFormat
+from engine.portrait import wire
 from engine.portrait.engine import PortraitEngine, loaded
-from engine.portrait.nursery import GOES_ON, READY, steps
+from engine.portrait.nursery import GOES_ON, READY, _fork, steps
 
 IRIS = Path(__file__).parents[3] / "bot" / "library" / "iris"
 CHARACTER = CharacterAssets(
@@ -54,6 +56,18 @@ async def test_a_killed_process_ends_the_stream_with_its_error() -> None:
         with pytest.raises(EngineDied):
             await session.speak(np.ones(10, np.int16), timing=None, epoch=1)
     assert in_shared_memory() <= before
+
+
+def test_a_painter_that_fails_says_why(capfd: pytest.CaptureFixture[str]) -> None:
+    before = set(psutil.Process().children())
+    (control, nursery), (session, painter) = socket.socketpair(), socket.socketpair()
+    with control, nursery, session:
+        session.sendall(wire.HEADER.pack(wire.MAX_JSON_BYTES + 1, 0))
+        _fork(nursery, [painter.detach(), os.memfd_create("frames")])
+        (forked,) = set(psutil.Process().children()) - before
+        assert session.recv(1) == b""
+        assert os.waitstatus_to_exitcode(os.waitpid(forked.pid, 0)[1]) == 1
+    assert "message too long" in capfd.readouterr().err
 
 
 def test_compiling_says_that_it_goes_on_at_every_step() -> None:

@@ -68,6 +68,7 @@ BAD = {
     "smile_with_teeth": {"mouth_gap": 0.2},
     "turned_away": {"turned": 0.5},
     "tilted": {"tilt_deg": -20.0},
+    "leans_too_far": {"tilt_deg": 40.0},
     "eyes_closed": {"eyes_open": 0.1},
     "dark": {"brightness": 30.0},
     "blurred": {"sharpness": 0.001},

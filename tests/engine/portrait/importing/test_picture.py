@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import zlib
 from pathlib import Path
@@ -15,6 +16,7 @@ from engine.portrait.importing.environment import Found
 from engine.portrait.importing.errors import (
     AnimatedPicture,
     FaceCutOff,
+    MouthOutsideFigure,
     NoFace,
     NotAPicture,
     PictureTooLarge,
@@ -121,4 +123,22 @@ def test_a_picture_without_one_whole_face_leaves_nothing_behind(name: str, tmp_p
     analyser, kind = FACES[name]
     with pytest.raises(kind):
         import_picture(encoded(grey(400, 600)), tmp_path / "made", analyser=analyser)
+    assert list(tmp_path.iterdir()) == []
+
+
+MOUTH = {"mouth": {"left": [250, 230], "right": [350, 230]}}
+ELSEWHERE = [[1, 1], [40, 1], [40, 40]]
+
+
+@pytest.mark.parametrize("seen", [0, 60])
+def test_a_figure_without_a_mouth_leaves_nothing_behind(seen: int, tmp_path: Path) -> None:
+    """All see-through, all but a corner, or an outline around something else."""
+    alpha = np.zeros((360, 600), np.uint8)
+    alpha[:seen, :seen] = 255
+    for picture, points in (
+        (np.dstack([grey(360, 600), alpha]), MOUTH),
+        (grey(360, 600), MOUTH | {"outline": ELSEWHERE}),
+    ):
+        with pytest.raises(MouthOutsideFigure):
+            import_picture(encoded(picture), tmp_path / "made", analyser=Sees(), points=json.dumps(points))
     assert list(tmp_path.iterdir()) == []
