@@ -63,6 +63,11 @@ class StreamPlan:
         self.checkpoint = checkpoint
         self.video = VideoFormat(width=checkpoint.width_px, height=checkpoint.height_px, fps=checkpoint.fps)
         self.window = Window(checkpoint)
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Nothing has been said, planned or shown."""
+        checkpoint = self.checkpoint
         start, end = self.window.samples(0)
         self.timeline = Timeline(end - start + checkpoint.block_latents * self.window.samples_per_latent)
         self.planned_sound = np.zeros(0, np.int16)

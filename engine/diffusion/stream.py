@@ -64,6 +64,13 @@ class FaceStream(StreamPlan):
         """What a block leaves for those after it."""
         self.latents.settle()
 
+    def forget_all(self) -> None:
+        """As it was before `begin`, at the same addresses: captured graphs go on working."""
+        self.decoding.lane.wait()
+        self.start_over()
+        self.latents.forget_all()
+        self.decoding.forget_all()
+
     def forget_unshown(self) -> None:
         """Go back to the last latent shown."""
         self.latents.forget_after(self.drop_unshown())

@@ -168,6 +168,20 @@ def test_a_checkpoint_without_sound_streams_too():
     assert frames(stream, 3).any()
 
 
+@pytest.mark.parametrize("preset", ["tiny-3", "tiny-s2v"])
+def test_a_stream_that_forgot_all_is_as_just_opened_at_the_same_addresses(preset):
+    stream, said = make(replace(PRESETS[preset], drift_correction=0.2)), tone(1.0)
+    ring = stream.denoiser.cache.keys_RYBXHD.data_ptr()
+    runs = []
+    for _ in range(2):
+        stream.timeline.speak(said, epoch=1)
+        runs.append(frames(stream, 7))
+        stream.forget_all()
+        stream.begin()
+    np.testing.assert_array_equal(*runs)
+    assert stream.denoiser.cache.keys_RYBXHD.data_ptr() == ring
+
+
 def test_s2v_sees_the_still_beside_the_stream_and_its_first_frames_are_new():
     stream = make(PRESETS["tiny-s2v"])
     assert (stream.shown, stream.pending, stream.denoiser.next_latent) == (0, 0, 0)
