@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from itertools import product
@@ -294,6 +295,20 @@ def test_graph_replay_equals_eager_over_50_steps_with_every_condition_changing()
         if number == 15:
             captures = graph.runner.captures
     assert graph.runner.captures == captures, "nothing was captured again"
+
+
+@pytest.mark.gpu
+@needs_gpu
+def test_sessions_whose_graphs_are_captured_at_the_same_time_give_the_frames_of_one_alone():
+    alone = frames(make(path=Path.GRAPH, device="cuda"), 20)
+
+    def session(number):
+        with torch.inference_mode():
+            return frames(make(path=Path.GRAPH, device="cuda"), 20)
+
+    with ThreadPoolExecutor(3) as threads:
+        for beside in threads.map(session, range(3)):
+            assert abs(beside.astype(int) - alone).max() <= 1
 
 
 @pytest.mark.gpu
