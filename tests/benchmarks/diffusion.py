@@ -120,7 +120,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         stream = opened(options, checkpoint, dtype, stages)
         for _ in range(2 if device.type == "cpu" else 10):
             first_frames(stream, stages)
-        fill(stream)
+        stream.fill()
         for _ in range(options.iterations):
             one_block(stream, stages)
         for _ in range(options.iterations):
@@ -162,14 +162,6 @@ def first_frames(stream: Any, stages: Stages) -> None:
     if not begins:
         stream.begin()
     stages.measure(name, lambda: (stream.begin() if begins else None, stream.next_block()), in_hand=True)
-
-
-def fill(stream: Any) -> None:
-    """Until the window is full, and captured pieces have been warmed up and captured."""
-    checkpoint = stream.checkpoint
-    while stream.denoiser.next_latent < checkpoint.window_latents + 3 * checkpoint.block_latents or stream.pending:
-        stream.settle()
-        stream.next_block()
 
 
 def one_block(stream: Any, stages: Stages) -> None:

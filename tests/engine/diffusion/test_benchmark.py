@@ -20,7 +20,7 @@ from engine.diffusion.estimate import cost
 from engine.diffusion.stream import FaceStream
 from tests.benchmarks._diffusion_matrix import COLD, CPU_ROWS, GPU_ROWS, SERIES, measured
 from tests.benchmarks._diffusion_shard import shard_bundle, shard_of
-from tests.benchmarks.diffusion import Stages, changed, fill, first_frames, one_block
+from tests.benchmarks.diffusion import Stages, changed, first_frames, one_block
 from tests.house.sources import ROOT
 
 
@@ -50,7 +50,7 @@ def test_as_many_cold_starts_as_on_a_gpu_leave_a_stream_that_goes_on():
     stream = FaceStream(random_bundle(checkpoint), still, seed=0)
     for _ in range(10):
         first_frames(stream, stages)
-    fill(stream)
+    stream.fill()
     for _ in range(3):
         one_block(stream, stages)
     assert stream.next_block().index == stream.timeline.taken_samples // stream.video.samples_per_block - 1

@@ -18,9 +18,10 @@ from tests.engine.diffusion.support import torch  # first: it skips without torc
 from engine.diffusion.bundle import random_bundle
 from engine.diffusion.errors import PartMissing
 from engine.diffusion.frames import ToI420
-from engine.diffusion.graphs import Path, compile_blocks
+from engine.diffusion.graphs import Path, Runner, compile_blocks
 from engine.diffusion.lane import DecodeLane
 from engine.diffusion.stream import FaceStream
+from tests.engine.diffusion.tape import record
 
 TINY_3 = PRESETS["tiny-3"]
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need a CUDA device")
@@ -181,6 +182,19 @@ def test_a_stream_that_forgot_all_is_as_just_opened_at_the_same_addresses(preset
         stream.begin()
     np.testing.assert_array_equal(*runs)
     assert stream.denoiser.cache.keys_RYBXHD.data_ptr() == ring
+
+
+def test_all_is_captured_before_the_first_block_and_the_frames_are_those_of_a_fresh_stream():
+    eager, still = make(PRESETS["tiny"], seed=5), torch.rand(1, 3, 1, 32, 48)
+    runner = Runner(Path.GRAPH, torch.device("cpu"), capture=record)
+    plain, captured = (FaceStream(eager.bundle, still, seed=5, runner=one) for one in (None, runner))
+    captures = runner.captures
+    assert captures == 3, "a steady block, the pass after it, and its decoding"
+    assert (captured.rate.blocks, captured.timeline.taken_samples) == (0, 0)
+    for stream in (plain, captured):
+        stream.timeline.speak(tone(1.0), epoch=1)
+    np.testing.assert_array_equal(frames(plain, 9), frames(captured, 9))
+    assert runner.captures == captures
 
 
 def test_s2v_sees_the_still_beside_the_stream_and_its_first_frames_are_new():
