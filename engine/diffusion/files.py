@@ -113,5 +113,10 @@ def _open_torch(path: Path) -> Tensors:
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    """As safetensors; each tensor by itself, whatever it shared."""
-    save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, path)
+    """As safetensors, whole or not at all; each tensor by itself, whatever it shared."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
