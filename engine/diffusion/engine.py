@@ -28,6 +28,7 @@ from engine.api import (
     require_consent,
 )
 from engine.blocks import Blocks
+from engine.diffusion.devices import best_device, require_device
 from engine.diffusion.errors import NotEnoughMemory, PartMissing
 from engine.diffusion.plan import log_rate
 
@@ -223,12 +224,13 @@ def tiny_engine(*, preset: str = "tiny", seed: int = 0, **options: Any) -> Diffu
 def checkpoint_engine(
     *, checkpoint: str | FilePath, device: str | None = None, path: str | None = None, **options: Any
 ) -> DiffusionEngine:
-    """The weights in a folder: bfloat16 from captured graphs on a GPU, float32 as written on a CPU. Opening raises
-    BadCheckpoint and NotEnoughMemory."""
+    """The weights in a folder: bfloat16 from captured graphs on a GPU, float32 as written on a CPU. Raises PartMissing
+    where there is no such device; opening raises BadCheckpoint and NotEnoughMemory."""
     _require_torch()
     import torch
 
-    where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    where = device or best_device()
+    require_device(where)
     on_gpu = where.startswith("cuda")
 
     def load() -> Bundle:
