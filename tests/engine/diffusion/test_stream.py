@@ -334,8 +334,8 @@ def test_the_steady_state_neither_synchronises_nor_allocates():
     torch.cuda.set_sync_debug_mode("error")
     try:
         for _ in range(10):
-            stream.denoiser.denoise()
-            stream.denoiser.remember()
+            stream.latents.make(stream.plan_block())
+            stream.latents.settle()
             stream.decoding.lane.latents_are_made()
             stream.decoding.lane.run(lambda: stream.runner.run("decode", stream.decoding.decode_static, lane="decode"))
     finally:
