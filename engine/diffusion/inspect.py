@@ -60,7 +60,8 @@ def _cost(found: Found, device: torch.device) -> list[str]:
     budget = estimate.budget_ms(checkpoint)
     verdict = "real time is within reach" if likely <= budget else "this device is too slow for real time"
     return [
-        f"  memory: about {cost.bytes_needed / 1e9:.2f} GB (weights {cost.weight_bytes / 1e9:.2f}, kept latents "
+        f"  memory: about {cost.bytes_needed / 1e9:.2f} GB (weights {cost.weight_bytes / 1e9:.2f} and "
+        f"{cost.beside_bytes / 1e9:.2f} for autoencoder, sound encoder and prompts, kept latents "
         f"{cost.cache_bytes / 1e9:.2f}, decoder {cost.decoder_state_bytes / 1e9:.2f}); {device} has "
         f"{free / 1e9:.2f} GB free{'' if cost.bytes_needed <= free else ': too little'}",
         f"  speed: {speed / 1e12:.3g} TFLOP/s measured on {device} in {str(dtype).removeprefix('torch.')}; four frames "
