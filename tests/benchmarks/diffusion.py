@@ -67,12 +67,15 @@ def arguments() -> argparse.Namespace:
 
 def changed(checkpoint: Checkpoint, settings: list[str]) -> Checkpoint:
     """The preset with every `--set` applied at once; `steps` is the schedule's, `layers` the transformer's, `clean`
-    whether there is a clean pass."""
-    numbers = {name: int(number) for name, _, number in (setting.partition("=") for setting in settings)}
-    trunk = replace(checkpoint.trunk, layers=numbers.pop("layers", checkpoint.trunk.layers))
-    schedule = replace(checkpoint.schedule, steps=numbers.pop("steps", checkpoint.schedule.steps))
-    cache = {0: CachePolicy.PER_TIMESTEP, 1: CachePolicy.CLEAN}.get(numbers.pop("clean", -1), checkpoint.cache)
-    return replace(checkpoint, trunk=trunk, schedule=schedule, cache=cache, **numbers)
+    whether there is a clean pass. Raises EngineError for what cannot be set."""
+    try:
+        numbers = {name: int(number) for name, _, number in (setting.partition("=") for setting in settings)}
+        trunk = replace(checkpoint.trunk, layers=numbers.pop("layers", checkpoint.trunk.layers))
+        schedule = replace(checkpoint.schedule, steps=numbers.pop("steps", checkpoint.schedule.steps))
+        cache = {0: CachePolicy.PER_TIMESTEP, 1: CachePolicy.CLEAN}.get(numbers.pop("clean", -1), checkpoint.cache)
+        return replace(checkpoint, trunk=trunk, schedule=schedule, cache=cache, **numbers)
+    except (TypeError, ValueError) as error:
+        raise EngineError(f"--set {' '.join(settings)}: {error}") from error
 
 
 class Stages:

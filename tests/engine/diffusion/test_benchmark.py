@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from engine.api import EngineError
 from tests.engine.diffusion.support import torch  # first: it skips without torch
 
 # isort: split
@@ -133,6 +134,12 @@ def test_a_missing_gpu_is_said():
     done = bench("--device", "cuda", "--path", "graph")
     assert done.returncode == 1
     assert "no CUDA device" in done.stderr
+
+
+@pytest.mark.parametrize("setting", ["window_latents", "window_latents=many", "pace=2", "steps=0", "block_latents=99"])
+def test_what_cannot_be_set_is_told(setting):
+    with pytest.raises(EngineError, match="--set"):
+        changed(PRESETS["tiny"], [setting])
 
 
 def test_any_number_of_a_preset_can_be_set():
