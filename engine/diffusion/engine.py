@@ -8,6 +8,7 @@ prompt where the checkpoint has one.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -30,7 +31,7 @@ from engine.api import (
 from engine.blocks import Blocks
 from engine.diffusion.devices import best_device, require_device
 from engine.diffusion.errors import NotEnoughMemory, PartMissing
-from engine.diffusion.plan import log_rate
+from engine.diffusion.plan import log_drift, log_rate
 
 if TYPE_CHECKING:
     from engine.diffusion.bundle import Bundle
@@ -124,9 +125,19 @@ class DiffusionSession:
             return
         self._closed = True
         self._room.set()
-        await asyncio.to_thread(self._worker.shutdown)  # the block in the making is finished, not torn
+        drift = await asyncio.to_thread(self._end)
         self._rate, self._stream, self._asked = self.rate, None, None  # ring, graphs and decoder go, whoever keeps this
         log_rate(self._rate)
+        log_drift(drift)
+
+    def _end(self) -> float:
+        """The block in the making is finished, not torn. How far the latents have gone from the still's."""
+        self._worker.shutdown()
+        assert self._stream is not None
+        try:
+            return self._stream.latents.drift.worst()
+        except RuntimeError:  # the device has failed, which whoever asked for a block was told
+            return math.nan
 
     async def __aenter__(self) -> Self:
         return self

@@ -56,6 +56,11 @@ def log_rate(rate: Rate) -> None:
     log.info("diffusion session closed", extra={"understudy_fields": fields})
 
 
+def log_drift(worst: float) -> None:
+    """Beside the rate where the latents are at hand: how far they went from the still's; NaN says that they broke."""
+    log.info("diffusion session drifted", extra={"understudy_fields": {"drift": round(worst, 3)}})
+
+
 class StreamPlan:
     """The counts of one stream, and its sound."""
 

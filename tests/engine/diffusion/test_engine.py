@@ -96,6 +96,13 @@ class TestOneLatentBlocks(EngineContract):
         (record,) = [record for record in caplog.records if record.message == SENTENCE]
         assert set(record.understudy_fields) == set(FIELDS)
 
+    async def test_how_far_the_picture_drifted_is_in_the_log_too(self, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level(logging.INFO):
+            async with await self.make_engine().open(self.character, self.video) as session:
+                await take(session.blocks(), 2)
+        (record,) = [record for record in caplog.records if record.message == "diffusion session drifted"]
+        assert record.understudy_fields["drift"] >= 0
+
     async def test_a_missing_image_is_said(self) -> None:
         with pytest.raises(BadCharacter, match="missing"):
             missing = replace(self.character, image=self.character.image.with_name("none.png"))
