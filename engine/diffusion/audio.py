@@ -48,7 +48,7 @@ class AudioFeatures:
     def of(self, windows: Sequence[Pcm], first_latent: int) -> Tensor:
         """The same, from the windows of these latents."""
         latents = len(windows)
-        sound_FS = torch.from_numpy(np.stack(windows)).to(self.device, self.dtype) / 32768
+        sound_FS = self._here(torch.from_numpy(np.stack(windows))).to(self.dtype) / 32768
         sound_FS = resample(sound_FS, self.filter)
         if self.adapter is AudioAdapter.S2V:
             return self._s2v(sound_FS, first_latent)
@@ -65,7 +65,13 @@ class AudioFeatures:
         return layers_LFTA.flatten(1, 2).mT[None]
 
     def _moments(self, of: Callable[[int], list[float]], first_latent: int, latents: int) -> Tensor:
-        return torch.tensor([of(first_latent + n) for n in range(latents)], dtype=torch.float64).to(self.device)
+        return self._here(torch.tensor([of(first_latent + n) for n in range(latents)], dtype=torch.float64))
+
+    def _here(self, from_host: Tensor) -> Tensor:
+        """On the device, in order with its other work: from pinned memory the host need not wait for the copy, and so
+        not for the pass before it."""
+        pinned = from_host.pin_memory() if self.device.type == "cuda" else from_host
+        return pinned.to(self.device, non_blocking=True)
 
 
 def polyphase_filter() -> Tensor:

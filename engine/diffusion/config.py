@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from engine.api import BadFormat
+from engine.api import BadFormat, VideoFormat
 
 PIXELS_PER_LATENT = 8  # each way, of the Wan 2.1 autoencoder
 PATCH = 2  # latent pixels per token, each way
@@ -119,6 +119,10 @@ class SoundShape:
     window_s: float = 5.0
     look_ahead_latents: int = 1
 
+    def __post_init__(self) -> None:
+        if not self.window_s > 0 or self.look_ahead_latents < 0:
+            raise ValueError("a window of sound has a length, and none looks back ahead")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Schedule:
@@ -128,6 +132,10 @@ class Schedule:
     steps: int = 4
     shift: float = 5.0
     round_timesteps: bool = True  # the released model was run with timesteps rounded to bfloat16
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or not self.shift > 0:
+            raise ValueError("a schedule has at least one step and a shift above 0")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,12 +171,16 @@ class Checkpoint:
         grid = PIXELS_PER_LATENT * PATCH
         if self.width_px % grid or self.height_px % grid or min(self.width_px, self.height_px) <= 0:
             raise BadFormat(f"{self.name}: width and height must be multiples of {grid}")
+        VideoFormat(width=self.width_px, height=self.height_px, fps=self.fps)  # raises for a rate no stream can have
         if not 0 < self.block_latents <= self.window_latents - self.sink_latents:
             raise ValueError(f"{self.name}: a block of {self.block_latents} does not fit beside the sink")
         if self.trunk.audio is AudioAdapter.S2V and min(self.width_px, self.height_px) < SMALLEST_PACKED_PX:
             raise BadFormat(f"{self.name}: packed motion needs {SMALLEST_PACKED_PX} pixels each way")
-        if self.sink_latents < 0 or self.schedule.steps < 1:
-            raise ValueError(f"{self.name}: sink and steps cannot be negative")
+        counts = (self.sink_latents, self.adopt_reference_after, self.sink_distance_latents, self.position_limit)
+        if min(counts) < 0:
+            raise ValueError(f"{self.name}: no count of latents can be negative")
+        if not 0 <= self.drift_correction <= 1:
+            raise ValueError(f"{self.name}: drift_correction is a share, from 0 to 1")
         if self.positions is PositionPolicy.RESET and self.position_limit < self.window_latents + self.block_latents:
             raise ValueError(f"{self.name}: position_limit must leave room for the window and a block")
 

@@ -192,6 +192,11 @@ class Denoiser:
         """Forget the latents after the last one shown."""
         self.cache.truncate(last_latent)
 
+    def forget_all(self) -> None:
+        """Every latent. Conditions stay as they were set last."""
+        self.cache.clear()
+        self.adopted = False
+
     def rebuild(self) -> None:
         """RESET: run the last block again at its new positions, right behind the sink."""
         kept = self.checkpoint.block_latents

@@ -2,7 +2,8 @@
 
 Streams made from their own output slowly lose colour, sharpness and likeness. The monitor keeps an exponential mean of
 each channel's mean and spread; `correct` moves a latent's channels part of the way to the reference's (AdaIN). Works
-in place on static buffers and synchronises nothing; `worst` asks the device, so ask seldom.
+in place on static buffers and synchronises nothing; `worst` asks the device, so ask seldom: a session says it as it
+closes.
 """
 
 # B batch · C channels · F latents · H height · W width

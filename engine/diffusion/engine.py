@@ -8,6 +8,7 @@ prompt where the checkpoint has one.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -27,8 +28,10 @@ from engine.api import (
     VideoFormat,
     require_consent,
 )
-from engine.diffusion.errors import PartMissing
-from engine.diffusion.plan import log_rate
+from engine.blocks import Blocks
+from engine.diffusion.devices import best_device, require_device
+from engine.diffusion.errors import NotEnoughMemory, PartMissing
+from engine.diffusion.plan import log_drift, log_rate
 
 if TYPE_CHECKING:
     from engine.diffusion.bundle import Bundle
@@ -45,64 +48,96 @@ class DiffusionSession:
     the log when it closes."""
 
     def __init__(self, stream: FaceStream, worker: ThreadPoolExecutor) -> None:
-        self._stream, self._worker = stream, worker
-        self._ahead: Future[AvBlock] | None = None
+        self._stream: FaceStream | None = stream
+        self._worker = worker
+        self._video, self._timeline, self._rate = stream.video, stream.timeline, stream.rate
+        self._asked: Future[AvBlock] | None = None  # the block being made
         self._closed = False
+        self._failure = ""
         self._room = asyncio.Event()
 
     @property
     def video(self) -> VideoFormat:
-        return self._stream.video
+        return self._video
 
     @property
     def rate(self) -> Rate:
         """How fast blocks have been made so far."""
-        return self._stream.rate
+        return self._stream.rate if self._stream is not None else self._rate
 
     async def speak(self, pcm: Pcm, *, timing: SpeechTiming | None, epoch: int) -> None:
-        timeline = self._stream.timeline
-        while not self._closed and timeline.queued_samples >= MOST_QUEUED_S * SPEECH_RATE_HZ:
+        timeline = self._timeline
+        self._check_open()
+        while timeline.queued_samples >= MOST_QUEUED_S * SPEECH_RATE_HZ:
             if epoch != timeline.epoch:
                 break  # older: dropped; newer: drops the rest
             self._room.clear()
             await self._room.wait()
+            self._check_open()
+        timeline.speak(pcm, epoch)
+
+    def _check_open(self) -> None:
         if self._closed:
             raise SessionClosed
-        timeline.speak(pcm, epoch)
+        if self._failure:
+            raise EngineDied(self._failure)
 
     def listen(self, pcm: Pcm, *, speaker_id: str | None = None, gaze_xy: tuple[float, float] | None = None) -> None:
         """Taken and dropped: see the module."""
 
     def interrupt(self, epoch: int) -> None:
-        self._stream.timeline.interrupt(epoch)
+        self._timeline.interrupt(epoch)
         self._room.set()
 
-    async def blocks(self) -> AsyncIterator[AvBlock]:
-        while not self._closed:
-            made = self._ahead or self._worker.submit(self._make)
-            try:
-                block = await asyncio.shield(asyncio.wrap_future(made))
-            except RuntimeError as error:  # torch reports what fails on the device as RuntimeError
-                raise EngineDied(f"the diffusion engine failed: {error}") from error
-            self._ahead = None if self._closed else self._worker.submit(self._make)
-            self._room.set()
-            yield block
+    def blocks(self) -> AsyncIterator[AvBlock]:
+        return Blocks(self.next_block)
+
+    async def next_block(self) -> AvBlock:
+        """One block; a call that was cancelled is answered by the next one. Raises EngineDied, StopAsyncIteration."""
+        if self._closed:
+            raise StopAsyncIteration
+        if self._failure:
+            raise EngineDied(self._failure)
+        self._asked = self._asked or self._worker.submit(self._make)
+        made = asyncio.wrap_future(self._asked)
+        await asyncio.wait({made})
+        error = made.exception()
+        if self._closed:
+            raise StopAsyncIteration
+        self._room.set()
+        if error is not None:
+            self._failure = f"the diffusion engine failed: {error}"
+            raise EngineDied(self._failure) from error
+        self._asked = self._worker.submit(self._make)
+        return made.result()
 
     def _make(self) -> AvBlock:
         import torch
 
+        stream = self._stream
+        assert stream is not None
         with torch.inference_mode():
-            self._stream.settle()
-            return self._stream.next_block()
+            stream.settle()
+            return stream.next_block()
 
     async def aclose(self) -> None:
         if self._closed:
             return
         self._closed = True
         self._room.set()
-        await asyncio.to_thread(self._worker.shutdown)  # the block in the making is finished, not torn
-        log_rate(self.rate)
-        self._ahead = None
+        drift = await asyncio.to_thread(self._end)
+        self._rate, self._stream, self._asked = self.rate, None, None  # ring, graphs and decoder go, whoever keeps this
+        log_rate(self._rate)
+        log_drift(drift)
+
+    def _end(self) -> float:
+        """The block in the making is finished, not torn. How far the latents have gone from the still's."""
+        self._worker.shutdown()
+        assert self._stream is not None
+        try:
+            return self._stream.latents.drift.worst()
+        except RuntimeError:  # the device has failed, which whoever asked for a block was told
+            return math.nan
 
     async def __aenter__(self) -> Self:
         return self
@@ -137,9 +172,20 @@ class DiffusionEngine:
         async with AsyncExitStack() as stack:
             worker = ThreadPoolExecutor(1, thread_name_prefix=self.name)
             stack.callback(worker.shutdown, wait=False)
-            stream = await asyncio.wrap_future(worker.submit(self._open, character))
+            stream = await asyncio.wrap_future(worker.submit(self._opened, character))
             stack.pop_all()  # from here on the session owns the worker
         return DiffusionSession(stream, worker)
+
+    def _opened(self, character: CharacterAssets) -> FaceStream:
+        """Raises what the contract says, whatever torch reports."""
+        import torch
+
+        try:
+            return self._open(character)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise NotEnoughMemory(f"no room for one more session: {error}") from error
+        except RuntimeError as error:
+            raise EngineDied(f"the diffusion engine could not begin: {error}") from error
 
     def _open(self, character: CharacterAssets) -> FaceStream:
         import torch
@@ -189,12 +235,13 @@ def tiny_engine(*, preset: str = "tiny", seed: int = 0, **options: Any) -> Diffu
 def checkpoint_engine(
     *, checkpoint: str | FilePath, device: str | None = None, path: str | None = None, **options: Any
 ) -> DiffusionEngine:
-    """The weights in a folder: bfloat16 from captured graphs on a GPU, float32 as written on a CPU. Opening raises
-    BadCheckpoint and NotEnoughMemory."""
+    """The weights in a folder: bfloat16 from captured graphs on a GPU, float32 as written on a CPU. Raises PartMissing
+    where there is no such device; opening raises BadCheckpoint and NotEnoughMemory."""
     _require_torch()
     import torch
 
-    where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    where = device or best_device()
+    require_device(where)
     on_gpu = where.startswith("cuda")
 
     def load() -> Bundle:

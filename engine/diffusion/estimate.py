@@ -16,6 +16,7 @@ from engine.diffusion.config import (
     AudioAdapter,
     CachePolicy,
     Checkpoint,
+    SoundShape,
     TrunkShape,
     VaeShape,
 )
@@ -30,18 +31,20 @@ class Cost:
 
     diffusion_flop: float  # all passes, window full
     decode_flop: float
-    weight_bytes: int
+    weight_bytes: int  # of the transformer
+    beside_bytes: int  # of autoencoder, sound encoder and prompts
     cache_bytes: int
     decoder_state_bytes: int
 
     @property
     def bytes_needed(self) -> int:
         """Weights, caches, and a fifth more for activations and the allocator."""
-        return int(1.2 * (self.weight_bytes + self.cache_bytes + self.decoder_state_bytes))
+        return self.bytes_needed_of(1)
 
     def bytes_needed_of(self, ways: int) -> int:
         """Of one device of several that share transformer and kept latents."""
-        return int(1.2 * ((self.weight_bytes + self.cache_bytes) / ways + self.decoder_state_bytes))
+        shared = self.weight_bytes + self.cache_bytes
+        return int(1.2 * (shared / ways + self.beside_bytes + self.decoder_state_bytes))
 
     def floor_ms(self, flops_per_s: float) -> tuple[float, float]:
         """Diffusion and decoding of four frames."""
@@ -55,6 +58,7 @@ def cost(checkpoint: Checkpoint, *, bytes_per_weight: int = 2) -> Cost:
         if checkpoint.tiny_decoder
         else decode_flop(checkpoint.vae, checkpoint.latent_height, checkpoint.latent_width),
         weight_bytes=trunk_parameters(checkpoint.trunk) * bytes_per_weight,
+        beside_bytes=beside_bytes(checkpoint, bytes_per_weight),
         cache_bytes=cache_bytes(checkpoint, bytes_per_weight),
         decoder_state_bytes=decoder_state_bytes(checkpoint, bytes_per_weight),
     )
@@ -97,6 +101,35 @@ def trunk_parameters(trunk: TrunkShape) -> int:
     if trunk.audio is AudioAdapter.S2V:
         audio = _s2v_parameters(trunk)
     return trunk.layers * block + embeddings + head + audio
+
+
+def beside_bytes(checkpoint: Checkpoint, bytes_per_weight: int = 2) -> int:
+    """What a device holds beside the transformer: the autoencoder in float32, which encodes, and in the transformer's
+    precision where that is less; the keys and values of two prompts to choose from and of the one in use."""
+    trunk = checkpoint.trunk
+    copies = max(4, bytes_per_weight) + (bytes_per_weight if bytes_per_weight < 4 else 0)
+    prompts = 3 * 2 * trunk.layers * trunk.text_tokens * trunk.width * bytes_per_weight
+    sound = 0 if trunk.audio is AudioAdapter.NONE else 4 * sound_parameters(checkpoint.sound)
+    return vae_parameters(checkpoint.vae) * copies + sound + prompts
+
+
+def vae_parameters(shape: VaeShape) -> int:
+    """Of its convolutions; all else is less than a hundredth."""
+    decoder = sum(inputs * outputs * taps for inputs, outputs, taps, _, _ in _decoder_convolutions(shape, 1, 1))
+    top, encoder = 4 * shape.base, 27 * 3 * shape.base
+    for level, (inputs, outputs) in enumerate(((1, 1), (1, 2), (2, 4), (4, 4))):
+        inputs, outputs = inputs * shape.base, outputs * shape.base
+        encoder += 27 * (inputs * outputs + 3 * outputs**2) + (inputs * outputs if inputs != outputs else 0)
+        if level < 3:
+            encoder += (9 + 3 * (level > 0)) * outputs**2
+    return decoder + encoder + (4 * 27 + 4) * top**2 + 27 * top * 2 * shape.latent_channels
+
+
+def sound_parameters(shape: SoundShape) -> int:
+    """Of its matrices and convolutions; all else is less than a hundredth."""
+    layers = shape.layers * (4 * shape.width**2 + 2 * shape.width * shape.ffn_width)
+    convolutions = shape.convolution_width * (10 + 16 * shape.convolution_width + shape.width)
+    return layers + convolutions + shape.width**2 // shape.position_groups * shape.position_kernel
 
 
 def _attention_parameters(width: int) -> int:
@@ -168,6 +201,10 @@ def tiny_decode_flop(checkpoint: Checkpoint) -> float:
 
 def decoder_state_bytes(checkpoint: Checkpoint, bytes_per_value: int = 2) -> int:
     """What one stream's convolutions keep, with the room for the frames of one latent."""
+    if checkpoint.tiny_decoder:
+        pixels = checkpoint.latent_height * checkpoint.latent_width
+        levels = ((256, 1, pixels), (128, 1, 4 * pixels), (64, 2, 16 * pixels))
+        return sum(3 * width * (1 + frames) * size for width, frames, size in levels) * bytes_per_value
     layers = _decoder_convolutions(checkpoint.vae, checkpoint.latent_height, checkpoint.latent_width)
     return sum(inputs * kept * bytes_per_value for inputs, _, _, _, kept in layers)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,11 @@ from engine.diffusion.keys import WRAPPERS, strip
 
 TORCH_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt")
 SUFFIXES = (".safetensors", *TORCH_SUFFIXES)
+# what torch's reader raises at bytes that are no file of tensors, or only the beginning of one
+TORN = (
+    *(pickle.UnpicklingError, zipfile.BadZipFile, struct.error, RuntimeError, EOFError, OSError, MemoryError),
+    *(AssertionError, AttributeError, ArithmeticError, ImportError, LookupError, TypeError, ValueError),
+)
 DEPTH = 3  # how far below a checkpoint's folder its files may lie
 
 
@@ -54,9 +60,9 @@ def find_tensors(directory: Path) -> Iterator[Tensors]:
 def _shards(index: Path) -> list[Path]:
     try:
         names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-    except (ValueError, KeyError, AttributeError) as error:
+        shards = [index.parent / Path(name).name for name in names]
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise BadCheckpoint(f"{index.name} is no index of shards") from error
-    shards = [index.parent / Path(name).name for name in names]
     for shard in shards:
         if not shard.is_file():
             raise BadCheckpoint(f"{index.name} names {shard.name}, which is missing")
@@ -94,7 +100,7 @@ def _open_safetensors(path: Path) -> Tensors:
 def _open_torch(path: Path) -> Tensors:
     try:
         loaded = torch.load(path, map_location="cpu", mmap=zipfile.is_zipfile(path), weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except TORN as error:
         message = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BadCheckpoint(f"{path.name} is truncated or no file of tensors: {message}") from error
     while isinstance(loaded, dict) and (inner := next((w for w in WRAPPERS if isinstance(loaded.get(w), dict)), None)):
@@ -107,5 +113,10 @@ def _open_torch(path: Path) -> Tensors:
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    """As safetensors; each tensor by itself, whatever it shared."""
-    save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, path)
+    """As safetensors, whole or not at all; each tensor by itself, whatever it shared."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Any, Protocol, cast
+from threading import Lock
+from typing import Any, ClassVar, Protocol, cast
 
 import torch
 
@@ -41,6 +42,9 @@ class Graph(Protocol):
 
 Capture = Callable[[Callable[[], None], str], Graph]  # of work, in a lane
 
+# CUDA knows one capture at a time in a process: a second one synchronises the device, which ends the first
+CAPTURING = Lock()
+
 
 class Runner:
     """Runs named pieces of work. One runner for one session: graphs hold that session's addresses."""
@@ -61,23 +65,29 @@ class Runner:
             work()
             return
         if name not in self._graphs:
-            self._graphs[name] = self._capture(work, lane)
+            with CAPTURING:
+                self._graphs[name] = self._capture(work, lane)
             self.captures += 1
         self._graphs[name].replay()
 
 
 class CudaCapture:
     """Graphs of one lane are replayed one after the other and share memory; those of two lanes may run at once and
-    share none."""
+    share none: neither a pool nor the room cuBLAS keeps for sums, of which there is one for each stream captured on."""
+
+    _streams: ClassVar[dict[tuple[int, str], Any]] = {}  # by device and lane, for all sessions
 
     def __init__(self) -> None:
         self._pools: dict[str, Any] = {}
 
     def __call__(self, work: Callable[[], None], lane: str) -> Graph:
         """Other sessions' threads go on meanwhile, so only this thread is held to what a capture allows."""
-        graph = torch.cuda.CUDAGraph()
+        graph, place = torch.cuda.CUDAGraph(), (torch.cuda.current_device(), lane)
+        if place not in self._streams:
+            self._streams[place] = torch.cuda.Stream()
         torch.cuda.synchronize()
-        with torch.cuda.graph(graph, pool=self._pools.get(lane), capture_error_mode="thread_local"):
+        pool, stream = self._pools.get(lane), self._streams[place]
+        with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
             work()
         self._pools.setdefault(lane, graph.pool())
         return graph

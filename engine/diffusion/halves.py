@@ -48,7 +48,7 @@ class LatentHalf:
             still_BCTHW = still_BCTHW.expand(-1, -1, 1 + 4 * (MOTION_LATENTS - 1), -1, -1)
         self.reference_BCTHW = bundle.encoder_vae.encode(still_BCTHW.to(encode_weight.device, encode_weight.dtype))
         self.denoiser.set_reference(self.reference_BCTHW[:, :, 0], self.reference_BCTHW)
-        self.drift = DriftMonitor(self.denoiser.reference_BCHW, strength=checkpoint.drift_correction)
+        self.drift = self._watched()
 
     def make(self, planned: Planned) -> Tensor:
         """The block's latents (1, 16, F, H, W), in a buffer that the block after it overwrites."""
@@ -84,6 +84,16 @@ class LatentHalf:
         self.settle()
         self.denoiser.truncate(latent)
 
+    def forget_all(self) -> None:
+        """As it was opened, in place."""
+        self.denoiser.forget_all()
+        self.denoiser.set_reference(self.reference_BCTHW[:, :, 0], self.reference_BCTHW)
+        self.drift = self._watched()
+        self.prompt, self.remembered = None, True
+
+    def _watched(self) -> DriftMonitor:
+        return DriftMonitor(self.denoiser.reference_BCHW, strength=self.bundle.checkpoint.drift_correction)
+
 
 class FrameHalf:
     """The decoder of one stream. The latent it reads lies in a buffer of its own."""
@@ -99,6 +109,11 @@ class FrameHalf:
         self.frames = torch.zeros(shape, dtype=torch.uint8, device=weight.device)
         self.lane = DecodeLane(weight.device)
         self.shown_frames = torch.zeros(shape, dtype=torch.uint8, pin_memory=self.lane.apart)
+
+    def forget_all(self) -> None:
+        """As it was opened, in place."""
+        self.state.reset()
+        self.shown_frames.zero_()
 
     def see(self, latents_BCTHW: Tensor) -> None:
         """The still, whose frames nobody needs to see."""

@@ -9,6 +9,7 @@ import psutil
 import torch
 
 from engine.diffusion import estimate
+from engine.diffusion.devices import best_device, require_device
 from engine.diffusion.weights import Found, find
 from engine.diffusion.window import Window
 
@@ -17,11 +18,13 @@ REALISTIC_DECODE = 0.33
 
 
 def inspect(directory: Path, *, device: str | None = None) -> tuple[str, bool]:
-    """A report, and whether the folder can be run. Raises BadCheckpoint when it cannot even be understood."""
+    """A report, and whether the folder can be run. Raises BadCheckpoint when it cannot even be understood, PartMissing
+    where there is no such device."""
+    require_device(device or "cpu")
     found = find(directory)
     reports = found.reports()
     fits = all(report.fits for report in reports)
-    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    where = torch.device(device or best_device())
     lines = [*_identity(found), *(f"  {report}" for report in reports)]
     lines += [f"  note: {note}" for note in found.notes]
     if found.prompts is None:
@@ -57,7 +60,8 @@ def _cost(found: Found, device: torch.device) -> list[str]:
     budget = estimate.budget_ms(checkpoint)
     verdict = "real time is within reach" if likely <= budget else "this device is too slow for real time"
     return [
-        f"  memory: about {cost.bytes_needed / 1e9:.2f} GB (weights {cost.weight_bytes / 1e9:.2f}, kept latents "
+        f"  memory: about {cost.bytes_needed / 1e9:.2f} GB (weights {cost.weight_bytes / 1e9:.2f} and "
+        f"{cost.beside_bytes / 1e9:.2f} for autoencoder, sound encoder and prompts, kept latents "
         f"{cost.cache_bytes / 1e9:.2f}, decoder {cost.decoder_state_bytes / 1e9:.2f}); {device} has "
         f"{free / 1e9:.2f} GB free{'' if cost.bytes_needed <= free else ': too little'}",
         f"  speed: {speed / 1e12:.3g} TFLOP/s measured on {device} in {str(dtype).removeprefix('torch.')}; four frames "

@@ -56,6 +56,11 @@ def log_rate(rate: Rate) -> None:
     log.info("diffusion session closed", extra={"understudy_fields": fields})
 
 
+def log_drift(worst: float) -> None:
+    """Beside the rate where the latents are at hand: how far they went from the still's; NaN says that they broke."""
+    log.info("diffusion session drifted", extra={"understudy_fields": {"drift": round(worst, 3)}})
+
+
 class StreamPlan:
     """The counts of one stream, and its sound."""
 
@@ -63,6 +68,11 @@ class StreamPlan:
         self.checkpoint = checkpoint
         self.video = VideoFormat(width=checkpoint.width_px, height=checkpoint.height_px, fps=checkpoint.fps)
         self.window = Window(checkpoint)
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Nothing has been said, planned or shown."""
+        checkpoint = self.checkpoint
         start, end = self.window.samples(0)
         self.timeline = Timeline(end - start + checkpoint.block_latents * self.window.samples_per_latent)
         self.planned_sound = np.zeros(0, np.int16)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from engine.diffusion import settings
 from engine.diffusion.config import (
+    AVATARFORCING_LICENCE,
     FRAMES_PER_LATENT,
     PRESETS,
+    RANDOM_LICENCE,
     SOUND_XLSR,
     AudioAdapter,
     Checkpoint,
@@ -23,41 +25,56 @@ from engine.diffusion.errors import BadCheckpoint
 if TYPE_CHECKING:
     from engine.diffusion.weights import Part
 
-CONFIGURATION = "understudy.json"  # optional: {"preset": NAME, and any field of Checkpoint to set}
 HEAD_WIDTH = 128  # of every published Wan model; shapes alone do not tell
 COME_AS_LORA = ("omniavatar", "liveavatar")
+NOT_SERVED = {  # as its name is without dashes: why
+    "avatarforcing": "AvatarForcing makes four blocks at once at four noise levels, which this engine does not. "
+    + AVATARFORCING_LICENCE,
+}
 
 
 def recognise(directory: Path, trunk: Part, vae: Part, sound: Part | None, lora: bool) -> Checkpoint:
     """The preset with these shapes, or the one the folder's configuration names, with its changes."""
-    settings = _settings(directory / CONFIGURATION)
-    name = settings.pop("preset", None)
-    if name is not None and name not in PRESETS:
-        raise BadCheckpoint(f"{CONFIGURATION}: there is no preset {name!r}; there are: {', '.join(PRESETS)}")
+    name, wanted = settings.read(directory)
     shape = trunk_shape(trunk.shapes, PRESETS[name].trunk.head_width if name else HEAD_WIDTH)
     if name is None:
-        hint = str(directory).lower() + " ".join(str(path).lower() for path in trunk.files)
+        hint = " ".join(str(path).lower() for path in (directory.absolute(), *trunk.files))
+        refuse_what_is_not_served(hint)
         name = most_likely(shape, hint, lora)
     if name is None:
         raise BadCheckpoint(f"{directory}: no known family has a transformer of this shape: {shape}")
-    checkpoint = replace(PRESETS[name], trunk=shape, vae=VaeShape(base=vae.shapes["decoder.head.0.gamma"][0]))
+    if (named := PRESETS[name].trunk.audio) is not shape.audio:
+        raise BadCheckpoint(f"{settings.NAME}: {name} hears by {named}, these weights by {shape.audio}")
+    try:
+        vae_shape = VaeShape(base=vae.shapes["decoder.head.0.gamma"][0])
+    except IndexError as error:
+        raise BadCheckpoint("the autoencoder's file is foreign: its last norm has no width") from error
+    checkpoint = replace(PRESETS[name], trunk=shape, vae=vae_shape)
     if sound is not None:
         checkpoint = replace(checkpoint, sound=sound_shape(sound.shapes, checkpoint.sound))
         _require_hearing(checkpoint, trunk)
-    try:
-        return replace(checkpoint, **settings)
-    except (TypeError, ValueError) as error:
-        raise BadCheckpoint(f"{CONFIGURATION}: {error}") from error
+    return settings.applied(checkpoint, wanted)
 
 
 def most_likely(shape: TrunkShape, hint: str, lora: bool) -> str | None:
-    """Of the presets with this transformer: one that is a LoRA where there is one, then one named as its files."""
+    """Of the published presets with this transformer: one that is a LoRA where there is one, then one named as a word
+    of the folder's or its files' names. Shapes without public weights are nobody's guess."""
+    words = re.findall("[a-z0-9]+", hint)
 
     def likelihood(preset: Checkpoint) -> tuple[bool, bool]:
-        return lora and preset.name.startswith(COME_AS_LORA), preset.name.split("-")[0] in hint
+        named = any(word.startswith(preset.name.split("-")[0]) for word in words)
+        return lora and preset.name.startswith(COME_AS_LORA), named
 
-    alike = [preset for preset in PRESETS.values() if preset.trunk == shape]
+    alike = [preset for preset in PRESETS.values() if preset.trunk == shape and preset.licence != RANDOM_LICENCE]
     return max(alike, key=likelihood).name if alike else None
+
+
+def refuse_what_is_not_served(hint: str) -> None:
+    """Weights whose shapes are those of a family that is served, and whose way to run is another."""
+    together = re.sub("[-_ .]", "", hint)
+    for name, reason in NOT_SERVED.items():
+        if name in together:
+            raise BadCheckpoint(f'{reason} Say {{"preset": ...}} in {settings.NAME} if these are other weights.')
 
 
 def _require_hearing(checkpoint: Checkpoint, trunk: Part) -> None:
@@ -73,20 +90,6 @@ def _require_hearing(checkpoint: Checkpoint, trunk: Part) -> None:
         raise BadCheckpoint(
             f"this sound encoder ({sound.layers} layers of {sound.width}) is not the one {checkpoint.name} was made for"
         )
-
-
-def _settings(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        settings = json.loads(path.read_text())
-    except ValueError as error:
-        raise BadCheckpoint(f"{path.name} is no JSON: {error}") from error
-    plain = {f.name: f.type for f in fields(Checkpoint) if f.type in ("int", "float", "str", "str | None", "bool")}
-    unknown = sorted(set(settings) - set(plain) - {"preset"}) if isinstance(settings, dict) else ["not an object"]
-    if unknown:
-        raise BadCheckpoint(f"{path.name}: cannot set {', '.join(unknown)}; can set: {', '.join(plain)}")
-    return dict(settings)
 
 
 def trunk_shape(shapes: dict[str, tuple[int, ...]], head_width: int) -> TrunkShape:
@@ -110,7 +113,7 @@ def trunk_shape(shapes: dict[str, tuple[int, ...]], head_width: int) -> TrunkSha
             audio_width=_audio_width(shapes, base),
             audio_hidden=shapes["audio_proj.proj.weight"][0] if pack else base.audio_hidden,
         )
-    except (KeyError, IndexError, ValueError) as error:
+    except (KeyError, IndexError, ValueError, ZeroDivisionError) as error:
         raise BadCheckpoint(f"the transformer's file is incomplete or foreign: {error}") from error
 
 
@@ -125,18 +128,22 @@ def _audio_width(shapes: dict[str, tuple[int, ...]], base: TrunkShape) -> int:
 
 
 def sound_shape(shapes: dict[str, tuple[int, ...]], base: SoundShape) -> SoundShape:
-    width, convolution_width = shapes["feature_projection.projection.weight"]
-    position = shapes["encoder.pos_conv_embed.conv.weight"]
-    large = "feature_extractor.conv_layers.1.layer_norm.weight" in shapes
-    known = replace(SOUND_XLSR, window_s=base.window_s) if large and width == SOUND_XLSR.width else base
-    return replace(
-        known,
-        width=width,
-        convolution_width=convolution_width,
-        layers=len({key.split(".")[2] for key in shapes if key.startswith("encoder.layers.")}),
-        ffn_width=shapes["encoder.layers.0.feed_forward.intermediate_dense.weight"][0],
-        position_kernel=position[2],
-        position_groups=width // position[1],
-        layer_norm_in_convolutions=large,
-        norm_first=large,
-    )
+    """Read off the tensors. Raises BadCheckpoint when one that tells is missing."""
+    try:
+        width, convolution_width = shapes["feature_projection.projection.weight"]
+        position = shapes["encoder.pos_conv_embed.conv.weight"]
+        large = "feature_extractor.conv_layers.1.layer_norm.weight" in shapes
+        known = replace(SOUND_XLSR, window_s=base.window_s) if large and width == SOUND_XLSR.width else base
+        return replace(
+            known,
+            width=width,
+            convolution_width=convolution_width,
+            layers=len({key.split(".")[2] for key in shapes if key.startswith("encoder.layers.")}),
+            ffn_width=shapes["encoder.layers.0.feed_forward.intermediate_dense.weight"][0],
+            position_kernel=position[2],
+            position_groups=width // position[1],
+            layer_norm_in_convolutions=large,
+            norm_first=large,
+        )
+    except (KeyError, IndexError, ValueError, ZeroDivisionError) as error:
+        raise BadCheckpoint(f"the sound encoder's file is incomplete or foreign: {error}") from error

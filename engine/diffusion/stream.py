@@ -40,6 +40,10 @@ class FaceStream(StreamPlan):
         self.decoding = FrameHalf(bundle.decoder, bundle.checkpoint, runner=self.runner)
         self.denoiser = self.latents.denoiser
         self.begin()
+        if self.runner.path is not Path.EAGER:  # compiling and capturing come before anybody watches
+            self.fill()
+            self.forget_all()
+            self.begin()
 
     # --- the stream ----------------------------------------------------------------------------------------------
 
@@ -64,6 +68,13 @@ class FaceStream(StreamPlan):
         """What a block leaves for those after it."""
         self.latents.settle()
 
+    def forget_all(self) -> None:
+        """As it was before `begin`, at the same addresses: captured graphs go on working."""
+        self.decoding.lane.wait()
+        self.start_over()
+        self.latents.forget_all()
+        self.decoding.forget_all()
+
     def forget_unshown(self) -> None:
         """Go back to the last latent shown."""
         self.latents.forget_after(self.drop_unshown())
@@ -83,6 +94,15 @@ class FaceStream(StreamPlan):
         if self.checkpoint.begins_with_reference:
             self.settle()
         self.decoding.lane.wait()
+
+    def fill(self) -> None:
+        """Until the window is full and the steady state has been run twice, which captures it."""
+        checkpoint = self.checkpoint
+        steady = checkpoint.window_latents + 3 * checkpoint.block_latents
+        while self.denoiser.next_latent < steady or self.pending:
+            self.behind_s = 0.0  # no time to keep
+            self.settle()
+            self.next_block()
 
     def make_latents(self) -> None:
         """The next block's, with the sound as it stands now."""

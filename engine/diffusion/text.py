@@ -26,7 +26,7 @@ def make_prompts(directory: Path) -> Path:
     Raises BadCheckpoint, PartMissing."""
     checkpoint = find(directory).checkpoint
     files = [tensors for tensors in find_tensors(directory) if "blocks.0.attn.q.weight" in tensors.shapes]
-    tokenizers = sorted(path.parent for path in directory.rglob("tokenizer_config.json"))
+    tokenizers = t5_tokenizers(directory)
     if not files or not tokenizers:
         raise BadCheckpoint(f"{directory} has no umt5 encoder with its tokenizer")
     encoder = load_umt5(files[0])
@@ -35,6 +35,15 @@ def make_prompts(directory: Path) -> Path:
     encoded = {name: encode(encoder, tokenizer, text, checkpoint) for name, text in prompts.items() if text}
     write_tensors(directory / PROMPTS, encoded)
     return directory / PROMPTS
+
+
+def t5_tokenizers(directory: Path) -> list[Path]:
+    """Folders of tokenizers that read prompts; wav2vec2 comes with one of its own, for letters."""
+    return [
+        path.parent
+        for path in sorted(directory.rglob("tokenizer_config.json"))
+        if (path.parent / "spiece.model").is_file() or '"T5Tokenizer' in path.read_text(errors="replace")
+    ]
 
 
 def encode(encoder: Any, tokenizer: Any, prompt: str, checkpoint: Checkpoint) -> Tensor:

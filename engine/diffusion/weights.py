@@ -30,6 +30,7 @@ from engine.diffusion.parallel import part as part_trunk
 from engine.diffusion.recognise import recognise
 
 LORA_SCALE = 64 / 128  # alpha / rank of OmniAvatar and LiveAvatar
+HEARS = ("audio_proj.", "casual_audio_encoder.")
 LORA_KEY = re.compile(r"(?P<layer>.+)\.lora_(?P<side>[AB])(\.default)?\.weight")
 
 
@@ -104,9 +105,9 @@ class Found:
 def find(directory: Path) -> Found:
     """Understand a folder from names and shapes alone. Raises BadCheckpoint."""
     opened = list(find_tensors(directory))
-    trunk = _only("transformer", [_as_trunk(t) for t in opened if _is_trunk(t)], directory)
+    trunks, notes = _besides_the_base([_as_trunk(t) for t in opened if _is_trunk(t)])
+    trunk = _only("transformer", trunks, directory)
     overlays = [t for t in opened if _is_overlay(t)]
-    notes = []
     for overlay in overlays:
         trunk = overlay_onto(trunk, overlay)
         notes.append(f"{overlay.path.name} is laid over the transformer, LoRA merged")
@@ -139,6 +140,15 @@ def _only(what: str, parts: list[Part], directory: Path) -> Part:
         named = ", ".join(str(path.name) for part in parts for path in part.files)
         raise BadCheckpoint(f"{directory} holds more than one {what}: {named}")
     return parts[0]
+
+
+def _besides_the_base(trunks: list[Part]) -> tuple[list[Part], list[str]]:
+    """Downloaded as its authors say, an avatar's transformer lies beside the plain Wan2.1 it was made from."""
+    hearing = [part for part in trunks if any(name.startswith(HEARS) for name in part.shapes)]
+    if len(hearing) != 1:
+        return trunks, []
+    left = [path.name for part in trunks if part is not hearing[0] for path in part.files]
+    return hearing, [f"{name} is left aside: it is a transformer that hears nothing" for name in left]
 
 
 def _is_trunk(tensors: Tensors) -> bool:
@@ -287,13 +297,21 @@ def fill(
         assert isinstance(module, CausalWan)
         part_trunk(module, share)
     cut = share.cut if share is not None else _all
-    state = {name: cut(name, part.read(name)).to(device=device, dtype=dtype) for name in module.state_dict()}
+    state = {name: cut(name, _number(part, name)).to(device=device, dtype=dtype) for name in module.state_dict()}
     module.load_state_dict(state, strict=True, assign=True)
     return module
 
 
 def _all(name: str, whole: Tensor) -> Tensor:
     return whole
+
+
+def _number(part: Part, name: str) -> Tensor:
+    """Weights quantised to whole numbers mean nothing without their scales, which nobody here knows."""
+    value = part.read(name)
+    if not value.is_floating_point():
+        raise BadCheckpoint(f"{part.files[-1].name}: {name} is of {value.dtype}: quantised weights cannot be loaded")
+    return value
 
 
 def require_memory(checkpoint: Checkpoint, device: torch.device, bytes_per_weight: int, ways: int = 1) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-DIFFUSION, DECODING, SERIES = "diffusion", "decoding", "in series"  # of four frames
+DIFFUSION, DECODING, HEARING, SERIES = "diffusion", "decoding", "hearing", "in series"  # of four frames
 RUNNING, COLD = "first generated frame, running", "first generated frame, cold"
 BUDGET_24_FPS_MS = 1000 / 6
 

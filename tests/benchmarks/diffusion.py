@@ -7,7 +7,8 @@ python -m tests.benchmarks.diffusion --matrix --device cuda --out tests/benchmar
 
 Every stage in ms (median and p99), TFLOP/s, and its floor: its FLOP at the dense matrix speed measured on this device
 in the same run. `--set window_latents=9` changes any number of the preset, `--shard 4` measures one of four shards.
-`--matrix` measures all that is asked of the engine, in one file. Times on a GPU are CUDA events'.
+`--matrix` measures all that is asked of the engine, in one file that grows by a row at a time; `--only 720p` those rows
+whose name says so. Times on a GPU are CUDA events'; that of the first frames is the host's, which has them in hand.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -33,6 +35,7 @@ from tests.benchmarks._diffusion_matrix import (
     DECODING,
     DIFFUSION,
     GPU_ROWS,
+    HEARING,
     RUNNING,
     SERIES,
     Row,
@@ -57,18 +60,22 @@ def arguments() -> argparse.Namespace:
         "--shard", type=int, default=1, metavar="WAYS", help="layer shapes of one tensor-parallel shard"
     )
     parser.add_argument("--matrix", action="store_true", help="all shapes that are asked for, tiny ones on a CPU")
+    parser.add_argument("--only", default="", metavar="WORDS", help="of the matrix, rows whose name has these words")
     parser.add_argument("--out", type=Path, help="folder the JSON is written to as well")
     return parser.parse_args()
 
 
 def changed(checkpoint: Checkpoint, settings: list[str]) -> Checkpoint:
     """The preset with every `--set` applied at once; `steps` is the schedule's, `layers` the transformer's, `clean`
-    whether there is a clean pass."""
-    numbers = {name: int(number) for name, _, number in (setting.partition("=") for setting in settings)}
-    trunk = replace(checkpoint.trunk, layers=numbers.pop("layers", checkpoint.trunk.layers))
-    schedule = replace(checkpoint.schedule, steps=numbers.pop("steps", checkpoint.schedule.steps))
-    cache = {0: CachePolicy.PER_TIMESTEP, 1: CachePolicy.CLEAN}.get(numbers.pop("clean", -1), checkpoint.cache)
-    return replace(checkpoint, trunk=trunk, schedule=schedule, cache=cache, **numbers)
+    whether there is a clean pass. Raises EngineError for what cannot be set."""
+    try:
+        numbers = {name: int(number) for name, _, number in (setting.partition("=") for setting in settings)}
+        trunk = replace(checkpoint.trunk, layers=numbers.pop("layers", checkpoint.trunk.layers))
+        schedule = replace(checkpoint.schedule, steps=numbers.pop("steps", checkpoint.schedule.steps))
+        cache = {0: CachePolicy.PER_TIMESTEP, 1: CachePolicy.CLEAN}.get(numbers.pop("clean", -1), checkpoint.cache)
+        return replace(checkpoint, trunk=trunk, schedule=schedule, cache=cache, **numbers)
+    except (TypeError, ValueError) as error:
+        raise EngineError(f"--set {' '.join(settings)}: {error}") from error
 
 
 class Stages:
@@ -78,10 +85,13 @@ class Stages:
         self.device = device
         self.times_ms: dict[str, list[float]] = {}
 
-    def measure(self, name: str, work: Callable[[], Any]) -> Any:
+    def measure(self, name: str, work: Callable[[], Any], *, in_hand: bool = False) -> Any:
+        """`in_hand`: until the host has the result, whatever the device still does for later."""
         import torch
 
-        if self.device.type != "cuda":
+        if in_hand or self.device.type != "cuda":
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)
             began = time.perf_counter()
             result = work()
             self.times_ms.setdefault(name, []).append(1e3 * (time.perf_counter() - began))
@@ -105,15 +115,15 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     dtype = getattr(torch, options.dtype or ("bfloat16" if device.type == "cuda" else "float32"))
     checkpoint = changed(PRESETS[options.config], options.set)
     require_memory(checkpoint, device, torch.finfo(dtype).bits // 8)
-    flops_per_s = matrix_flops_per_s(device, dtype)
     if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
+        torch.cuda.set_device(device.index or 0)  # whose stream the events are recorded on
+    flops_per_s = matrix_flops_per_s(device, dtype)
     stages = Stages(device)
     with torch.inference_mode():
         stream = opened(options, checkpoint, dtype, stages)
         for _ in range(2 if device.type == "cpu" else 10):
-            stages.measure("first generated four frames, cold", lambda: first_frames(stream))
-        fill(stream)
+            first_frames(stream, stages)
+        stream.fill()
         for _ in range(options.iterations):
             one_block(stream, stages)
         for _ in range(options.iterations):
@@ -137,6 +147,9 @@ def opened(options: argparse.Namespace, checkpoint: Checkpoint, dtype: Any, stag
         bundle = shard_bundle(bundle, options.shard)
     if path.compiled:
         compile_blocks(bundle.trunk)
+    if bundle.device.type == "cuda":  # drawing random weights takes more than a session does
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(bundle.device)
     still = torch.zeros(1, 3, 1, checkpoint.height_px, checkpoint.width_px)
     return stages.measure(
         "open, reference block included",
@@ -144,28 +157,20 @@ def opened(options: argparse.Namespace, checkpoint: Checkpoint, dtype: Any, stag
     )
 
 
-def first_frames(stream: Any) -> None:
-    """From a session with all its conditions to its first frames that are not the still: ring and decoder empty."""
-    stream.denoiser.cache.clear()
-    stream.decoding.state.reset()
-    stream.pending = stream.shown = stream.made = 0
-    if stream.checkpoint.begins_with_reference:
+def first_frames(stream: Any, stages: Stages) -> None:
+    """From a session with all its conditions to its first frames that are not the still: ring and decoder empty. Where
+    latent 0 is the still, making and decoding it is part of the way; S2V's decoder has seen its still before."""
+    name, begins = "first generated four frames, cold", stream.checkpoint.begins_with_reference
+    stream.forget_all()
+    if not begins:
         stream.begin()
-    stream.next_block()
-
-
-def fill(stream: Any) -> None:
-    """Until the window is full, and captured pieces have been warmed up and captured."""
-    checkpoint = stream.checkpoint
-    while stream.denoiser.next_latent < checkpoint.window_latents + 3 * checkpoint.block_latents or stream.pending:
-        stream.settle()
-        stream.next_block()
+    stages.measure(name, lambda: (stream.begin() if begins else None, stream.next_block()), in_hand=True)
 
 
 def one_block(stream: Any, stages: Stages) -> None:
-    """The stages of one diffusion block, in the order of the stream, each apart."""
+    """The stages of one diffusion block, each apart, the pass for later blocks last."""
     checkpoint, denoiser = stream.checkpoint, stream.denoiser
-    stages.measure("clean pass", stream.settle) if checkpoint.passes > checkpoint.schedule.steps else stream.settle()
+    stream.settle()
     if stream.latents.audio is not None:
         audio, read, first = stream.latents.audio, stream.timeline.read, denoiser.next_latent
         stages.measure("sound features of a block", lambda: audio.read(first, checkpoint.block_latents, read))
@@ -177,6 +182,8 @@ def one_block(stream: Any, stages: Stages) -> None:
     for _ in range(checkpoint.block_latents):
         stages.measure("decode four frames", lambda: (stream.decode(), stream.hand_on()))
         stream.timeline.take(per_latent)
+    if checkpoint.passes > checkpoint.schedule.steps:
+        stages.measure("clean pass", stream.settle)
 
 
 def figures(
@@ -201,17 +208,18 @@ def figures(
             }
     median = {name: float(np.median(times)) for name, times in stages.times_ms.items()}
     diffusion_ms = (median["denoise a block"] + median.get("clean pass", 0.0)) / latents
-    decode_ms = median["decode four frames"]
+    decode_ms, hearing_ms = median["decode four frames"], median.get("sound features of a block", 0.0)
     shard = {"ways": shards, "sums_of_four_frames_modelled_ms": round(modelled_sums_ms(checkpoint, shards), 3)}
     return ({"shard": shard} if shards > 1 else {}) | {
         "stages": told,
         "four_frames_ms": {
             DIFFUSION: round(diffusion_ms, 3),
             DECODING: round(decode_ms, 3),
-            SERIES: round(diffusion_ms + decode_ms, 3),
+            HEARING: round(hearing_ms / latents, 3),
+            SERIES: round(hearing_ms / latents + diffusion_ms + decode_ms, 3),
             "floor": [round(1e3 * work / flops_per_s, 3) for work in (pass_flop * checkpoint.passes, cost.decode_flop)],
             "budget": round(estimate.budget_ms(checkpoint), 1),
-            RUNNING: round(median["denoise a block"] + decode_ms, 3),
+            RUNNING: round(hearing_ms + median["denoise a block"] + decode_ms, 3),
             COLD: round(median["first generated four frames, cold"], 3),
             "wait for a block's end, at most": round(latents * estimate.budget_ms(checkpoint), 1),
         },
@@ -234,7 +242,27 @@ def run_matrix(options: argparse.Namespace) -> dict[str, Any]:
                 torch.cuda.empty_cache()
 
     rows = GPU_ROWS if options.device.startswith("cuda") else CPU_ROWS
-    return {row.name: measured(row, measure, (EngineError, torch.OutOfMemoryError)) for row in rows}
+    found: dict[str, Any] = {}
+    for row in rows:
+        if options.only in row.name:
+            found[row.name] = measured(row, measure, (EngineError, RuntimeError, ValueError))
+            keep(options, found)  # what was measured outlasts whatever ends the rest
+    return found
+
+
+def keep(options: argparse.Namespace, found: dict[str, Any]) -> None:
+    """Into the folder asked for, whole or not at all."""
+    if options.out is None:
+        return
+    options.out.mkdir(parents=True, exist_ok=True)
+    whole = {"name": NAME, "machine": machine(), "commit": commit(), "configuration": configuration(options)}
+    path = options.out / f"{file_name(options)}.json"
+    path.with_suffix(".part").write_text(json.dumps(whole | {"figures": found}, indent=2) + "\n")
+    path.with_suffix(".part").replace(path)
+
+
+def configuration(options: argparse.Namespace) -> dict[str, Any]:
+    return {name: value for name, value in vars(options).items() if name != "out"}
 
 
 def gpu_name(device: Any) -> dict[str, str]:
@@ -260,19 +288,15 @@ def main() -> int:
     except EngineError as error:
         print(f"{error} ({error.code})", file=sys.stderr)
         return 1
-    configuration = {name: value for name, value in vars(options).items() if name != "out"}
-    report(NAME, configuration, found)
-    if options.out is not None:
-        options.out.mkdir(parents=True, exist_ok=True)
-        whole = {"name": NAME, "machine": machine(), "commit": commit()}
-        whole |= {"configuration": configuration, "figures": found}
-        (options.out / f"{file_name(options)}.json").write_text(json.dumps(whole, indent=2) + "\n")
+    keep(options, found)
+    report(NAME, configuration(options), found)
     return 0
 
 
 def file_name(options: argparse.Namespace) -> str:
     if options.matrix:
-        return f"{NAME}-matrix-{options.device}"
+        only = "-".join(re.findall(r"\w+", options.only))
+        return "-".join(word for word in (NAME, "matrix", options.device, only) if word)
     words = [NAME, options.config, options.device, options.path, *options.set]
     return "-".join([*words, *([f"shard{options.shard}"] if options.shard > 1 else [])]).replace("=", "")
 

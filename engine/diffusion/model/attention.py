@@ -77,7 +77,10 @@ def _proven(backend: Backend, device: torch.device, dtype: torch.dtype) -> tuple
         return None, f"it does not run on {device.type} in {str(dtype).removeprefix('torch.')}"
     if importlib.util.find_spec(backend.module) is None:
         return None, f"the package {backend.module} is not installed"
-    function = getattr(importlib.import_module(backend.module), backend.function)
+    try:
+        function = getattr(importlib.import_module(backend.module), backend.function)
+    except (ImportError, AttributeError, OSError) as error:  # built for another torch, or another release of it
+        return None, f"the package {backend.module} cannot be used: {error}"
     options = dict(backend.options)
 
     def kernel(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
@@ -89,7 +92,7 @@ def _proven(backend: Backend, device: torch.device, dtype: torch.dtype) -> tuple
     wanted = attention(q, k, v)
     try:
         found = kernel(q, k, v)
-    except RuntimeError as error:  # built for another device
+    except (RuntimeError, ImportError, TypeError, AssertionError) as error:  # for another device, or other arguments
         return None, f"it fails here: {error}"
     if not float((found - wanted).abs().max() / wanted.abs().max()) <= SAME:  # so that NaN is not the same
         return None, "it gives other numbers than torch's"

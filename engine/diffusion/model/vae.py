@@ -10,7 +10,10 @@ steady, each capturable. Keys are the original ones. Source: wan/modules/vae.py 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
+from threading import Lock
 from typing import Protocol
 
 import torch
@@ -27,6 +30,21 @@ LATENT_STD = (
     2.8184, 1.4541, 2.3275, 2.6558, 1.2196, 1.7708, 2.6052, 2.0743,
     3.2687, 2.1526, 2.8652, 1.5579, 1.6382, 1.1253, 2.8251, 1.9160,
 )  # fmt: skip
+
+
+_ENCODING = Lock()  # what follows holds for the process
+
+
+@contextmanager
+def _whole_float32() -> Iterator[None]:
+    """torch lets cuDNN convolve float32 in TF32 unless it is told otherwise: with 10 bits, to bfloat16's 7."""
+    with _ENCODING:
+        allowed = torch.backends.cudnn.allow_tf32
+        torch.backends.cudnn.allow_tf32 = False
+        try:
+            yield
+        finally:
+            torch.backends.cudnn.allow_tf32 = allowed
 
 
 class Keeper(Protocol):
@@ -274,12 +292,13 @@ class WanVae(nn.Module):
             raise TypeError("the autoencoder encodes in float32 or float64 only")
         state = StreamState()
         chunks = [video_BCTHW[:, :, :1], *video_BCTHW[:, :, 1:].split(FRAMES_PER_LATENT, dim=2)]
-        encoded = [
-            self.encoder.stream(chunk, state, first=number == 0)
-            for number, chunk in enumerate(chunks)
-            if chunk.shape[2]
-        ]
-        mean = self.conv1(torch.cat(encoded, dim=2)).chunk(2, dim=1)[0]
+        with _whole_float32():
+            encoded = [
+                self.encoder.stream(chunk, state, first=number == 0)
+                for number, chunk in enumerate(chunks)
+                if chunk.shape[2]
+            ]
+            mean = self.conv1(torch.cat(encoded, dim=2)).chunk(2, dim=1)[0]
         return (mean - self.latent_mean) / self.latent_std
 
     def decode(self, latents_BCTHW: Tensor, state: StreamState, *, first: bool) -> Tensor:

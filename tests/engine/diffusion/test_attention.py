@@ -61,6 +61,23 @@ def test_a_kernel_that_gives_other_numbers_is_not_used(fast, fault):
         choose("fast", CPU, torch.float32, (wrong,))
 
 
+BROKEN = {
+    "another torch": "raise ImportError('undefined symbol: _ZN3c104cuda9SetDeviceEi')",
+    "another release": "attend = None",
+    "other arguments": "def kernel(q):\n    return q",
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_package_that_is_installed_and_does_not_work_is_passed_over(fast, tmp_path, how):
+    module = f"broken_{how.split()[1]}"
+    (tmp_path / f"{module}.py").write_text(BROKEN[how])
+    broken = replace(fast, module=module)
+    assert choose("auto", CPU, torch.float32, (broken, fast))[0] == "fast"
+    with pytest.raises(PartMissing, match="attention fast cannot be used"):
+        choose("fast", CPU, torch.float32, (broken,))
+
+
 def test_a_kernel_that_quantises_is_used_by_name_only(fast):
     coarse = replace(fast, exact=False)
     assert choose("auto", CPU, torch.float32, (coarse,))[0] == "sdpa"

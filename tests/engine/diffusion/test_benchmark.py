@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from engine.api import EngineError
 from tests.engine.diffusion.support import torch  # first: it skips without torch
 
 # isort: split
@@ -17,9 +18,10 @@ from engine.diffusion.bundle import random_bundle
 from engine.diffusion.config import PRESETS
 from engine.diffusion.errors import NotEnoughMemory
 from engine.diffusion.estimate import cost
+from engine.diffusion.stream import FaceStream
 from tests.benchmarks._diffusion_matrix import COLD, CPU_ROWS, GPU_ROWS, SERIES, measured
 from tests.benchmarks._diffusion_shard import shard_bundle, shard_of
-from tests.benchmarks.diffusion import changed
+from tests.benchmarks.diffusion import Stages, changed, first_frames, one_block
 from tests.house.sources import ROOT
 
 
@@ -41,6 +43,38 @@ def test_every_stage_has_its_time_and_floor(preset, tmp_path):
     assert figures["four_frames_ms"]["in series"] > 0
     (written,) = tmp_path.glob("*.json")
     assert json.loads(written.read_text())["figures"] == figures
+
+
+def test_as_many_cold_starts_as_on_a_gpu_leave_a_stream_that_goes_on():
+    checkpoint, stages = PRESETS["tiny-3"], Stages(torch.device("cpu"))
+    still = torch.zeros(1, 3, 1, checkpoint.height_px, checkpoint.width_px)
+    stream = FaceStream(random_bundle(checkpoint), still, seed=0)
+    for _ in range(10):
+        first_frames(stream, stages)
+    stream.fill()
+    for _ in range(3):
+        one_block(stream, stages)
+    assert stream.next_block().index == stream.timeline.taken_samples // stream.video.samples_per_block - 1
+    timed = ("denoise a block", "sound features of a block", "clean pass")
+    assert {len(stages.times_ms[name]) for name in timed} == {3}
+
+
+def test_a_figure_of_the_whole_way_counts_the_hearing():
+    done = bench("--config", "tiny", "--iterations", "2")
+    told = json.loads(done.stdout.splitlines()[-1])["figures"]
+    four, stages = told["four_frames_ms"], told["stages"]
+    parts = four["hearing"] + four["diffusion"] + four["decoding"]
+    assert four["in series"] == pytest.approx(parts, abs=0.01)
+    heard = stages["sound features of a block"]["ms"]["p50"]
+    running = heard + stages["denoise a block"]["ms"]["p50"] + four["decoding"]
+    assert four["first generated frame, running"] == pytest.approx(running, abs=0.01)
+
+
+def test_a_matrix_can_be_measured_in_parts_and_keeps_each_row(tmp_path):
+    done = bench("--matrix", "--only", "blocks of 1", "--iterations", "2", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    kept = json.loads((tmp_path / "diffusion-matrix-cpu-blocks-of-1.json").read_text())
+    assert list(kept["figures"]) == ["tiny, blocks of 1"]
 
 
 @pytest.mark.acceptance
@@ -100,6 +134,12 @@ def test_a_missing_gpu_is_said():
     done = bench("--device", "cuda", "--path", "graph")
     assert done.returncode == 1
     assert "no CUDA device" in done.stderr
+
+
+@pytest.mark.parametrize("setting", ["window_latents", "window_latents=many", "pace=2", "steps=0", "block_latents=99"])
+def test_what_cannot_be_set_is_told(setting):
+    with pytest.raises(EngineError, match="--set"):
+        changed(PRESETS["tiny"], [setting])
 
 
 def test_any_number_of_a_preset_can_be_set():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import weakref
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -12,14 +15,14 @@ import numpy as np
 import pytest
 
 from bot.rehearsal.face import FIELDS, SENTENCE
-from engine.api import BadCharacter, CharacterAssets, Engine, Likeness, Session, VideoFormat, open_engine
+from engine.api import BadCharacter, CharacterAssets, Engine, EngineDied, Likeness, Session, VideoFormat, open_engine
 from engine.output import Output
 from tests.engine.contract import EngineContract, take, tone
 from tests.engine.diffusion.support import torch  # first: it skips without torch
 
 # isort: split
 from engine.diffusion.config import PRESETS
-from engine.diffusion.engine import tiny_engine
+from engine.diffusion.engine import DiffusionEngine, tiny_engine
 
 assert torch
 
@@ -93,6 +96,13 @@ class TestOneLatentBlocks(EngineContract):
         (record,) = [record for record in caplog.records if record.message == SENTENCE]
         assert set(record.understudy_fields) == set(FIELDS)
 
+    async def test_how_far_the_picture_drifted_is_in_the_log_too(self, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level(logging.INFO):
+            async with await self.make_engine().open(self.character, self.video) as session:
+                await take(session.blocks(), 2)
+        (record,) = [record for record in caplog.records if record.message == "diffusion session drifted"]
+        assert record.understudy_fields["drift"] >= 0
+
     async def test_a_missing_image_is_said(self) -> None:
         with pytest.raises(BadCharacter, match="missing"):
             missing = replace(self.character, image=self.character.image.with_name("none.png"))
@@ -112,8 +122,6 @@ class TestS2v(TestOneLatentBlocks):
 
 
 async def test_a_full_queue_makes_speak_wait_and_an_interruption_lets_it_go(still):
-    import asyncio
-
     character = CharacterAssets(character_id="c", image=still, likeness=Likeness.FICTIONAL)
     async with await tiny_engine().open(character, VideoFormat(width=64, height=64, fps=24)) as session:
         await session.speak(tone(60.0), timing=None, epoch=1)
@@ -123,6 +131,49 @@ async def test_a_full_queue_makes_speak_wait_and_an_interruption_lets_it_go(stil
         session.interrupt(2)
         await asyncio.wait_for(waiting, 5)
         assert not any(block.voiced for block in await take(session.blocks(), 2))
+
+
+async def test_a_cancelled_wait_loses_no_block(still):
+    character = CharacterAssets(character_id="c", image=still, likeness=Likeness.FICTIONAL)
+    async with await tiny_engine(keep_time=False).open(character, VideoFormat(width=64, height=64, fps=24)) as session:
+        blocks = session.blocks()
+        waiting = asyncio.ensure_future(anext(blocks))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with suppress(asyncio.CancelledError):
+            await waiting
+        assert [block.index for block in await take(blocks, 3)] == [0, 1, 2]
+
+
+async def test_what_fails_in_the_worker_ends_the_stream_and_lets_a_waiting_speaker_go(still):
+    character = CharacterAssets(character_id="c", image=still, likeness=Likeness.FICTIONAL)
+    async with await tiny_engine().open(character, VideoFormat(width=64, height=64, fps=24)) as session:
+        await session.speak(tone(60.0), timing=None, epoch=1)
+        waiting = asyncio.create_task(session.speak(tone(0.1), timing=None, epoch=1))
+        await asyncio.sleep(0)
+        session._stream.denoiser.latents_BCFHW = torch.zeros(2)  # where no latent fits
+        for call in (anext(session.blocks()), waiting, session.speak(tone(0.1), timing=None, epoch=2)):
+            with pytest.raises(EngineDied):
+                await asyncio.wait_for(call, 10)
+
+
+async def test_a_closed_session_that_is_kept_holds_no_ring(still):
+    character = CharacterAssets(character_id="c", image=still, likeness=Likeness.FICTIONAL)
+    session = await tiny_engine().open(character, VideoFormat(width=64, height=64, fps=24))
+    await take(session.blocks(), 2)
+    ring = weakref.ref(session._stream.denoiser.cache)
+    await session.aclose()
+    assert ring() is None
+    assert session.rate.blocks >= 2 and session.video.fps == 24
+
+
+async def test_what_torch_reports_while_opening_is_an_engines_error(still):
+    def too_large():
+        return torch.empty(2**62, dtype=torch.uint8)
+
+    character = CharacterAssets(character_id="c", image=still, likeness=Likeness.FICTIONAL)
+    with pytest.raises(EngineDied, match="could not begin"):
+        await DiffusionEngine(name="large", load=too_large).open(character, VideoFormat(width=64, height=64, fps=24))
 
 
 async def test_the_shipped_picture_reaches_the_published_size():

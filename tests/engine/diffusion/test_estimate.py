@@ -7,7 +7,23 @@ from dataclasses import replace
 import pytest
 
 from engine.diffusion.config import PRESETS, TRUNK_1_3B, TRUNK_14B, TRUNK_S2V, Checkpoint, VaeShape
-from engine.diffusion.estimate import H200_FLOPS, cache_bytes, cost, decode_flop, pass_flop, trunk_parameters
+from engine.diffusion.estimate import (
+    H200_FLOPS,
+    cache_bytes,
+    cost,
+    decode_flop,
+    decoder_state_bytes,
+    pass_flop,
+    sound_parameters,
+    trunk_parameters,
+    vae_parameters,
+)
+from tests.engine.diffusion.support import torch  # it skips without torch
+
+# isort: split
+from engine.diffusion.model.taehv import TinyDecoder
+from engine.diffusion.model.vae import StreamState, WanVae
+from engine.diffusion.model.wav2vec import Wav2Vec
 
 LIVETALK = PRESETS["livetalk-1.3b"]
 
@@ -54,6 +70,28 @@ def test_livetalk_has_a_floor_of_35_and_11_ms_on_an_h200():
 
 def test_the_cache_has_its_published_size():
     assert cache_bytes(LIVETALK) / 1e9 == pytest.approx(2.8, abs=0.05)
+
+
+@pytest.mark.parametrize("preset", ["livetalk-1.3b", "liveavatar-14b"])
+def test_what_lies_beside_the_transformer_is_counted(preset):
+    checkpoint = PRESETS[preset]
+    with torch.device("meta"):
+        parts = {vae_parameters(checkpoint.vae): WanVae(checkpoint.vae)}
+        parts[sound_parameters(checkpoint.sound)] = Wav2Vec(checkpoint.sound)
+    for estimated, module in parts.items():
+        assert estimated == pytest.approx(sum(value.numel() for value in module.parameters()), rel=0.01)
+    told, shape = cost(checkpoint), checkpoint.trunk
+    prompts = 3 * 2 * 2 * shape.layers * shape.text_tokens * shape.width
+    assert told.beside_bytes == 6 * vae_parameters(checkpoint.vae) + 4 * sound_parameters(checkpoint.sound) + prompts
+    assert told.bytes_needed > 1.2 * (told.weight_bytes + told.cache_bytes + told.beside_bytes)
+
+
+def test_the_tiny_decoders_state_is_its_own():
+    checkpoint = replace(PRESETS["tiny"], tiny_decoder=True)
+    decoder, state = TinyDecoder(), StreamState()
+    for first in (True, False):
+        decoder.decode(torch.zeros(1, 16, 1, checkpoint.latent_height, checkpoint.latent_width), state, first=first)
+    assert state.bytes() == decoder_state_bytes(checkpoint, 4)
 
 
 def test_every_preset_can_be_costed():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Event
 
 import pytest
 
@@ -120,6 +122,35 @@ def test_a_number_of_the_host_is_frozen_as_on_a_gpu():
         count[0] += 1
         runner.run("count", lambda: cell.fill_(count[0]))
     assert float(cell) == 3.0, "the second run was captured with what the host knew then"
+
+
+class Captures:
+    """In place of `CudaCapture`: whether another capture began before the first one was done."""
+
+    def __init__(self):
+        self.first, self.second, self.overlapped = Event(), Event(), None
+
+    def __call__(self, work, lane):
+        if self.first.is_set():
+            self.second.set()
+        else:
+            self.first.set()
+            self.overlapped = self.second.wait(0.3)
+        return record(work, lane)
+
+
+def test_two_sessions_never_capture_at_once():
+    captures, cell = Captures(), torch.zeros(())
+
+    def session(number):
+        runner = Runner(Path.GRAPH, torch.device("cpu"), capture=captures)
+        for _ in range(2):
+            with torch.inference_mode():
+                runner.run("work", lambda: cell.add_(1))
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(session, range(2)))
+    assert captures.overlapped is False and captures.second.is_set()
 
 
 def test_noise_is_fresh_at_every_replay_and_the_seed_reproduces_it():

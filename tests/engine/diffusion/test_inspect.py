@@ -19,6 +19,7 @@ from tests.engine.diffusion.support import error, torch  # first: it skips witho
 # isort: split
 from engine.diffusion import text
 from engine.diffusion.bundle import random_bundle
+from engine.diffusion.errors import PartMissing
 from engine.diffusion.files import open_tensors, write_tensors
 from engine.diffusion.inspect import inspect
 from engine.diffusion.weights import write
@@ -64,6 +65,30 @@ def test_a_foreign_folder_ends_with_1_and_a_sentence(tmp_path, capsys):
     (tmp_path / "x.safetensors").write_bytes(b"nothing")
     assert understudy("inspect", tmp_path) == 1
     assert "bad_checkpoint" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("device", "words"), [("cuda:99", "CUDA devices"), ("gpu", "no device is called 'gpu'")])
+def test_a_device_that_is_not_there_is_told(folder, device, words, capsys):
+    assert understudy("inspect", folder, "--device", device) == 1
+    assert words in capsys.readouterr().err
+    with pytest.raises(PartMissing):
+        open_engine("diffusion", checkpoint=folder, device=device)
+
+
+def test_prompts_are_read_by_a_tokenizer_of_words_whatever_else_lies_there(tmp_path):
+    for name, kind in (("audio", "Wav2Vec2CTCTokenizer"), ("google/umt5-xxl", "T5Tokenizer")):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": kind}))
+    assert text.t5_tokenizers(tmp_path) == [tmp_path / "google" / "umt5-xxl"]
+
+
+def test_a_file_of_tensors_is_whole_or_not_there(tmp_path):
+    path = tmp_path / "prompts.safetensors"
+    write_tensors(path, {"speaking": torch.ones(2)})
+    with pytest.raises(NotImplementedError):
+        write_tensors(path, {"speaking": torch.ones(2, device="meta")})
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    assert open_tensors(path).read("speaking").sum() == 2
 
 
 async def test_a_folder_with_prompts_streams_behind_the_engine_contract(folder, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from itertools import product
@@ -17,9 +18,10 @@ from tests.engine.diffusion.support import torch  # first: it skips without torc
 from engine.diffusion.bundle import random_bundle
 from engine.diffusion.errors import PartMissing
 from engine.diffusion.frames import ToI420
-from engine.diffusion.graphs import Path, compile_blocks
+from engine.diffusion.graphs import Path, Runner, compile_blocks
 from engine.diffusion.lane import DecodeLane
 from engine.diffusion.stream import FaceStream
+from tests.engine.diffusion.tape import record
 
 TINY_3 = PRESETS["tiny-3"]
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need a CUDA device")
@@ -168,6 +170,33 @@ def test_a_checkpoint_without_sound_streams_too():
     assert frames(stream, 3).any()
 
 
+@pytest.mark.parametrize("preset", ["tiny-3", "tiny-s2v"])
+def test_a_stream_that_forgot_all_is_as_just_opened_at_the_same_addresses(preset):
+    stream, said = make(replace(PRESETS[preset], drift_correction=0.2)), tone(1.0)
+    ring = stream.denoiser.cache.keys_RYBXHD.data_ptr()
+    runs = []
+    for _ in range(2):
+        stream.timeline.speak(said, epoch=1)
+        runs.append(frames(stream, 7))
+        stream.forget_all()
+        stream.begin()
+    np.testing.assert_array_equal(*runs)
+    assert stream.denoiser.cache.keys_RYBXHD.data_ptr() == ring
+
+
+def test_all_is_captured_before_the_first_block_and_the_frames_are_those_of_a_fresh_stream():
+    eager, still = make(PRESETS["tiny"], seed=5), torch.rand(1, 3, 1, 32, 48)
+    runner = Runner(Path.GRAPH, torch.device("cpu"), capture=record)
+    plain, captured = (FaceStream(eager.bundle, still, seed=5, runner=one) for one in (None, runner))
+    captures = runner.captures
+    assert captures == 3, "a steady block, the pass after it, and its decoding"
+    assert (captured.rate.blocks, captured.timeline.taken_samples) == (0, 0)
+    for stream in (plain, captured):
+        stream.timeline.speak(tone(1.0), epoch=1)
+    np.testing.assert_array_equal(frames(plain, 9), frames(captured, 9))
+    assert runner.captures == captures
+
+
 def test_s2v_sees_the_still_beside_the_stream_and_its_first_frames_are_new():
     stream = make(PRESETS["tiny-s2v"])
     assert (stream.shown, stream.pending, stream.denoiser.next_latent) == (0, 0, 0)
@@ -284,6 +313,20 @@ def test_graph_replay_equals_eager_over_50_steps_with_every_condition_changing()
 
 @pytest.mark.gpu
 @needs_gpu
+def test_sessions_whose_graphs_are_captured_at_the_same_time_give_the_frames_of_one_alone():
+    alone = frames(make(path=Path.GRAPH, device="cuda"), 20)
+
+    def session(number):
+        with torch.inference_mode():
+            return frames(make(path=Path.GRAPH, device="cuda"), 20)
+
+    with ThreadPoolExecutor(3) as threads:
+        for beside in threads.map(session, range(3)):
+            assert abs(beside.astype(int) - alone).max() <= 1
+
+
+@pytest.mark.gpu
+@needs_gpu
 def test_the_steady_state_neither_synchronises_nor_allocates():
     stream = make(path=Path.GRAPH, device="cuda")
     frames(stream, 12)
@@ -291,8 +334,8 @@ def test_the_steady_state_neither_synchronises_nor_allocates():
     torch.cuda.set_sync_debug_mode("error")
     try:
         for _ in range(10):
-            stream.denoiser.denoise()
-            stream.denoiser.remember()
+            stream.latents.make(stream.plan_block())
+            stream.latents.settle()
             stream.decoding.lane.latents_are_made()
             stream.decoding.lane.run(lambda: stream.runner.run("decode", stream.decoding.decode_static, lane="decode"))
     finally:

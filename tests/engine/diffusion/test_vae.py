@@ -110,6 +110,17 @@ def test_a_streams_memory_is_what_the_estimate_says():
     assert state.bytes() == decoder_state_bytes(checkpoint, 4)
 
 
+def test_encoding_in_float32_is_not_done_in_less():
+    """torch's default lets a GPU convolve float32 with 10 bits; what the others may do stays as it was."""
+    vae, seen, before = make(), [], torch.backends.cudnn.allow_tf32
+    for part in vae.encoder.modules():
+        if isinstance(part, torch.nn.SiLU):
+            part.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+    vae.encode(torch.zeros(1, 3, 5, 16, 16))
+    assert before and seen and not any(seen)
+    assert torch.backends.cudnn.allow_tf32 == before
+
+
 def test_encoding_in_bfloat16_is_refused():
     with pytest.raises(TypeError, match="float32"):
         make(torch.bfloat16).encode(torch.zeros(1, 3, 1, 16, 16, dtype=torch.bfloat16))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
+from random import Random
 
 import pytest
 
 from engine.diffusion.config import (
     PRESETS,
+    RANDOM_LICENCE,
     TRUNK_1_3B,
     TRUNK_14B,
     TRUNK_CAUSAL_FORCING,
@@ -27,7 +30,7 @@ from engine.diffusion.model.s2v import S2vWan
 from engine.diffusion.model.vae import WanVae
 from engine.diffusion.model.wan import CausalWan
 from engine.diffusion.model.wav2vec import Wav2Vec
-from engine.diffusion.recognise import most_likely, trunk_shape
+from engine.diffusion.recognise import most_likely, refuse_what_is_not_served, trunk_shape
 from engine.diffusion.stream import FaceStream
 from engine.diffusion.weights import LORA_SCALE, find, load, write
 from tests.engine.diffusion.oracle import convert_wan_transformer_to_diffusers, convert_wan_vae_to_diffusers
@@ -174,10 +177,30 @@ def test_liveavatars_lora_on_wan22_s2v_is_loaded_and_streams(folder):
         (TRUNK_S2V, "Wan2.2-S2V-14B/diffusion_pytorch_model.safetensors.index.json", False, "s2v-14b"),
         (TRUNK_S2V, "Wan2.2-S2V-14B/liveavatar.safetensors", True, "liveavatar-14b"),
         (TRUNK_CAUSAL_FORCING, "model.pt", False, "causal-forcing-1.3b"),
+        (TRUNK_1_3B, "charlie/characters/model.safetensors", False, "livetalk-1.3b"),
+        (TRUNK_1_3B, "OmniAvatar_1.3B/model.safetensors", False, "omniavatar-1.3b"),
     ],
 )
 def test_checkpoints_of_one_shape_are_told_apart(shape, files, lora, name):
     assert most_likely(shape, f"/weights/{files}".lower(), lora) == name
+
+
+def test_shapes_without_public_weights_are_nobodys_guess():
+    guessed = {most_likely(preset.trunk, preset.name, lora) for preset in PRESETS.values() for lora in (False, True)}
+    assert not [name for name in guessed if name and PRESETS[name].licence == RANDOM_LICENCE]
+
+
+@pytest.mark.parametrize("name", ["AvatarForcing", "avatar-forcing", "Avatar_Forcing-1.3B"])
+def test_weights_that_run_another_way_are_refused_with_their_licence(name):
+    with pytest.raises(BadCheckpoint, match="academic use only"):
+        refuse_what_is_not_served(f"/weights/{name}/model.pt".lower())
+
+
+def test_the_plain_wan_beside_an_avatar_is_left_aside(folder):
+    plain = replace(TINY.trunk, in_channels=16, audio=AudioAdapter.NONE)
+    write({"transformer": random_trunk(plain, torch.float32)}, folder / "Wan2.1-T2V-1.3B")
+    assert_same(load_on_cpu(folder), parts())
+    assert "left aside" in find(folder).notes[0]
 
 
 def test_every_preset_has_its_licence_told():
@@ -214,6 +237,23 @@ def double(folder):
     (folder / "b.safetensors").write_bytes((folder / "transformer.safetensors").read_bytes())
 
 
+def without_positions(folder):
+    state = parts()["sound encoder"].state_dict()
+    del state["encoder.pos_conv_embed.conv.weight"]
+    write_tensors(folder / "sound_encoder.safetensors", state)
+
+
+def norm_without_width(folder):
+    state = parts()["autoencoder"].state_dict()
+    write_tensors(folder / "autoencoder.safetensors", state | {"decoder.head.0.gamma": torch.tensor(1.0)})
+
+
+def quantise_a_key(folder):
+    state = parts()["transformer"].state_dict()
+    state["blocks.0.ffn.0.weight"] = state["blocks.0.ffn.0.weight"].to(torch.int8)
+    write_tensors(folder / "transformer.safetensors", state)
+
+
 BAD = {
     "truncated": (truncate, "truncated"),
     "a key missing": (drop_a_key, r"1 missing \(blocks.2.ffn.2.bias\)"),
@@ -239,7 +279,32 @@ BAD = {
     ),
     "an unknown preset": (lambda folder: (folder / "understudy.json").write_text('{"preset": "x"}'), "no preset"),
     "an unknown setting": (lambda folder: (folder / "understudy.json").write_text('{"trunk": 1}'), "cannot set trunk"),
+    "a sound encoder without positions": (without_positions, "sound encoder's file is incomplete"),
+    "an autoencoder without widths": (norm_without_width, "autoencoder's file is foreign"),
+    "quantised weights": (quantise_a_key, r"torch\.int8: quantised"),
+    "an index of numbers": (
+        lambda folder: (folder / "m.safetensors.index.json").write_text('{"weight_map": {"a": 5}}'),
+        "no index",
+    ),
+    "a preset of another family": (
+        lambda folder: (folder / "understudy.json").write_text('{"preset": "tiny-s2v"}'),
+        "hears by s2v, these weights by pack",
+    ),
 }
+
+
+def test_a_torch_file_torn_anywhere_is_told(tmp_path):
+    path, random = tmp_path / "x.pt", Random(1)
+    for zipped in (True, False):
+        torch.save({"model": {"a": torch.randn(4, 5)}}, path, _use_new_zipfile_serialization=zipped)
+        whole = path.read_bytes()
+        for number in range(60):
+            torn = bytearray(whole[: random.randrange(1, len(whole))] if number % 2 else whole)
+            for _ in range(3):
+                torn[random.randrange(len(torn))] = random.randrange(256)
+            path.write_bytes(torn)
+            with suppress(BadCheckpoint):
+                open_tensors(path)
 
 
 @pytest.mark.parametrize("kind", BAD)
