@@ -113,8 +113,8 @@ class Keeper:
         next_at = now + timedelta(seconds=pause_s(self._policy, self._chance()))
         mine: dict[str, Any] = {"workspace_id": calendar.workspace_id, "now": now}
         async with self._database.write() as session:
-            await occurrences.lock_workspace(session, calendar.workspace_id)
-            await calendars.get(session, calendar.id, workspace_id=calendar.workspace_id)
+            if await self._is_overtaken(session, calendar):
+                return
             if fresh is not None:
                 await calendar_events.replace_all(session, calendar_id=calendar.id, events=fresh, **mine)
             await calendars.synced(session, calendar, now=now, cursor=read.cursor, next_sync_at=next_at)
@@ -138,6 +138,8 @@ class Keeper:
         after_s = retry_s(policy, calendar.failures, error.fields.get("asked_s"))
         log.warning("a calendar cannot be read", calendar_id=calendar.id, code=error.code, failures=failures)
         async with self._database.write() as session:
+            if await self._is_overtaken(session, calendar):
+                return
             await calendars.failed(
                 session,
                 calendar,
@@ -154,6 +156,17 @@ class Keeper:
                     session, workspace_id=workspace_id, calendar_id=calendar.id, events=(), now=now
                 )
                 await reconcile(session, workspace_id, now=now)
+
+    async def _is_overtaken(self, session: Session, calendar: Calendar) -> bool:
+        """Has somebody read it, changed it or connected it anew since it was taken to be read here? What was found is
+        of before, so it is read once more. Nobody overtakes until the transaction ends. Raises UnknownCalendar."""
+        await occurrences.lock_workspace(session, calendar.workspace_id)
+        now_is = await calendars.get(session, calendar.id, workspace_id=calendar.workspace_id)
+        if (now_is.synced_at, now_is.updated_at) == (calendar.synced_at, calendar.updated_at):
+            return False
+        log.info("a calendar was read or changed by others meanwhile", calendar_id=calendar.id)
+        await calendars.all_due_now(session, [calendar.id], now=self._clock.now())
+        return True
 
     async def _tell(self, session: Session, calendar: Calendar, event_type: str, data: dict[str, object]) -> None:
         """The workspace's own servers."""

@@ -182,9 +182,10 @@ async def due_now(session: Session, calendar_id: str, *, workspace_id: str, now:
     return await get(session, calendar_id, workspace_id=workspace_id)
 
 
-async def opened_by(session: Session, calendar_id: str, *, sealed_secret: str) -> None:
+async def opened_by(session: Session, calendar_id: str, *, sealed_secret: str, now: datetime) -> None:
     """Another secret opens it from now on, and it is read from the beginning."""
-    await _set(session, calendar_id, {"sealed_secret": sealed_secret, "cursor": {}, "failures": 0})
+    values = {"sealed_secret": sealed_secret, "cursor": {}, "failures": 0, "updated_at": now}
+    await _set(session, calendar_id, values)
 
 
 async def rotated(session: Session, calendar: Calendar, *, sealed_secret: str) -> None:
@@ -192,6 +193,12 @@ async def rotated(session: Session, calendar: Calendar, *, sealed_secret: str) -
     stays."""
     same = sa.and_(calendars.c.id == calendar.id, calendars.c.sealed_secret == calendar.sealed_secret)
     await session.execute(sa.update(calendars).where(same).values(sealed_secret=sealed_secret))
+
+
+async def is_opened_otherwise(session: Session, calendar: Calendar) -> bool:
+    """Has another secret taken the place of this one?"""
+    query = sa.select(calendars.c.sealed_secret).where(calendars.c.id == calendar.id)
+    return (await session.execute(query)).scalar_one_or_none() not in (None, calendar.sealed_secret)
 
 
 async def read_anew(session: Session, calendar_ids: Sequence[str], *, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import pytest
 
 from bot.calendars.ics import feed
+from bot.calendars.ics.source import IcsSource
 from bot.calendars.policy import Policy
 from bot.calendars.sources import Read
 from bot.domain import webhook_events
-from bot.egress.addresses import AddressRefused
+from bot.egress.addresses import AddressRefused, parse_networks
+from bot.egress.requests import Egress
 from bot.store import calendar_channels, tables, webhook_deliveries, webhook_endpoints
 from bot.store.calendars import Calendar, CalendarConnected, list_all, remove
 from tests.bot.calendars.feeds import ZOOM, vevent
@@ -192,6 +195,37 @@ async def test_a_calendar_may_be_disconnected_while_it_is_read(sqlite_store: See
         publisher.meanwhile = disconnect
         assert await office.keeper.sync_due() == 1 and publisher.answers == [200]
         assert await office.joins() == []
+
+
+class _Slow(IcsSource):
+    """What it has read is a while on its way."""
+
+    meanwhile: Callable[[Calendar], Awaitable[None]] | None = None
+
+    async def read(self, calendar: Calendar, secret: str, *, now: datetime, policy: Policy) -> Read:
+        found = await super().read(calendar, secret, now=now, policy=policy)
+        if self.meanwhile is not None:
+            await self.meanwhile(calendar)
+        return found
+
+
+async def test_what_was_read_before_another_reading_does_not_come_after_it(
+    sqlite_store: Seeded, tmp_path: Path
+) -> None:
+    source = _Slow(Egress(allow=parse_networks("127.0.0.1"), limits=feed.LIMITS))
+    slow, fast = office_of(sqlite_store, tmp_path, sources={"ics": source}), office_of(sqlite_store, tmp_path)
+    async with publishing(Publisher(meeting("1500"))) as publisher:
+
+        async def read_newer(calendar: Calendar) -> None:
+            publisher.text = meeting("1500", "STATUS:CANCELLED")
+            await fast.keeper.sync(calendar)
+
+        source.meanwhile = read_newer
+        await slow.connect(publisher.url)
+        await slow.keeper.sync_due()
+        assert await slow.joins() == []
+        source.meanwhile = None
+        assert await slow.keeper.sync_due() == 1, "once more, as nobody knows which is the newer"
 
 
 async def test_a_redirect_to_a_private_network_is_refused(sqlite_store: Seeded, tmp_path: Path) -> None:

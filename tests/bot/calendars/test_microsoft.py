@@ -175,7 +175,7 @@ async def test_one_whose_answer_never_came_gives_way_and_one_that_is_used_does_n
         same = {name: getattr(calendar, name) for name in ("provider", "shown_address", "character_id", "rules")}
         twin = await calendars.create(session, id="t" * 32, name="twin", sealed_secret="", **same, **mine)
         sealed = scene.office.vault.seal(scene.server.grant(), place=calendars.place(twin.id))
-        await calendars.opened_by(session, twin.id, sealed_secret=sealed)
+        await calendars.opened_by(session, twin.id, sealed_secret=sealed, now=NOW)
     await scene.office.pass_time(minutes=7)
     assert only(scene).id == kept and (await scene.ask("GET", f"/calendars/{twin.id}"))["synced_at"] is not None
 
