@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from bot.calendars import shape
@@ -42,6 +45,30 @@ class CalendarBroken(Unavailable):
     code = "calendar_broken"
 
 
+@dataclass(kw_only=True, slots=True)
+class _Lanes:
+    """What is being read now. Each provider has a lane of so many places, of which no workspace has the last: whatever
+    server is slow, who is told of a change reads it at once, and so do others."""
+
+    places: int
+    reading: dict[asyncio.Task[None], Calendar] = field(default_factory=dict)
+
+    def begin(self, task: asyncio.Task[None], calendar: Calendar) -> None:
+        self.reading[task] = calendar
+        task.add_done_callback(self.reading.pop)
+
+    def is_full(self, provider: str) -> bool:
+        return len(self._in(provider)) >= self.places
+
+    def crowding(self, provider: str) -> list[str]:
+        """The workspaces that have as many of its places as they may."""
+        held = Counter(one.workspace_id for one in self._in(provider))
+        return [workspace_id for workspace_id, count in held.items() if count >= max(1, self.places - 1)]
+
+    def _in(self, provider: str) -> list[Calendar]:
+        return [one for one in self.reading.values() if one.provider == provider]
+
+
 class Keeper:
     def __init__(
         self,
@@ -60,13 +87,14 @@ class Keeper:
     async def run(self) -> None:
         """Until cancelled. A database that is away is waited for."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._repeat(self.sync_due, self._policy.poll_s), name="sync")
+            begin = partial(self._begin_due, group, _Lanes(places=self._policy.concurrency))
+            group.create_task(self._repeat(begin, self._policy.poll_s), name="sync")
             group.create_task(self._repeat(self.close_left, self._policy.settle_s), name="close")
             group.create_task(self._repeat(self.settle, self._policy.settle_s), name="settle")
             group.create_task(self._repeat(self.prune, self._policy.prune_s), name="prune")
 
     async def sync_due(self) -> int:
-        """Read every calendar that is due, once; returns how many."""
+        """Read what is due, a few at once, and wait for all of them; returns how many."""
         now = self._clock.now()
         async with self._database.read() as session:
             if not await calendars.any_due(session, now=now):
@@ -78,6 +106,21 @@ class Keeper:
             for calendar in due:
                 group.create_task(self.sync(calendar), name=f"sync {calendar.id}")
         return len(due)
+
+    async def _begin_due(self, group: asyncio.TaskGroup, lanes: _Lanes) -> None:
+        """Have what is due read in `group`, as far as there is room."""
+        now = self._clock.now()
+        async with self._database.read() as session:
+            providers = await calendars.providers_due(session, now=now)
+        for provider in providers:
+            while not lanes.is_full(provider):
+                given: dict[str, Any] = {"provider": provider, "without": lanes.crowding(provider)}
+                async with self._database.write() as session:
+                    due = await calendars.take(session, now=now, hide_s=self._policy.hide_s, limit=1, **given)
+                for calendar in due:
+                    lanes.begin(group.create_task(self.sync(calendar), name=f"sync {calendar.id}"), calendar)
+                if not due:
+                    break
 
     async def sync(self, calendar: Calendar) -> None:
         """Read one calendar and do what follows; what goes wrong is written down with it, and is no other's matter."""

@@ -13,7 +13,7 @@ class Policy:
     jitter: float = 0.25  # of that, either way: not everybody at once
     settle_s: float = 30.0  # between two looks at what became of bots
     hide_s: float = 180.0  # a calendar taken and not synced comes back after so long
-    concurrency: int = 4  # syncs at once
+    concurrency: int = 4  # syncs at once, of one provider
     whole_s: float = 12 * 3600.0  # after so long a feed is read anew, changed or not: the window has moved on
     behind: timedelta = timedelta(days=1)
     ahead: timedelta = timedelta(days=28)

@@ -132,11 +132,30 @@ async def any_due(session: Session, *, now: datetime, state: str = ACTIVE) -> bo
     return bool((await session.execute(sa.select(due))).scalar_one())
 
 
-async def take(session: Session, *, now: datetime, hide_s: float, limit: int, state: str = ACTIVE) -> list[Calendar]:
-    """Up to `limit` calendars whose turn has come, hidden from other takers for `hide_s`."""
+async def providers_due(session: Session, *, now: datetime) -> list[str]:
+    """Those of which a calendar's turn has come."""
+    query = sa.select(calendars.c.provider).where(calendars.c.next_sync_at <= now, calendars.c.state == ACTIVE)
+    return list((await session.execute(query.distinct().order_by(calendars.c.provider))).scalars())
+
+
+async def take(
+    session: Session,
+    *,
+    now: datetime,
+    hide_s: float,
+    limit: int,
+    state: str = ACTIVE,
+    provider: str | None = None,
+    without: Sequence[str] = (),
+) -> list[Calendar]:
+    """Up to `limit` calendars whose turn has come, hidden from other takers for `hide_s`; of one provider, and of no
+    workspace of `without`."""
+    wanted = [calendars.c.next_sync_at <= now, calendars.c.state == state]
+    wanted += [calendars.c.provider == provider] if provider is not None else []
+    wanted += [calendars.c.workspace_id.not_in(without)] if without else []
     due = (
         sa.select(calendars.c.id)
-        .where(calendars.c.next_sync_at <= now, calendars.c.state == state)
+        .where(*wanted)
         .order_by(calendars.c.next_sync_at)
         .limit(limit)
         .with_for_update(skip_locked=True)

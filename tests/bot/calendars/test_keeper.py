@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from bot.calendars.connect import connect
 from bot.calendars.ics import feed
 from bot.calendars.ics.source import IcsSource
+from bot.calendars.keeper import Keeper
+from bot.calendars.model import Rules
 from bot.calendars.policy import Policy
 from bot.calendars.sources import Read
 from bot.domain import webhook_events
 from bot.egress.addresses import AddressRefused, parse_networks
 from bot.egress.requests import Egress
-from bot.store import calendar_channels, tables, webhook_deliveries, webhook_endpoints
+from bot.store import calendar_channels, characters, tables, webhook_deliveries, webhook_endpoints, workspaces
+from bot.store.calendar_tables import calendars as table
 from bot.store.calendars import Calendar, CalendarConnected, list_all, remove
 from tests.bot.calendars.feeds import ZOOM, vevent
 from tests.bot.calendars.feeds import feed as ics
-from tests.bot.calendars.publishers import Publisher, office_of, publishing
+from tests.bot.calendars.publishers import Office, Publisher, office_of, publishing
+from tests.bot.clocks import LoopClock, until
 from tests.bot.stores import NOW, Seeded
 
 pytestmark = [pytest.mark.slow, pytest.mark.parallel]
@@ -158,6 +165,20 @@ class _Mines:
         raise ValueError("nor of this")
 
 
+class _Silent(_Mines):
+    """A source whose servers say nothing, but for one calendar."""
+
+    def __init__(self, answers: asyncio.Event) -> None:
+        super().__init__()
+        self._answers, self.asked = answers, list[str]()
+
+    async def read(self, calendar: Calendar, secret: str, *, now: datetime, policy: Policy) -> Read:
+        if calendar.name != "good":
+            self.asked.append(calendar.name)
+            await self._answers.wait()
+        return Read(events=[])
+
+
 async def test_a_calendar_that_breaks_its_reader_keeps_no_other_from_being_read(
     sqlite_store: Seeded, tmp_path: Path
 ) -> None:
@@ -226,6 +247,49 @@ async def test_what_was_read_before_another_reading_does_not_come_after_it(
         assert await slow.joins() == []
         source.meanwhile = None
         assert await slow.keeper.sync_due() == 1, "once more, as nobody knows which is the newer"
+
+
+async def _strangers(store: Seeded, office: Office) -> Calendar:
+    """A calendar of another workspace that is due later than those of the office."""
+    async with store.database.write() as session:
+        workspace = await workspaces.ensure(session, slug="strangers")
+        new = characters.NewCharacter(name="Iris", image_path="/nowhere/iris.png")
+        character = await characters.create(session, workspace_id=workspace.id, new=new)
+        whose = {"workspace_id": workspace.id, "character_id": character.id, "rules": Rules()}
+        later = NOW + timedelta(seconds=1)
+        return await connect(session, office.vault, address="https://x.org/good", name="good", now=later, **whose)
+
+
+async def test_servers_that_do_not_answer_keep_no_provider_and_no_other_workspace_waiting(
+    sqlite_store: Seeded, tmp_path: Path
+) -> None:
+    office, hung = office_of(sqlite_store, tmp_path), asyncio.Event()
+    slow = _Silent(hung)
+    keeper = Keeper(
+        sqlite_store.database,
+        office.vault,
+        {"ics": slow, "google": _Mines()},
+        clock=LoopClock(),
+        policy=Policy(poll_s=0.02),
+    )
+    for number in range(9):
+        await office.connect(f"https://x.org/{number}", name="hung")
+    watched = [await _strangers(sqlite_store, office), await office.connect("https://x.org/told", name="told")]
+    async with sqlite_store.database.write() as session:
+        await session.execute(sa.update(table).where(table.c.name == "told").values(provider="google"))
+
+    async def all_read() -> bool:
+        async with sqlite_store.database.read() as session:
+            rows = await session.execute(sa.select(table.c.synced_at).where(table.c.id.in_([c.id for c in watched])))
+        return all(at is not None for at in rows.scalars())
+
+    running = asyncio.create_task(keeper.run())
+    try:
+        await until(all_read)
+        assert slow.asked == ["hung"] * 3, "its own calendars wait for each other"
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
 
 
 async def test_a_redirect_to_a_private_network_is_refused(sqlite_store: Seeded, tmp_path: Path) -> None:
