@@ -40,6 +40,7 @@ class Channel:
 @dataclass
 class GoogleCalendar(CalendarServer):
     channels: dict[str, Channel] = field(default_factory=dict)
+    refused_watches: list[tuple[int, str]] = field(default_factory=list)  # (status, reason) of the next answers
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -108,8 +109,8 @@ class GoogleCalendar(CalendarServer):
     async def _watch(self, request: web.Request) -> web.Response:
         self.asked.append("POST watch")
         refusal = self._refusal(request)
-        if refusal is not None:
-            return refusal
+        if refusal is not None or self.refused_watches:
+            return refusal or _error(*self.refused_watches.pop(0))
         body = await request.json()
         if body.get("type") != "web_hook" or not 0 < len(body.get("id", "")) <= 64 or len(body.get("token", "")) > 256:
             return _error(400, "badRequest")

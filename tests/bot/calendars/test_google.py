@@ -104,6 +104,23 @@ async def test_a_channel_is_replaced_before_it_ends(scene: Scene[GoogleCalendar]
     assert await scene.heard() == ["11-27 11:00"]
 
 
+@pytest.mark.parametrize("failure", [(503, "backendError"), (403, "rateLimitExceeded"), (400, "badRequest")])
+async def test_a_calendar_whose_channel_cannot_be_opened_is_read_all_the_same(
+    scene: Scene[GoogleCalendar], failure: tuple[int, str]
+) -> None:
+    scene.server.refused_watches = [failure] * 2
+    scene.at(60)
+    await scene.connect()
+    assert await scene.office.joins() == ["11-21 11:00"]
+    await scene.office.pass_time(minutes=7)
+    async with scene.office.store.database.read() as session:
+        known = await calendar_channels.of(session, (await scene.office.calendar()).id)
+    assert len(known) == 1, "of channels that nobody opened none is left but the last"
+    await scene.office.pass_time(minutes=7)
+    scene.at(90)
+    assert await scene.heard() == ["11-21 11:30"] and len(scene.server.channels) == 1
+
+
 MEET = {"hangoutLink": "https://meet.google.com/abc-defg-hij"}
 ADDED = {"entryPoints": [{"entryPointType": "video", "uri": ZOOM}], "conferenceSolution": {"key": {"type": "addOn"}}}
 
