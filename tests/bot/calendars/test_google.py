@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from bot.calendars.google.client import App, Google
 from bot.calendars.google.events import event_of
 from bot.calendars.google.source import GoogleSource
 from bot.calendars.links import choose
-from bot.calendars.model import Kind, Response
+from bot.calendars.model import Join, Kind, Response, Rules, Subscriber
+from bot.calendars.rules import decide_one
 from bot.rehearsal.google_calendar import GoogleCalendar, timed
 from bot.store import calendar_channels
 from tests.bot.calendars.feeds import ZOOM
@@ -144,6 +145,22 @@ def test_of_several_links_the_one_people_meant_is_taken(fields: dict[str, Any], 
     assert event is not None
     chosen = choose(event.links)
     assert chosen is not None and (chosen[0].room, chosen[1]) == (room, why)
+
+
+def test_a_room_and_a_shared_calendar_are_nobody_from_outside() -> None:
+    rules = Rules(join=Join.ALL, external_only=True, domains=("own.org",))
+    room = {"email": "c_1@resource.calendar.google.com", "resource": True, "responseStatus": "accepted"}
+    team = {"email": "c_2@group.calendar.google.com"}
+
+    def reason(*people: dict[str, Any]) -> str:
+        item = timed("a", NOW, NOW + timedelta(hours=1), location=ZOOM, organizer=team, attendees=[*people])
+        event = event_of(item, calendar_id="c")
+        assert event is not None
+        return decide_one(Subscriber(event=event, rules=rules), NOW).reason
+
+    assert reason({"email": ANN}, room) == "nobody_external"
+    assert reason({"email": "projector@rooms.example.org", "resource": True}) == "nobody_external"
+    assert reason({"email": ANN}, room, {"email": "eve@other.org"}) == "rules"
 
 
 def test_what_google_promises_is_read_and_nothing_else_is_needed() -> None:

@@ -166,6 +166,7 @@ def test_what_the_owner_answered_and_what_the_time_is_for() -> None:
     asked = vevent("a", "ORGANIZER:mailto:eve@other.org", *people)
     answers = {owner: read(asked, owner=f"{owner}@own.org")[0].response for owner in ("ann", "bob", "zoe")}
     assert answers == {"ann": Response.DECLINED, "bob": Response.ACCEPTED, "zoe": Response.WAITING}
+    assert read(vevent("a", "ATTENDEE;CUTYPE=ROOM:mailto:five@own.org", *people))[0].resources == ("five@own.org",)
     assert read(vevent("a", "X-MICROSOFT-CDO-BUSYSTATUS:OOF"))[0].kind is Kind.AWAY
     (day,) = read(vevent("a", start=";VALUE=DATE:20261124", end=";VALUE=DATE:20261125"))
     assert day.all_day
