@@ -30,6 +30,13 @@ class GrantRevoked(Unavailable):
     code, retryable = "grant_revoked", False
 
 
+class NoLastingGrant(Unavailable):
+    """The provider let the calendar be read for an hour and no longer. Take this application out of what the account
+    has allowed, and connect the calendar again."""
+
+    code, retryable = "no_lasting_grant", False
+
+
 class GrantReplaced(Unavailable):
     """Another grant has taken the place of this one while it was used; the calendar is read with that one."""
 

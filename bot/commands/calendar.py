@@ -33,6 +33,12 @@ class NotRegistered(BadInput):
     code = "not_registered"
 
 
+class NoOwner(BadInput):
+    """Say whose calendar it is, by --owner E-MAIL: the account that will agree. Two accounts are told apart by it."""
+
+    code = "no_owner"
+
+
 class NoCharacter(BadInput):
     """There is no character of this name; `understudy character list` shows them."""
 
@@ -51,7 +57,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     connect.add_argument("--join", choices=JOIN, default="chosen", help="chosen: only events you choose one by one")
     connect.add_argument("--character", default="", metavar="NAME", help="who goes; otherwise the first there is")
     connect.add_argument("--name", default="", help="how to call the calendar")
-    connect.add_argument("--owner", default="", metavar="E-MAIL", help="whose it is, to tell what they answered")
+    connect.add_argument(
+        "--owner",
+        default="",
+        metavar="E-MAIL",
+        help="whose it is, to tell what they answered; google and microsoft need it",
+    )
     connect.add_argument("--external", default="", metavar="DOMAINS", help="only with someone from outside these")
     connect.add_argument("--keywords", default="", metavar="A,B", help="only events with one of these in the title")
     shown = actions.add_parser("list", help="the calendars, and what comes up with the reason for each")
@@ -127,7 +138,7 @@ async def _connect(work: _Work) -> list[str]:
 
 
 async def _begin(work: _Work, rules: Rules) -> str:
-    """What the owner opens; the API connects the calendar when they come back. Raises NotRegistered."""
+    """What the owner opens; the API connects the calendar when they come back. Raises NotRegistered, NoOwner."""
     from bot.api.consent import begin_url
     from bot.commands.calendar_keeper import google_of, microsoft_of
     from bot.vault import Vault
@@ -136,6 +147,8 @@ async def _begin(work: _Work, rules: Rules) -> str:
     registered = {"google": google_of, "microsoft": microsoft_of}[args.url](settings)
     if registered is None or not settings.public_url:
         raise NotRegistered
+    if "@" not in args.owner:
+        raise NoOwner
     return begin_url(
         Vault.of(settings),
         provider=args.url,

@@ -40,6 +40,7 @@ class Channel:
 @dataclass
 class GoogleCalendar(CalendarServer):
     channels: dict[str, Channel] = field(default_factory=dict)
+    offline: bool = True  # who agrees for the first time, or is asked anew (prompt=consent), gives a refresh token
     refused_watches: list[tuple[int, str]] = field(default_factory=list)  # (status, reason) of the next answers
 
     def routes(self) -> list[web.RouteDef]:
@@ -67,7 +68,8 @@ class GoogleCalendar(CalendarServer):
     async def _token(self, request: web.Request) -> web.Response:
         said = await request.post()
         if self.is_code(said):
-            return web.json_response({**self.access_token(), "refresh_token": self.grant()})
+            lasting = {"refresh_token": self.grant()} if self.offline else {}
+            return web.json_response({**self.access_token(), **lasting})
         if self.is_grant(said):
             return web.json_response(self.access_token())
         return web.json_response({"error": "invalid_grant", "error_description": "Bad Request"}, status=400)

@@ -94,6 +94,19 @@ async def test_each_error_is_dealt_with_by_its_rule(
     assert (found.code, found.state) == (code, state) and await scene.office.joins() == ["11-21 11:00"]
 
 
+async def test_a_consent_that_does_not_last_connects_nothing_and_ends_no_grant(scene: Scene[GoogleCalendar]) -> None:
+    scene.at(60)
+    for mine in (0, 1):
+        scene.server.offline = False
+        *_, back = await scene.steps(await scene.begin(), until="code=")
+        async with scene.client.session.get(back, allow_redirects=False) as page:
+            assert (page.status, (await page.json())["code"]) == (503, "no_lasting_grant")
+        assert len((await scene.ask("GET", "/calendars"))["data"]) == mine
+        scene.server.offline = True
+        await scene.connect()
+        assert ((await scene.office.calendar()).code, await scene.office.joins()) == (None, ["11-21 11:00"])
+
+
 async def test_a_channel_is_replaced_before_it_ends(scene: Scene[GoogleCalendar]) -> None:
     await scene.connect()
     (first,) = list(scene.server.channels)
