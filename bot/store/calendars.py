@@ -101,10 +101,14 @@ async def list_all(session: Session, *, workspace_id: str) -> list[Calendar]:
 async def change(
     session: Session, calendar_id: str, *, workspace_id: str, values: Mapping[str, Any], now: datetime
 ) -> Calendar:
-    """Set some of name, rules, owner, character_id. Raises UnknownCalendar."""
+    """Set some of name, rules, owner, character_id. With another owner it is read anew: what they answered stands in
+    what was read. Raises UnknownCalendar."""
     assert values.keys() <= {"name", "rules", "owner", "character_id"}
-    await get(session, calendar_id, workspace_id=workspace_id)
+    await occurrences.lock_workspace(session, workspace_id)
+    was = await get(session, calendar_id, workspace_id=workspace_id)
     await _set(session, calendar_id, {**values, "updated_at": now})
+    if values.get("owner", was.owner) != was.owner:
+        await read_anew(session, [calendar_id], now=now)
     return await get(session, calendar_id, workspace_id=workspace_id)
 
 

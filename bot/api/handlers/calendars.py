@@ -103,6 +103,8 @@ async def show(call: Call[CalendarPath, NoQuery, NoBody]) -> CalendarView:
 async def change(call: Call[CalendarPath, NoQuery, CalendarChange]) -> CalendarView:
     given = call.body
     values: dict[str, Any] = given.model_dump(exclude_none=True, exclude={"rules"})
+    if given.owner is not None:
+        values["owner"] = given.owner.casefold()
     if given.rules is not None:
         values["rules"] = shape.rules_body(given.rules.rules())
     async with call.services.database.write() as session:

@@ -80,6 +80,12 @@ async def test_changed_rules_and_a_disconnected_calendar_take_bots_along(api: An
     assert [bot["state"] for bot in (await api.ask("GET", "/bots?phase=upcoming"))[1]["data"]] == []
 
 
+async def test_an_owner_is_known_by_any_spelling_of_their_address(api: Any) -> None:
+    calendar = await connected(api)
+    _, changed = await api.ask("PATCH", f"/calendars/{calendar['id']}", json={"owner": " Ann@Own.org "})
+    assert changed["owner"] == "ann@own.org"
+
+
 async def test_a_sync_makes_a_calendar_due(api: Any) -> None:
     calendar = await connected(api)
     status, due = await api.ask("POST", f"/calendars/{calendar['id']}/sync", json={})

@@ -23,7 +23,7 @@ from bot.egress.addresses import AddressRefused, parse_networks
 from bot.egress.requests import Egress
 from bot.store import calendar_channels, characters, tables, webhook_deliveries, webhook_endpoints, workspaces
 from bot.store.calendar_tables import calendars as table
-from bot.store.calendars import Calendar, CalendarConnected, list_all, remove
+from bot.store.calendars import Calendar, CalendarConnected, change, list_all, remove
 from tests.bot.calendars.feeds import ZOOM, vevent
 from tests.bot.calendars.feeds import feed as ics
 from tests.bot.calendars.publishers import Office, Publisher, office_of, publishing
@@ -290,6 +290,22 @@ async def test_servers_that_do_not_answer_keep_no_provider_and_no_other_workspac
     finally:
         running.cancel()
         await asyncio.wait([running])
+
+
+async def test_a_calendar_with_another_owner_is_read_anew_also_when_it_has_not_changed(
+    sqlite_store: Seeded, tmp_path: Path
+) -> None:
+    office = office_of(sqlite_store, tmp_path)
+    people = ("ORGANIZER:mailto:eve@own.org", "ATTENDEE;PARTSTAT=DECLINED:mailto:ann@own.org")
+    async with publishing(Publisher(meeting("1500", *people))) as publisher:
+        made = await office.connect(publisher.url)
+        await office.pass_time(minutes=1)
+        assert await office.joins() == ["11-21 15:00"]
+        async with sqlite_store.database.write() as session:
+            mine = {"workspace_id": made.workspace_id, "now": NOW}
+            await change(session, made.id, values={"owner": "ann@own.org"}, **mine)
+        await office.pass_time(minutes=1)
+        assert await office.joins() == [] and publisher.answers == [200, 200]
 
 
 async def test_a_redirect_to_a_private_network_is_refused(sqlite_store: Seeded, tmp_path: Path) -> None:
