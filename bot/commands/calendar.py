@@ -235,10 +235,11 @@ async def _why(work: _Work) -> list[str]:
 
 async def _override(work: _Work) -> list[str]:
     from bot.calendars.reconcile import reconcile
-    from bot.store import calendar_events
+    from bot.store import calendar_events, occurrences
 
     event_id, join = work.args.event, {"join": True, "skip": False, "reset": None}[work.args.action]
     mine = {"workspace_id": work.workspace_id}
+    await occurrences.lock_workspace(work.session, work.workspace_id)
     await calendar_events.set_override(work.session, event_id, join=join, now=work.now, **mine)
     await reconcile(work.session, work.workspace_id, now=work.now, insist_on=event_id if join else None)
     return await _why(work)

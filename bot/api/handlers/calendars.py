@@ -27,7 +27,7 @@ from bot.calendars.connect import connect
 from bot.calendars.reconcile import reconcile
 from bot.egress.addresses import AddressRefused
 from bot.errors import Conflict
-from bot.store import calendar_events, calendars, characters
+from bot.store import calendar_events, calendars, characters, occurrences
 from bot.store.calendar_events import UnknownEvent
 from bot.store.calendars import CalendarConnected, TooManyCalendars, UnknownCalendar
 from bot.store.characters import UnknownCharacter
@@ -147,6 +147,7 @@ async def why(call: Call[EventPath, NoQuery, NoBody]) -> EventView:
 async def override(call: Call[EventPath, NoQuery, Override]) -> EventView:
     event_id, workspace_id, join = call.path.event_id, call.workspace_id, call.body.join
     async with call.services.database.write() as session:
+        await occurrences.lock_workspace(session, workspace_id)  # before its events, as who reads them does
         await calendar_events.set_override(session, event_id, workspace_id=workspace_id, join=join, now=call.now)
         await reconcile(session, workspace_id, now=call.now, insist_on=event_id if join else None)
     return await _view(call.services, event_id, workspace_id)
