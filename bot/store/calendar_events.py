@@ -159,11 +159,15 @@ async def note_decisions(session: Session, decided: Sequence[tuple[str, str, str
 
 
 async def forget(session: Session, *, ended_before: datetime) -> int:
-    """Drop events and meetings of long ago; returns how many."""
-    dropped = 0
-    for table in (calendar_events, calendar_meetings):
-        column = table.c.end_at
-        dropped += (await session.execute(sa.delete(table).where(column < ended_before))).rowcount
+    """Drop events and meetings of long ago, and what tells no time and has been gone as long, as cancelled events often
+    are; returns how many."""
+    events, dropped = calendar_events, 0
+    gone = sa.and_(events.c.end_at.is_(None), events.c.removed, events.c.updated_at < ended_before)
+    for table, old in (
+        (events, sa.or_(events.c.end_at < ended_before, gone)),
+        (calendar_meetings, calendar_meetings.c.end_at < ended_before),
+    ):
+        dropped += (await session.execute(sa.delete(table).where(old))).rowcount
     return dropped
 
 

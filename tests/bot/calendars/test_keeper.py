@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from bot.calendars import shape
 from bot.calendars.connect import connect
 from bot.calendars.ics import feed
 from bot.calendars.ics.source import IcsSource
@@ -21,9 +23,18 @@ from bot.calendars.sources import Read
 from bot.domain import webhook_events
 from bot.egress.addresses import AddressRefused, parse_networks
 from bot.egress.requests import Egress
-from bot.store import calendar_channels, characters, tables, webhook_deliveries, webhook_endpoints, workspaces
+from bot.store import (
+    calendar_channels,
+    calendar_events,
+    characters,
+    tables,
+    webhook_deliveries,
+    webhook_endpoints,
+    workspaces,
+)
 from bot.store.calendar_tables import calendars as table
 from bot.store.calendars import Calendar, CalendarConnected, change, list_all, remove
+from tests.bot.calendars.desk import event
 from tests.bot.calendars.feeds import ZOOM, vevent
 from tests.bot.calendars.feeds import feed as ics
 from tests.bot.calendars.publishers import Office, Publisher, office_of, publishing
@@ -306,6 +317,19 @@ async def test_a_calendar_with_another_owner_is_read_anew_also_when_it_has_not_c
             await change(session, made.id, values={"owner": "ann@own.org"}, **mine)
         await office.pass_time(minutes=1)
         assert await office.joins() == [] and publisher.answers == [200, 200]
+
+
+async def test_what_is_long_gone_is_forgotten_also_when_it_told_no_time(sqlite_store: Seeded, tmp_path: Path) -> None:
+    office, gone = office_of(sqlite_store, tmp_path), event("x", at=None, cancelled=True)
+    made = await office.connect("https://x.org/a.ics")
+    mine = {"workspace_id": made.workspace_id, "calendar_id": made.id}
+    for events in ([gone, replace(gone, id="y")], [gone]):
+        async with sqlite_store.database.write() as session:
+            fresh = [shape.stored(replace(one, calendar_id=made.id)) for one in events]
+            await calendar_events.replace_all(session, events=fresh, now=NOW, **mine)
+    assert await office.keeper.prune() == 0
+    office.clock.advance(31 * 24 * 3600.0)
+    assert await office.keeper.prune() == 1, "what the calendar still has stays"
 
 
 async def test_a_redirect_to_a_private_network_is_refused(sqlite_store: Seeded, tmp_path: Path) -> None:
