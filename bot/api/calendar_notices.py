@@ -16,7 +16,9 @@ from aiohttp import web
 from bot.api import bodies
 from bot.calendars.fields import fields, items, text
 from bot.calendars.google import source as google
+from bot.calendars.google.client import GoogleLimited
 from bot.calendars.microsoft import source as microsoft
+from bot.calendars.microsoft.client import MicrosoftLimited
 from bot.clock import Clock
 from bot.log import get_log
 from bot.store import calendar_channels, calendars
@@ -28,6 +30,8 @@ log = get_log(__name__)
 SOON = timedelta(seconds=1)
 MOST_BYTES, MOST_NOTICES = 1024 * 1024, 2000
 LONGEST_TOKEN = 4096
+SLOWER = frozenset({GoogleLimited.code, MicrosoftLimited.code})
+"""Who asks us to be slower goes on telling us of changes: they wait for the time that was asked for."""
 
 
 class Notices:
@@ -48,7 +52,7 @@ class Notices:
         now = self._clock.now()
         ids = sorted({channel.calendar_id for channel in channels})
         async with self._database.read() as session:
-            later = await calendars.active_after(session, ids, now + SOON)
+            later = await calendars.active_after(session, ids, now + SOON, without=SLOWER)
         if later:
             async with self._database.write() as session:
                 await calendars.all_due_now(session, later, now=now)

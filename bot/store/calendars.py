@@ -6,7 +6,7 @@ dropped once the provider has been told.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -230,10 +230,13 @@ async def read_anew(session: Session, calendar_ids: Sequence[str], *, now: datet
     await session.execute(those.values(cursor={}, next_sync_at=now))
 
 
-async def active_after(session: Session, calendar_ids: Sequence[str], at: datetime) -> list[str]:
-    """Those of these whose next sync is later."""
+async def active_after(
+    session: Session, calendar_ids: Sequence[str], at: datetime, *, without: Collection[str]
+) -> list[str]:
+    """Those of these whose next sync is later, but not where the last one failed by one of the codes `without`."""
     later = sa.and_(calendars.c.state == ACTIVE, calendars.c.next_sync_at > at)
-    query = sa.select(calendars.c.id).where(calendars.c.id.in_(calendar_ids), later)
+    borne = sa.or_(calendars.c.code.is_(None), calendars.c.code.not_in(without))
+    query = sa.select(calendars.c.id).where(calendars.c.id.in_(calendar_ids), later, borne)
     return list((await session.execute(query)).scalars())
 
 

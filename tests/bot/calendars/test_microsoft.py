@@ -241,6 +241,17 @@ async def test_a_server_that_asks_for_time_is_given_it(scene: Outlook) -> None:
     assert scene.server.asked and (await scene.office.calendar()).code is None
 
 
+async def test_a_server_that_asks_for_time_is_given_it_also_when_it_tells_of_changes(scene: Outlook) -> None:
+    await scene.connect()
+    scene.server.refused, scene.server.retry_after_s = [(429, "ApplicationThrottled")], 1200
+    await scene.office.pass_time(minutes=7)
+    scene.server.asked.clear()
+    scene.at(60)
+    assert await scene.heard() == [] and (scene.server.asked, scene.server.answered[-1]) == ([], 202)
+    await scene.office.pass_time(minutes=20)
+    assert await scene.office.joins() == ["11-21 11:00"]
+
+
 async def test_a_token_that_changes_at_every_use_is_kept_also_when_the_read_fails(scene: Outlook) -> None:
     scene.at(60)
     await scene.connect()
