@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.calendars.google.client import App, Google
+from bot.calendars.google.client import MOST_PAGES, App, Google
 from bot.calendars.google.events import event_of
 from bot.calendars.google.source import GoogleSource
 from bot.calendars.links import choose
@@ -105,6 +105,28 @@ async def test_a_consent_that_does_not_last_connects_nothing_and_ends_no_grant(s
         scene.server.offline = True
         await scene.connect()
         assert ((await scene.office.calendar()).code, await scene.office.joins()) == (None, ["11-21 11:00"])
+
+
+async def test_a_calendar_with_no_end_of_pages_to_come_is_read_by_its_window(scene: Scene[GoogleCalendar]) -> None:
+    scene.server.page, far = 1, 60 * 24 * 60
+    scene.at(60)
+    for number in range(MOST_PAGES + 5):
+        scene.at(far + 60 * number, f"far {number}")
+    await scene.connect()
+    assert await scene.office.joins() == ["11-21 11:00"]
+    scene.at(90)
+    assert await scene.heard() == ["11-21 11:30"]
+
+
+async def test_a_token_that_tells_of_too_much_is_dead_and_the_calendar_is_not(scene: Scene[GoogleCalendar]) -> None:
+    scene.server.page, far = 1, 60 * 24 * 60
+    await scene.connect()
+    scene.server.drop_messages = True
+    for number in range(MOST_PAGES + 5):
+        scene.at(far + 60 * number, f"far {number}")
+    scene.at(60)
+    await scene.office.pass_time(minutes=7)
+    assert await scene.office.joins() == ["11-21 11:00"] and (await scene.office.calendar()).code is None
 
 
 async def test_a_channel_is_replaced_before_it_ends(scene: Scene[GoogleCalendar]) -> None:
