@@ -34,9 +34,10 @@ log = get_log(__name__)
 
 
 class NoSource(Unavailable):
-    """This installation does not read calendars of this provider: its settings for it are missing."""
+    """This installation does not read calendars of this provider: its settings for it are missing. The calendar is read
+    again once its operator has set them."""
 
-    code, retryable = "no_source", False
+    code = "no_source"
 
 
 class CalendarBroken(Unavailable):

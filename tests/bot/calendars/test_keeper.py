@@ -332,6 +332,19 @@ async def test_what_is_long_gone_is_forgotten_also_when_it_told_no_time(sqlite_s
     assert await office.keeper.prune() == 1, "what the calendar still has stays"
 
 
+async def test_a_provider_that_is_not_set_up_for_a_while_asks_no_owner_for_anything(
+    sqlite_store: Seeded, tmp_path: Path
+) -> None:
+    without, office = office_of(sqlite_store, tmp_path, sources={"other": _Mines()}), office_of(sqlite_store, tmp_path)
+    async with publishing(Publisher(meeting("1500"))) as publisher:
+        await without.connect(publisher.url)
+        await without.keeper.sync_due()
+        found = await without.calendar()
+        assert (found.state, found.code) == ("active", "no_source")
+        await office.pass_time(minutes=2)
+        assert await office.joins() == ["11-21 15:00"] and (await office.calendar()).code is None
+
+
 async def test_a_redirect_to_a_private_network_is_refused(sqlite_store: Seeded, tmp_path: Path) -> None:
     office = office_of(sqlite_store, tmp_path)
     publisher = Publisher(status=302, headers={"Location": "http://169.254.169.254/latest/meta-data/"})
