@@ -277,6 +277,10 @@ async def test_what_is_private_is_neither_joined_nor_told(scene: Outlook) -> Non
     await scene.connect()
     (event,) = (await scene.ask("GET", "/calendar-events"))["data"]
     assert (event["title"], event["reason"]) == ("Private event", "private") and await scene.office.joins() == []
+    assert (event["links"], event["chosen_link"], event["chosen_because"]) == ([], None, ""), "a link is the way in"
+    await scene.ask("PUT", f"/calendar-events/{event['id']}/override", json={"join": True})
+    (event,) = (await scene.ask("GET", "/calendar-events"))["data"]
+    assert event["title"] == "Private event" and event["chosen_link"]["platform"] == "zoom"
 
 
 async def test_a_links_host_is_checked_before_it_is_followed(scene: Outlook) -> None:
