@@ -28,6 +28,7 @@ from bot.store.session import Database
 log = get_log(__name__)
 
 SOON = timedelta(seconds=1)
+TELL_EVERY_S = 60.0
 MOST_BYTES, MOST_NOTICES = 1024 * 1024, 2000
 LONGEST_TOKEN = 4096
 SLOWER = frozenset({GoogleLimited.code, MicrosoftLimited.code})
@@ -40,13 +41,18 @@ class Notices:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
         self.forged = 0  # messages without the secret of a channel
+        self._told_at_s = -TELL_EVERY_S
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         raise NotImplementedError
 
     def _note_forged(self, count: int) -> None:
+        """Anybody may send them, as many as they like: the log has a line a minute and how many there were."""
         self.forged += count
-        log.warning("a message without the secret of its channel", forged=self.forged)
+        now_s = self._clock.monotonic_s()
+        if now_s - self._told_at_s >= TELL_EVERY_S:
+            self._told_at_s = now_s
+            log.warning("messages without the secret of their channel", forged=self.forged)
 
     async def _make_due(self, channels: Sequence[Channel]) -> None:
         now = self._clock.now()

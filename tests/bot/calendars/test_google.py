@@ -58,7 +58,9 @@ async def test_the_first_message_may_come_before_the_answer_to_watch(scene: Scen
     assert known is not None and channel.token not in repr(known) and len(channel.token) >= 43
 
 
-async def test_a_forged_message_is_answered_and_costs_nothing(scene: Scene[GoogleCalendar]) -> None:
+async def test_a_forged_message_is_answered_and_costs_nothing(
+    scene: Scene[GoogleCalendar], caplog: pytest.LogCaptureFixture
+) -> None:
     await scene.connect()
     (channel,) = scene.server.channels.values()
     before = await scene.office.calendar()
@@ -67,6 +69,8 @@ async def test_a_forged_message_is_answered_and_costs_nothing(scene: Scene[Googl
         async with scene.client.post("/calendars/google/notices", headers=headers) as answer:
             assert answer.status == 200
     assert await scene.office.calendar() == before
+    told = [one for one in caplog.messages if "without the secret" in one]
+    assert len(told) == 1, "whoever sends them does not fill the log"
 
 
 @pytest.mark.parametrize(
