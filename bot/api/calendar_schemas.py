@@ -105,6 +105,7 @@ class Override(Strict):
 
 class EventsQuery(Strict):
     limit: int = Field(100, ge=1, le=500)
+    cursor: str | None = Field(None, max_length=200, description="`next_cursor` of the page before")
     calendar_id: str | None = Field(None, max_length=64)
 
 
@@ -192,3 +193,5 @@ class EventView(BaseModel):
 
 class EventList(BaseModel):
     data: list[EventView]
+    next_cursor: str | None
+    has_more: bool

@@ -113,13 +113,21 @@ async def since(session: Session, *, workspace_id: str, ended_after: datetime) -
 
 
 async def upcoming(
-    session: Session, *, workspace_id: str, ended_after: datetime, calendar_id: str | None, limit: int
+    session: Session,
+    *,
+    workspace_id: str,
+    ended_after: datetime,
+    calendar_id: str | None,
+    limit: int,
+    after: tuple[datetime, str] | None = None,
 ) -> list[StoredEvent]:
-    """Those that are not over, by start."""
+    """Those that are not over, by start; `after` is the (start_at, id) of the last one of the page before."""
     table = calendar_events
-    query = sa.select(table).where(
-        table.c.workspace_id == workspace_id, table.c.end_at >= ended_after, table.c.removed.is_(False)
-    )
+    mine = sa.and_(table.c.workspace_id == workspace_id, table.c.removed.is_(False))
+    query = sa.select(table).where(mine, table.c.end_at >= ended_after, table.c.start_at.is_not(None))
+    if after is not None:
+        last = sa.tuple_(sa.literal(after[0], table.c.start_at.type), sa.literal(after[1], table.c.id.type))
+        query = query.where(sa.tuple_(table.c.start_at, table.c.id) > last)
     if calendar_id is not None:
         query = query.where(table.c.calendar_id == calendar_id)
     query = query.order_by(table.c.start_at, table.c.id).limit(limit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bot.api import cursors
 from bot.api.calendar_schemas import (
     CalendarChange,
     CalendarList,
@@ -89,6 +90,9 @@ async def _consent(
     return Consent(consent_url=url)
 
 
+_BY_START = "start"
+
+
 async def list_all(call: Call[NoPath, NoQuery, NoBody]) -> CalendarList:
     async with call.services.database.read() as session:
         found = await calendars.list_all(session, workspace_id=call.workspace_id)
@@ -132,12 +136,16 @@ async def sync(call: Call[CalendarPath, NoQuery, Sync]) -> CalendarView:
 
 async def events(call: Call[NoPath, EventsQuery, NoBody]) -> EventList:
     query, workspace_id = call.query, call.workspace_id
+    after = cursors.decode(query.cursor, order=_BY_START) if query.cursor else None
+    given: dict[str, Any] = {"calendar_id": query.calendar_id, "limit": query.limit + 1, "after": after}
     async with call.services.database.read() as session:
-        found = await calendar_events.upcoming(
-            session, workspace_id=workspace_id, ended_after=call.now, calendar_id=query.calendar_id, limit=query.limit
-        )
+        found = await calendar_events.upcoming(session, workspace_id=workspace_id, ended_after=call.now, **given)
         meetings = {one.id: one for one in await calendar_events.meetings(session, workspace_id=workspace_id)}
-    return EventList(data=[EventView.of(one, meetings.get(one.meeting_id or "")) for one in found])
+    page, next_cursor = found[: query.limit], None
+    if len(found) > query.limit and page[-1].start_at is not None:
+        next_cursor = cursors.encode(page[-1].start_at, page[-1].id, order=_BY_START)
+    views = [EventView.of(one, meetings.get(one.meeting_id or "")) for one in page]
+    return EventList(data=views, next_cursor=next_cursor, has_more=next_cursor is not None)
 
 
 async def why(call: Call[EventPath, NoQuery, NoBody]) -> EventView:
