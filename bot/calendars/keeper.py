@@ -10,7 +10,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -92,6 +92,7 @@ class Keeper:
             group.create_task(self._repeat(begin, self._policy.poll_s), name="sync")
             group.create_task(self._repeat(self.close_left, self._policy.settle_s), name="close")
             group.create_task(self._repeat(self.settle, self._policy.settle_s), name="settle")
+            group.create_task(self._repeat(self.let_go, self._policy.prune_s), name="let go")
             group.create_task(self._repeat(self.prune, self._policy.prune_s), name="prune")
 
     async def sync_due(self) -> int:
@@ -194,12 +195,16 @@ class Keeper:
             )
             if hopeless:
                 await self._tell(session, calendar, webhook_events.CALENDAR_NEEDS_ACTION, {"code": error.code})
-            if isinstance(error, GrantRevoked):  # nobody would tell us that a meeting is off
-                now, workspace_id = self._clock.now(), calendar.workspace_id
-                await calendar_events.replace_all(
-                    session, workspace_id=workspace_id, calendar_id=calendar.id, events=(), now=now
-                )
-                await reconcile(session, workspace_id, now=now)
+            if isinstance(error, GrantRevoked):
+                await self._take_back(session, calendar)
+
+    async def _take_back(self, session: Session, calendar: Calendar) -> None:
+        """The bots of a calendar that is read no more: nobody would tell us that a meeting is off."""
+        now, workspace_id = self._clock.now(), calendar.workspace_id
+        mine: dict[str, Any] = {"workspace_id": workspace_id, "calendar_id": calendar.id}
+        await calendar_events.replace_all(session, events=(), now=now, **mine)
+        await calendars.forget_cursor(session, calendar.id)
+        await reconcile(session, workspace_id, now=now)
 
     async def _is_overtaken(self, session: Session, calendar: Calendar) -> bool:
         """Has somebody read it, changed it or connected it anew since it was taken to be read here? What was found is
@@ -258,6 +263,29 @@ class Keeper:
             log.exception("a provider could not be told to stop", calendar_id=calendar.id)
         async with self._database.write() as session:
             await calendars.drop(session, calendar.id)
+        return True
+
+    async def let_go(self) -> int:
+        """Take back the bots of calendars that have waited for their owner for too long; returns of how many."""
+        before, done = self._clock.now() - self._policy.trust, 0
+        async with self._database.read() as session:
+            unread = await calendars.not_read_since(session, before)
+        for calendar in unread:
+            try:
+                done += await self._let_go(calendar, before)
+            except Unavailable:
+                raise
+            except Exception:  # one workspace's events are no other's matter
+                log.exception("a calendar could not be let go", calendar_id=calendar.id)
+        return done
+
+    async def _let_go(self, calendar: Calendar, before: datetime) -> bool:
+        async with self._database.write() as session:
+            await occurrences.lock_workspace(session, calendar.workspace_id)
+            if calendar.id not in {one.id for one in await calendars.not_read_since(session, before)}:
+                return False  # its owner has just done what was needed
+            await self._take_back(session, calendar)
+        log.warning("what a calendar said is too old to go by", calendar_id=calendar.id, code=calendar.code)
         return True
 
     async def prune(self) -> int:

@@ -22,6 +22,7 @@ class Policy:
     gone_after: int = 3  # failures of an address that says it is not there, before its owner is asked
     close_tries: int = 8  # to have a provider stop telling us of a calendar that is disconnected
     keep: timedelta = timedelta(days=30)  # what is over
+    trust: timedelta = timedelta(days=1)  # in what was read last, of a calendar that waits for its owner
     prune_s: float = 3600.0
 
 

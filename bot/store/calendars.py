@@ -246,6 +246,19 @@ async def all_due_now(session: Session, calendar_ids: Sequence[str], *, now: dat
     await session.execute(those.values(next_sync_at=now))
 
 
+async def not_read_since(session: Session, at: datetime) -> list[Calendar]:
+    """Those that wait for their owner, were read last before then, and of which something still stands."""
+    stands = sa.exists().where(calendar_events.c.calendar_id == calendars.c.id, calendar_events.c.removed.is_(False))
+    waiting = sa.and_(calendars.c.state == ACTION_REQUIRED, calendars.c.synced_at < at)
+    query = sa.select(calendars).where(waiting, stands).order_by(calendars.c.id)
+    return [_calendar(row) for row in await session.execute(query)]
+
+
+async def forget_cursor(session: Session, calendar_id: str) -> None:
+    """The next read is from the beginning."""
+    await _set(session, calendar_id, {"cursor": {}})
+
+
 async def put_off(session: Session, calendar: Calendar, *, next_at: datetime) -> None:
     """What was to be done with it has failed, and is tried again then."""
     await _set(session, calendar.id, {"failures": calendar.failures + 1, "next_sync_at": next_at})

@@ -33,7 +33,7 @@ from bot.store import (
     workspaces,
 )
 from bot.store.calendar_tables import calendars as table
-from bot.store.calendars import Calendar, CalendarConnected, change, list_all, remove
+from bot.store.calendars import Calendar, CalendarConnected, change, due_now, list_all, remove
 from tests.bot.calendars.desk import event
 from tests.bot.calendars.feeds import ZOOM, vevent
 from tests.bot.calendars.feeds import feed as ics
@@ -141,6 +141,25 @@ async def test_a_feed_that_is_gone_for_good_asks_its_owner(sqlite_store: Seeded,
         await office.connect(publisher.url)
         await office.pass_time(minutes=60)
         assert ((await office.calendar()).state, len(publisher.answers)) == ("action_required", 3)
+
+
+async def test_a_calendar_that_waits_for_its_owner_sends_bots_for_one_more_day(
+    sqlite_store: Seeded, tmp_path: Path
+) -> None:
+    office, times = office_of(sqlite_store, tmp_path), {"start": ":20261125T150000Z", "end": ":20261125T160000Z"}
+    async with publishing(Publisher(ics(vevent("a", f"LOCATION:{ZOOM}", **times)))) as publisher:
+        made = await office.connect(publisher.url)
+        await office.pass_time(minutes=1)
+        publisher.status = 401  # its secret address was withdrawn
+        await office.pass_time(minutes=23 * 60)
+        assert await office.keeper.let_go() == 0 and await office.joins() == ["11-25 15:00"]
+        await office.pass_time(minutes=2 * 60)
+        assert [await office.keeper.let_go() for _ in range(2)] == [1, 0] and await office.joins() == []
+        publisher.status = 200
+        async with sqlite_store.database.write() as session:
+            await due_now(session, made.id, workspace_id=made.workspace_id, now=office.clock.now())
+        await office.pass_time(minutes=1)
+        assert await office.joins() == ["11-25 15:00"] and (await office.calendar()).state == "active"
 
 
 async def test_what_is_no_calendar_is_refused_and_bots_stay(sqlite_store: Seeded, tmp_path: Path) -> None:
