@@ -108,7 +108,8 @@ async def change(
     was = await get(session, calendar_id, workspace_id=workspace_id)
     await _set(session, calendar_id, {**values, "updated_at": now})
     if values.get("owner", was.owner) != was.owner:
-        await read_anew(session, [calendar_id], now=now)
+        await forget_cursor(session, calendar_id)
+        await all_due_now(session, [calendar_id], now=now)
     return await get(session, calendar_id, workspace_id=workspace_id)
 
 
