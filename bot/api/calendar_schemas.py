@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 from bot.api.routes import Strict
 from bot.calendars import shape
 from bot.calendars.links import choose
-from bot.calendars.model import Join, Rules, Verdict
+from bot.calendars.model import Join, Link, Rules, Verdict
 from bot.calendars.rules import REASONS
 from bot.egress.addresses import MAX_URL_CHARACTERS
 from bot.store.calendar_events import Meeting, StoredEvent
@@ -166,7 +166,7 @@ class EventView(BaseModel):
     @classmethod
     def of(cls, stored: StoredEvent, meeting: Meeting | None) -> Self:
         event = shape.event_of(stored.body, calendar_id=stored.calendar_id, removed=stored.removed)
-        shown = () if event.private and stored.verdict != Verdict.JOIN else event.links
+        shown: tuple[Link, ...] = () if event.private and stored.verdict != Verdict.JOIN else event.links
         links = [LinkView(source=one.source, platform=one.platform, url=one.url) for one in shown]
         chosen = choose(shown)
         return cls(

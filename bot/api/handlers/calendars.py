@@ -141,7 +141,8 @@ async def events(call: Call[NoPath, EventsQuery, NoBody]) -> EventList:
     async with call.services.database.read() as session:
         found = await calendar_events.upcoming(session, workspace_id=workspace_id, ended_after=call.now, **given)
         meetings = {one.id: one for one in await calendar_events.meetings(session, workspace_id=workspace_id)}
-    page, next_cursor = found[: query.limit], None
+    page = found[: query.limit]
+    next_cursor = None
     if len(found) > query.limit and page[-1].start_at is not None:
         next_cursor = cursors.encode(page[-1].start_at, page[-1].id, order=_BY_START)
     views = [EventView.of(one, meetings.get(one.meeting_id or "")) for one in page]
