@@ -179,10 +179,9 @@ async def _list(work: _Work) -> list[str]:
 
     mine = {"workspace_id": work.workspace_id}
     found = await calendars.list_all(work.session, **mine)
-    meetings = {one.id: one for one in await calendar_events.meetings(work.session, **mine)}
-    stored = await calendar_events.upcoming(
-        work.session, ended_after=work.now, calendar_id=None, limit=max(1, work.args.limit), **mine
-    )
+    wanted: dict[str, Any] = {"ended_after": work.now, "calendar_id": None, "limit": max(1, work.args.limit)}
+    stored = await calendar_events.upcoming(work.session, workspace_id=work.workspace_id, **wanted)
+    meetings = {one.id: one for one in await calendar_events.meetings(work.session, of=stored, **mine)}
     views = [EventView.of(one, meetings.get(one.meeting_id or "")) for one in stored]
     return [*(calendar_line(one) for one in found), *(event_line(view) for view in views)]
 
@@ -221,8 +220,8 @@ async def _why(work: _Work) -> list[str]:
 
     mine = {"workspace_id": work.workspace_id}
     stored = await calendar_events.get(work.session, work.args.event, **mine)
-    meetings = {one.id: one for one in await calendar_events.meetings(work.session, **mine)}
-    view = EventView.of(stored, meetings.get(stored.meeting_id or ""))
+    parts = await calendar_events.meetings(work.session, of=[stored], **mine)
+    view = EventView.of(stored, parts[0] if parts else None)
     links = [f"  link {one.source}: {_printable(one.url)}" for one in view.links]
     chosen = [f"  taken: {view.chosen_because}"] if view.chosen_link else []
     bot = (

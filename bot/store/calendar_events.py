@@ -179,7 +179,8 @@ async def forget(session: Session, *, ended_before: datetime) -> int:
     return dropped
 
 
-async def meetings(session: Session, *, workspace_id: str) -> list[Meeting]:
+async def meetings(session: Session, *, workspace_id: str, of: Sequence[StoredEvent] | None = None) -> list[Meeting]:
+    """All of a workspace, or those that these events are part of."""
     table, bots = calendar_meetings, tables.bots
     query = sa.select(
         *(table.c[name] for name in ("id", "room", "start_at", "end_at", "identities", "state", "bot_id")),
@@ -189,9 +190,10 @@ async def meetings(session: Session, *, workspace_id: str) -> list[Meeting]:
         bots.c.meeting_url.label("bot_url"),
         bots.c.meeting_key.label("bot_room"),
     ).select_from(table.outerjoin(bots, bots.c.id == table.c.bot_id))
-    rows = await session.execute(
-        query.where(table.c.workspace_id == workspace_id).order_by(table.c.start_at, table.c.id)
-    )
+    query = query.where(table.c.workspace_id == workspace_id)
+    if of is not None:
+        query = query.where(table.c.id.in_({one.meeting_id for one in of if one.meeting_id is not None}))
+    rows = await session.execute(query.order_by(table.c.start_at, table.c.id))
     return [
         Meeting(**{**row._mapping, "bot_state": BotState(row.bot_state) if row.bot_state else None}) for row in rows
     ]

@@ -140,7 +140,8 @@ async def events(call: Call[NoPath, EventsQuery, NoBody]) -> EventList:
     given: dict[str, Any] = {"calendar_id": query.calendar_id, "limit": query.limit + 1, "after": after}
     async with call.services.database.read() as session:
         found = await calendar_events.upcoming(session, workspace_id=workspace_id, ended_after=call.now, **given)
-        meetings = {one.id: one for one in await calendar_events.meetings(session, workspace_id=workspace_id)}
+        parts = await calendar_events.meetings(session, workspace_id=workspace_id, of=found)
+    meetings = {one.id: one for one in parts}
     page = found[: query.limit]
     next_cursor = None
     if len(found) > query.limit and page[-1].start_at is not None:
@@ -165,8 +166,8 @@ async def override(call: Call[EventPath, NoQuery, Override]) -> EventView:
 async def _view(services: Services, event_id: str, workspace_id: str) -> EventView:
     async with services.database.read() as session:
         found = await calendar_events.get(session, event_id, workspace_id=workspace_id)
-        meetings = {one.id: one for one in await calendar_events.meetings(session, workspace_id=workspace_id)}
-    return EventView.of(found, meetings.get(found.meeting_id or ""))
+        parts = await calendar_events.meetings(session, workspace_id=workspace_id, of=[found])
+    return EventView.of(found, parts[0] if parts else None)
 
 
 _TAG, _READ, _WRITE = "calendars", "calendars:read", "calendars:write"
