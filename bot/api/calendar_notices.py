@@ -16,18 +16,23 @@ from aiohttp import web
 from bot.api import bodies
 from bot.calendars.fields import fields, items, text
 from bot.calendars.google import source as google
+from bot.calendars.google.client import GoogleLimited
 from bot.calendars.microsoft import source as microsoft
+from bot.calendars.microsoft.client import MicrosoftLimited
 from bot.clock import Clock
 from bot.log import get_log
 from bot.store import calendar_channels, calendars
 from bot.store.calendar_channels import Channel
-from bot.store.session import Database
+from bot.store.session import Database, Session
 
 log = get_log(__name__)
 
 SOON = timedelta(seconds=1)
+TELL_EVERY_S = 60.0
 MOST_BYTES, MOST_NOTICES = 1024 * 1024, 2000
 LONGEST_TOKEN = 4096
+SLOWER = frozenset({GoogleLimited.code, MicrosoftLimited.code})
+"""Who asks us to be slower goes on telling us of changes: they wait for the time that was asked for."""
 
 
 class Notices:
@@ -36,22 +41,30 @@ class Notices:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
         self.forged = 0  # messages without the secret of a channel
+        self._told_at_s = -TELL_EVERY_S
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         raise NotImplementedError
 
     def _note_forged(self, count: int) -> None:
+        """Anybody may send them, as many as they like: the log has a line a minute and how many there were."""
         self.forged += count
-        log.warning("a message without the secret of its channel", forged=self.forged)
+        now_s = self._clock.monotonic_s()
+        if now_s - self._told_at_s >= TELL_EVERY_S:
+            self._told_at_s = now_s
+            log.warning("messages without the secret of their channel", forged=self.forged)
 
-    async def _make_due(self, channels: Sequence[Channel]) -> None:
-        now = self._clock.now()
+    async def _later(self, session: Session, channels: Sequence[Channel]) -> list[str]:
+        """The calendars of these that have to be made due: of a burst of messages all but the first find none."""
         ids = sorted({channel.calendar_id for channel in channels})
-        async with self._database.read() as session:
-            later = await calendars.active_after(session, ids, now + SOON)
-        if later:
+        if not ids:
+            return []
+        return await calendars.active_after(session, ids, self._clock.now() + SOON, without=SLOWER)
+
+    async def _make_due(self, calendar_ids: Sequence[str]) -> None:
+        if calendar_ids:
             async with self._database.write() as session:
-                await calendars.all_due_now(session, later, now=now)
+                await calendars.all_due_now(session, calendar_ids, now=self._clock.now())
 
 
 class GoogleNotices(Notices):
@@ -61,12 +74,15 @@ class GoogleNotices(Notices):
         router.add_post(google.NOTICES_PATH, self._notice)
 
     async def _notice(self, request: web.Request) -> web.Response:
+        later: list[str] = []
         async with self._database.read() as session:
             channel = await calendar_channels.find(session, request.headers.get("X-Goog-Channel-ID", ""))
-        if channel is None or not google.is_from_google(channel, request.headers):
+            genuine = google.is_from_google(channel, request.headers)
+            if channel is not None and genuine and request.headers.get("X-Goog-Resource-State") != google.SYNC:
+                later = await self._later(session, [channel])
+        if not genuine:
             self._note_forged(1)
-        elif request.headers.get("X-Goog-Resource-State") != google.SYNC:
-            await self._make_due([channel])
+        await self._make_due(later)
         return web.Response()
 
 
@@ -92,21 +108,23 @@ class MicrosoftNotices(Notices):
             return web.Response(text=token[:LONGEST_TOKEN], content_type="text/plain", charset="utf-8")
         notices = await _read(request)
         states = [text(one.get("clientState")) for one in notices]
+        of: dict[str | None, list[Channel]] = {what: [] for what in (RENEW, ANEW, LOST, None)}
         async with self._database.read() as session:
             known = await calendar_channels.find_all(session, sorted(set(map(microsoft.channel_of, states))))
-        genuine: list[tuple[Channel, Mapping[str, Any]]] = []
-        for notice, state in zip(notices, states, strict=True):
-            channel = known.get(microsoft.channel_of(state))
-            if channel is not None and microsoft.is_from_microsoft(channel, state):
-                genuine.append((channel, notice))
-        if len(genuine) < len(notices):
-            self._note_forged(len(notices) - len(genuine))
-        await self._follow(genuine)
+            for notice, state in zip(notices, states, strict=True):
+                channel = known.get(microsoft.channel_of(state))
+                if channel is not None and microsoft.is_from_microsoft(channel, state):
+                    of[LIFECYCLE.get(text(notice.get("lifecycleEvent")))].append(channel)
+            later = await self._later(session, [*of[None], *of[RENEW]])
+        forged = len(notices) - sum(map(len, of.values()))
+        if forged:
+            self._note_forged(forged)
+        await self._care(of)
+        await self._make_due(later)
         return web.Response(status=202)
 
-    async def _follow(self, genuine: Sequence[tuple[Channel, Mapping[str, Any]]]) -> None:
-        events = [(channel, LIFECYCLE.get(text(notice.get("lifecycleEvent")))) for channel, notice in genuine]
-        of = {what: [channel for channel, event in events if event == what] for what in (RENEW, ANEW, LOST, None)}
+    async def _care(self, of: Mapping[str | None, Sequence[Channel]]) -> None:
+        """What Graph asks of subscriptions themselves."""
         now = self._clock.now()
         if of[RENEW] or of[ANEW] or of[LOST]:
             log.info("subscriptions need care", renew=len(of[RENEW]), anew=len(of[ANEW]), lost=len(of[LOST]))
@@ -115,7 +133,6 @@ class MicrosoftNotices(Notices):
                 await calendar_channels.end(session, [channel.id for channel in of[RENEW]], now=now)
                 await calendar_channels.forget(session, [channel.id for channel in of[LOST]])
                 await calendars.read_anew(session, anew, now=now)
-        await self._make_due([*of[None], *of[RENEW]])
 
 
 async def _read(request: web.Request) -> list[Mapping[str, Any]]:

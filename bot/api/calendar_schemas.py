@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 from bot.api.routes import Strict
 from bot.calendars import shape
 from bot.calendars.links import choose
-from bot.calendars.model import Join, Rules
+from bot.calendars.model import Join, Link, Rules, Verdict
 from bot.calendars.rules import REASONS
 from bot.egress.addresses import MAX_URL_CHARACTERS
 from bot.store.calendar_events import Meeting, StoredEvent
@@ -105,6 +105,7 @@ class Override(Strict):
 
 class EventsQuery(Strict):
     limit: int = Field(100, ge=1, le=500)
+    cursor: str | None = Field(None, max_length=200, description="`next_cursor` of the page before")
     calendar_id: str | None = Field(None, max_length=64)
 
 
@@ -153,7 +154,9 @@ class EventView(BaseModel):
     verdict: str = Field(description="join, stay_away or let_be; empty: not decided yet")
     reason: str = Field(description="stable, for programs")
     because: str = Field(description="the same in words")
-    links: list[LinkView] = Field(description="every meeting the event leads to")
+    links: list[LinkView] = Field(
+        description="every meeting the event leads to; none of one marked private that no bot joins"
+    )
     chosen_link: LinkView | None
     chosen_because: str
     meeting: str | None = Field(description="planned, booked, taken (by a bot sent otherwise), served or stopped")
@@ -163,8 +166,9 @@ class EventView(BaseModel):
     @classmethod
     def of(cls, stored: StoredEvent, meeting: Meeting | None) -> Self:
         event = shape.event_of(stored.body, calendar_id=stored.calendar_id, removed=stored.removed)
-        links = [LinkView(source=one.source, platform=one.platform, url=one.url) for one in event.links]
-        chosen = choose(event.links)
+        shown: tuple[Link, ...] = () if event.private and stored.verdict != Verdict.JOIN else event.links
+        links = [LinkView(source=one.source, platform=one.platform, url=one.url) for one in shown]
+        chosen = choose(shown)
         return cls(
             id=stored.id,
             calendar_id=stored.calendar_id,
@@ -179,7 +183,7 @@ class EventView(BaseModel):
             reason=stored.reason,
             because=REASONS.get(stored.reason, ""),
             links=links,
-            chosen_link=links[event.links.index(chosen[0])] if chosen else None,
+            chosen_link=links[shown.index(chosen[0])] if chosen else None,
             chosen_because=chosen[1] if chosen else "",
             meeting=meeting.state if meeting else None,
             bot_id=meeting.bot_id if meeting else None,
@@ -189,3 +193,5 @@ class EventView(BaseModel):
 
 class EventList(BaseModel):
     data: list[EventView]
+    next_cursor: str | None
+    has_more: bool

@@ -17,7 +17,7 @@ from aiohttp import web
 from bot.api.problems import InvalidRequest
 from bot.calendars.channels import hashed, new_token
 from bot.calendars.connect import connect_granted
-from bot.calendars.grants import Provider, challenge_of
+from bot.calendars.grants import NoLastingGrant, Provider, challenge_of
 from bot.calendars.model import Rules
 from bot.calendars.shape import rules_body, rules_of
 from bot.clock import Clock
@@ -103,7 +103,8 @@ class ConsentDoor:
         return answer
 
     async def _come_back(self, request: web.Request) -> web.Response:
-        """With a code, or with nothing where they said no. Raises InvalidRequest, GrantRevoked, BadRegistration."""
+        """With a code, or with nothing where they said no. Raises InvalidRequest, GrantRevoked, BadRegistration,
+        NoLastingGrant."""
         if request.query.get("error"):
             return web.Response(status=303, headers={"Location": PAGE})
         wanted = self._opened(request.query.get("state", ""), "state")
@@ -111,6 +112,8 @@ class ConsentDoor:
         if wanted is None or not code or not hmac.compare_digest(hashed(browser), wanted["browser_sha256"]):
             raise InvalidRequest([])
         grant = await self._client.exchange(code, redirect_uri=self._redirect_uri, verifier=browser)
+        if not grant.refresh_token:
+            raise NoLastingGrant
         async with self._database.write() as session:
             await connect_granted(
                 session,

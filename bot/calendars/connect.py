@@ -71,7 +71,7 @@ async def connect_granted(
     calendar_id = known.id if known else new_id()
     sealed = vault.seal(refresh_token, place=calendars.place(calendar_id))
     if known is not None:
-        await calendars.opened_by(session, calendar_id, sealed_secret=sealed)
+        await calendars.opened_by(session, calendar_id, sealed_secret=sealed, now=now)
         return await calendars.due_now(session, calendar_id, workspace_id=workspace_id, now=now)
     character = await characters.get(session, character_id, workspace_id=workspace_id)
     return await calendars.create(

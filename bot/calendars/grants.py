@@ -30,6 +30,19 @@ class GrantRevoked(Unavailable):
     code, retryable = "grant_revoked", False
 
 
+class NoLastingGrant(Unavailable):
+    """The provider let the calendar be read for an hour and no longer. Take this application out of what the account
+    has allowed, and connect the calendar again."""
+
+    code, retryable = "no_lasting_grant", False
+
+
+class GrantReplaced(Unavailable):
+    """Another grant has taken the place of this one while it was used; the calendar is read with that one."""
+
+    code = "grant_replaced"
+
+
 class BadRegistration(Unavailable):
     """The provider does not accept this installation's registration: its client secret is wrong or has ended."""
 
@@ -107,8 +120,15 @@ async def ask(
 
 
 async def opened(provider: Provider, calendar: Calendar, secret: str, *, database: Database, vault: Vault) -> Grant:
-    """What reads this calendar now. Raises GrantRevoked, BadRegistration, what the provider's table says."""
-    grant = await provider.access(secret)
+    """What reads this calendar now. Raises GrantRevoked, GrantReplaced, BadRegistration, what the provider's table
+    says."""
+    try:
+        grant = await provider.access(secret)
+    except GrantRevoked as error:  # a server may take each token once, and another reader has been first
+        async with database.read() as session:
+            if await calendars.is_opened_otherwise(session, calendar):
+                raise GrantReplaced from error
+        raise
     if grant.refresh_token and grant.refresh_token != secret:
         sealed = vault.seal(grant.refresh_token, place=calendars.place(calendar.id))
         async with database.write() as session:

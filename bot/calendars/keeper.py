@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from bot.calendars import shape
@@ -31,15 +34,40 @@ log = get_log(__name__)
 
 
 class NoSource(Unavailable):
-    """This installation does not read calendars of this provider: its settings for it are missing."""
+    """This installation does not read calendars of this provider: its settings for it are missing. The calendar is read
+    again once its operator has set them."""
 
-    code, retryable = "no_source", False
+    code = "no_source"
 
 
 class CalendarBroken(Unavailable):
     """What this calendar holds could not be understood; our log says where. It is tried again."""
 
     code = "calendar_broken"
+
+
+@dataclass(kw_only=True, slots=True)
+class _Lanes:
+    """What is being read now. Each provider has a lane of so many places, of which no workspace has the last: whatever
+    server is slow, who is told of a change reads it at once, and so do others."""
+
+    places: int
+    reading: dict[asyncio.Task[None], Calendar] = field(default_factory=dict)
+
+    def begin(self, task: asyncio.Task[None], calendar: Calendar) -> None:
+        self.reading[task] = calendar
+        task.add_done_callback(self.reading.pop)
+
+    def is_full(self, provider: str) -> bool:
+        return len(self._in(provider)) >= self.places
+
+    def crowding(self, provider: str) -> list[str]:
+        """The workspaces that have as many of its places as they may."""
+        held = Counter(one.workspace_id for one in self._in(provider))
+        return [workspace_id for workspace_id, count in held.items() if count >= max(1, self.places - 1)]
+
+    def _in(self, provider: str) -> list[Calendar]:
+        return [one for one in self.reading.values() if one.provider == provider]
 
 
 class Keeper:
@@ -60,13 +88,15 @@ class Keeper:
     async def run(self) -> None:
         """Until cancelled. A database that is away is waited for."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._repeat(self.sync_due, self._policy.poll_s), name="sync")
+            begin = partial(self._begin_due, group, _Lanes(places=self._policy.concurrency))
+            group.create_task(self._repeat(begin, self._policy.poll_s), name="sync")
             group.create_task(self._repeat(self.close_left, self._policy.settle_s), name="close")
             group.create_task(self._repeat(self.settle, self._policy.settle_s), name="settle")
+            group.create_task(self._repeat(self.let_go, self._policy.prune_s), name="let go")
             group.create_task(self._repeat(self.prune, self._policy.prune_s), name="prune")
 
     async def sync_due(self) -> int:
-        """Read every calendar that is due, once; returns how many."""
+        """Read what is due, a few at once, and wait for all of them; returns how many."""
         now = self._clock.now()
         async with self._database.read() as session:
             if not await calendars.any_due(session, now=now):
@@ -78,6 +108,21 @@ class Keeper:
             for calendar in due:
                 group.create_task(self.sync(calendar), name=f"sync {calendar.id}")
         return len(due)
+
+    async def _begin_due(self, group: asyncio.TaskGroup, lanes: _Lanes) -> None:
+        """Have what is due read in `group`, as far as there is room."""
+        now = self._clock.now()
+        async with self._database.read() as session:
+            providers = await calendars.providers_due(session, now=now)
+        for provider in providers:
+            while not lanes.is_full(provider):
+                given: dict[str, Any] = {"provider": provider, "without": lanes.crowding(provider)}
+                async with self._database.write() as session:
+                    due = await calendars.take(session, now=now, hide_s=self._policy.hide_s, limit=1, **given)
+                for calendar in due:
+                    lanes.begin(group.create_task(self.sync(calendar), name=f"sync {calendar.id}"), calendar)
+                if not due:
+                    break
 
     async def sync(self, calendar: Calendar) -> None:
         """Read one calendar and do what follows; what goes wrong is written down with it, and is no other's matter."""
@@ -113,8 +158,8 @@ class Keeper:
         next_at = now + timedelta(seconds=pause_s(self._policy, self._chance()))
         mine: dict[str, Any] = {"workspace_id": calendar.workspace_id, "now": now}
         async with self._database.write() as session:
-            await occurrences.lock_workspace(session, calendar.workspace_id)
-            await calendars.get(session, calendar.id, workspace_id=calendar.workspace_id)
+            if await self._is_overtaken(session, calendar):
+                return
             if fresh is not None:
                 await calendar_events.replace_all(session, calendar_id=calendar.id, events=fresh, **mine)
             await calendars.synced(session, calendar, now=now, cursor=read.cursor, next_sync_at=next_at)
@@ -138,6 +183,8 @@ class Keeper:
         after_s = retry_s(policy, calendar.failures, error.fields.get("asked_s"))
         log.warning("a calendar cannot be read", calendar_id=calendar.id, code=error.code, failures=failures)
         async with self._database.write() as session:
+            if await self._is_overtaken(session, calendar):
+                return
             await calendars.failed(
                 session,
                 calendar,
@@ -148,12 +195,27 @@ class Keeper:
             )
             if hopeless:
                 await self._tell(session, calendar, webhook_events.CALENDAR_NEEDS_ACTION, {"code": error.code})
-            if isinstance(error, GrantRevoked):  # nobody would tell us that a meeting is off
-                now, workspace_id = self._clock.now(), calendar.workspace_id
-                await calendar_events.replace_all(
-                    session, workspace_id=workspace_id, calendar_id=calendar.id, events=(), now=now
-                )
-                await reconcile(session, workspace_id, now=now)
+            if isinstance(error, GrantRevoked):
+                await self._take_back(session, calendar)
+
+    async def _take_back(self, session: Session, calendar: Calendar) -> None:
+        """The bots of a calendar that is read no more: nobody would tell us that a meeting is off."""
+        now, workspace_id = self._clock.now(), calendar.workspace_id
+        mine: dict[str, Any] = {"workspace_id": workspace_id, "calendar_id": calendar.id}
+        await calendar_events.replace_all(session, events=(), now=now, **mine)
+        await calendars.forget_cursor(session, calendar.id)
+        await reconcile(session, workspace_id, now=now)
+
+    async def _is_overtaken(self, session: Session, calendar: Calendar) -> bool:
+        """Has somebody read it, changed it or connected it anew since it was taken to be read here? What was found is
+        of before, so it is read once more. Nobody overtakes until the transaction ends. Raises UnknownCalendar."""
+        await occurrences.lock_workspace(session, calendar.workspace_id)
+        now_is = await calendars.get(session, calendar.id, workspace_id=calendar.workspace_id)
+        if (now_is.synced_at, now_is.updated_at) == (calendar.synced_at, calendar.updated_at):
+            return False
+        log.info("a calendar was read or changed by others meanwhile", calendar_id=calendar.id)
+        await calendars.all_due_now(session, [calendar.id], now=self._clock.now())
+        return True
 
     async def _tell(self, session: Session, calendar: Calendar, event_type: str, data: dict[str, object]) -> None:
         """The workspace's own servers."""
@@ -201,6 +263,29 @@ class Keeper:
             log.exception("a provider could not be told to stop", calendar_id=calendar.id)
         async with self._database.write() as session:
             await calendars.drop(session, calendar.id)
+        return True
+
+    async def let_go(self) -> int:
+        """Take back the bots of calendars that have waited for their owner for too long; returns of how many."""
+        before, done = self._clock.now() - self._policy.trust, 0
+        async with self._database.read() as session:
+            unread = await calendars.not_read_since(session, before)
+        for calendar in unread:
+            try:
+                done += await self._let_go(calendar, before)
+            except Unavailable:
+                raise
+            except Exception:  # one workspace's events are no other's matter
+                log.exception("a calendar could not be let go", calendar_id=calendar.id)
+        return done
+
+    async def _let_go(self, calendar: Calendar, before: datetime) -> bool:
+        async with self._database.write() as session:
+            await occurrences.lock_workspace(session, calendar.workspace_id)
+            if calendar.id not in {one.id for one in await calendars.not_read_since(session, before)}:
+                return False  # its owner has just done what was needed
+            await self._take_back(session, calendar)
+        log.warning("what a calendar said is too old to go by", calendar_id=calendar.id, code=calendar.code)
         return True
 
     async def prune(self) -> int:

@@ -63,6 +63,7 @@ class Event:
     title: str = ""
     organiser: str = ""  # e-mail addresses are in lower case
     attendees: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()  # of the attendees those that are no people: rooms, equipment
     links: tuple[Link, ...] = ()
     sequence: int = 0  # of two copies the one with the higher is the newer
     updated: datetime | None = None

@@ -6,6 +6,7 @@ long as the meeting does, wherever it is moved; a bot that has been there has be
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -151,18 +152,32 @@ def _holds(want: Want, standing: Standing) -> bool:
 
 
 def _matched(wants: Sequence[Want], standings: Sequence[Standing]) -> list[tuple[Want, Standing | None]]:
-    """Each want with what stands for it: what is the same event before what is in the same room at the same time."""
+    """Each want with what stands for it: what is the same event before what is in the same room at the same time. Of
+    months of meetings only those are compared that have an identity, or the room, in common."""
     free = {one.id: one for one in standings}
+    by_identity, by_room = defaultdict[str, list[Standing]](list), defaultdict[str, list[Standing]](list)
+    for one in standings:
+        by_room[one.room].append(one)
+        for identity in one.identities:
+            by_identity[identity].append(one)
     found: dict[int, Standing] = {}
-    for fits in (_is_same_event, _is_same_place):
-        for number, want in enumerate(wants):
-            if number in found:
-                continue
-            fitting = [one for one in free.values() if fits(want, one)]
-            if fitting:
-                best = min(fitting, key=lambda one: (_PRIORITY[stand_of(one)], abs(one.start - want.start), one.id))
-                found[number] = free.pop(best.id)
+    for number, want in enumerate(wants):
+        known = {one.id: one for identity in want.identities for one in by_identity[identity]}
+        _take_best(found, free, number, [one for one in known.values() if _is_same_event(want, one)], want)
+    for number, want in enumerate(wants):
+        if number not in found:
+            _take_best(found, free, number, [one for one in by_room[want.room] if _is_same_place(want, one)], want)
     return [(want, found.get(number)) for number, want in enumerate(wants)]
+
+
+def _take_best(
+    found: dict[int, Standing], free: dict[str, Standing], number: int, fitting: Sequence[Standing], want: Want
+) -> None:
+    """Of those that no other want has."""
+    left = [one for one in fitting if one.id in free]
+    if left:
+        best = min(left, key=lambda one: (_PRIORITY[stand_of(one)], abs(one.start - want.start), one.id))
+        found[number] = free.pop(best.id)
 
 
 _PRIORITY = {

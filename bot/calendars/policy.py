@@ -13,7 +13,7 @@ class Policy:
     jitter: float = 0.25  # of that, either way: not everybody at once
     settle_s: float = 30.0  # between two looks at what became of bots
     hide_s: float = 180.0  # a calendar taken and not synced comes back after so long
-    concurrency: int = 4  # syncs at once
+    concurrency: int = 4  # syncs at once, of one provider
     whole_s: float = 12 * 3600.0  # after so long a feed is read anew, changed or not: the window has moved on
     behind: timedelta = timedelta(days=1)
     ahead: timedelta = timedelta(days=28)
@@ -22,6 +22,7 @@ class Policy:
     gone_after: int = 3  # failures of an address that says it is not there, before its owner is asked
     close_tries: int = 8  # to have a provider stop telling us of a calendar that is disconnected
     keep: timedelta = timedelta(days=30)  # what is over
+    trust: timedelta = timedelta(days=1)  # in what was read last, of a calendar that waits for its owner
     prune_s: float = 3600.0
 
 

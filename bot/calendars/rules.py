@@ -29,6 +29,9 @@ class Case:
         return self.of.event
 
 
+_CALENDARS = ".calendar.google.com"
+"""Of addresses that are rooms and shared calendars of any Google domain, and nobody from outside."""
+
 Row = tuple[str, Verdict, Callable[[Case], bool], str]
 
 
@@ -38,9 +41,13 @@ def _has_word(case: Case, words: tuple[str, ...]) -> bool:
 
 
 def _outsiders(case: Case) -> bool:
-    people = {case.event.organiser, *case.event.attendees} - {"", case.of.rules.bot_mailbox.casefold()}
-    own = tuple(domain.casefold() for domain in case.of.rules.domains)
-    return any(person.rpartition("@")[2] not in own for person in people if "@" in person)
+    people = {case.event.organiser, *case.event.attendees} - {
+        *case.event.resources,
+        case.of.rules.bot_mailbox.casefold(),
+    }
+    own = {domain.casefold() for domain in case.of.rules.domains}
+    domains = {person.rpartition("@")[2] for person in people if "@" in person}
+    return any(not domain.endswith(_CALENDARS) for domain in domains - own)
 
 
 def _invites_the_bot(case: Case) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from bot.client.connection import Connection, read
+from bot.client.connection import PAGE, Connection, read
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,8 +125,17 @@ class Calendars(Connection):
         return read(Calendar, await self._ask("DELETE", f"/calendars/{calendar_id}"))
 
     async def calendar_events(self, *, calendar_id: str | None = None, limit: int = 100) -> list[CalendarEvent]:
-        """What comes up, by start; 500 at most."""
-        return await self._list(CalendarEvent, "/calendar-events", calendar_id=calendar_id, limit=limit)
+        """What comes up, by start; so many at most, asked for page by page."""
+        found: list[CalendarEvent] = []
+        query: dict[str, Any] = {"calendar_id": calendar_id, "cursor": None}
+        while len(found) < limit:
+            query["limit"] = min(PAGE, limit - len(found))
+            page = await self._ask("GET", "/calendar-events", query=query)
+            found += [read(CalendarEvent, one) for one in page["data"]]
+            query["cursor"] = page["next_cursor"]
+            if query["cursor"] is None:
+                break
+        return found
 
     async def calendar_event(self, event_id: str) -> CalendarEvent:
         """Whether a bot joins, why or why not, and by which link."""

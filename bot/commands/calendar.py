@@ -33,6 +33,12 @@ class NotRegistered(BadInput):
     code = "not_registered"
 
 
+class NoOwner(BadInput):
+    """Say whose calendar it is, by --owner E-MAIL: the account that will agree. Two accounts are told apart by it."""
+
+    code = "no_owner"
+
+
 class NoCharacter(BadInput):
     """There is no character of this name; `understudy character list` shows them."""
 
@@ -51,7 +57,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     connect.add_argument("--join", choices=JOIN, default="chosen", help="chosen: only events you choose one by one")
     connect.add_argument("--character", default="", metavar="NAME", help="who goes; otherwise the first there is")
     connect.add_argument("--name", default="", help="how to call the calendar")
-    connect.add_argument("--owner", default="", metavar="E-MAIL", help="whose it is, to tell what they answered")
+    connect.add_argument(
+        "--owner",
+        default="",
+        metavar="E-MAIL",
+        help="whose it is, to tell what they answered; google and microsoft need it",
+    )
     connect.add_argument("--external", default="", metavar="DOMAINS", help="only with someone from outside these")
     connect.add_argument("--keywords", default="", metavar="A,B", help="only events with one of these in the title")
     shown = actions.add_parser("list", help="the calendars, and what comes up with the reason for each")
@@ -127,7 +138,7 @@ async def _connect(work: _Work) -> list[str]:
 
 
 async def _begin(work: _Work, rules: Rules) -> str:
-    """What the owner opens; the API connects the calendar when they come back. Raises NotRegistered."""
+    """What the owner opens; the API connects the calendar when they come back. Raises NotRegistered, NoOwner."""
     from bot.api.consent import begin_url
     from bot.commands.calendar_keeper import google_of, microsoft_of
     from bot.vault import Vault
@@ -136,6 +147,8 @@ async def _begin(work: _Work, rules: Rules) -> str:
     registered = {"google": google_of, "microsoft": microsoft_of}[args.url](settings)
     if registered is None or not settings.public_url:
         raise NotRegistered
+    if "@" not in args.owner:
+        raise NoOwner
     return begin_url(
         Vault.of(settings),
         provider=args.url,
@@ -166,10 +179,9 @@ async def _list(work: _Work) -> list[str]:
 
     mine = {"workspace_id": work.workspace_id}
     found = await calendars.list_all(work.session, **mine)
-    meetings = {one.id: one for one in await calendar_events.meetings(work.session, **mine)}
-    stored = await calendar_events.upcoming(
-        work.session, ended_after=work.now, calendar_id=None, limit=max(1, work.args.limit), **mine
-    )
+    wanted: dict[str, Any] = {"ended_after": work.now, "calendar_id": None, "limit": max(1, work.args.limit)}
+    stored = await calendar_events.upcoming(work.session, workspace_id=work.workspace_id, **wanted)
+    meetings = {one.id: one for one in await calendar_events.meetings(work.session, of=stored, **mine)}
     views = [EventView.of(one, meetings.get(one.meeting_id or "")) for one in stored]
     return [*(calendar_line(one) for one in found), *(event_line(view) for view in views)]
 
@@ -208,8 +220,8 @@ async def _why(work: _Work) -> list[str]:
 
     mine = {"workspace_id": work.workspace_id}
     stored = await calendar_events.get(work.session, work.args.event, **mine)
-    meetings = {one.id: one for one in await calendar_events.meetings(work.session, **mine)}
-    view = EventView.of(stored, meetings.get(stored.meeting_id or ""))
+    parts = await calendar_events.meetings(work.session, of=[stored], **mine)
+    view = EventView.of(stored, parts[0] if parts else None)
     links = [f"  link {one.source}: {_printable(one.url)}" for one in view.links]
     chosen = [f"  taken: {view.chosen_because}"] if view.chosen_link else []
     bot = (
@@ -222,10 +234,11 @@ async def _why(work: _Work) -> list[str]:
 
 async def _override(work: _Work) -> list[str]:
     from bot.calendars.reconcile import reconcile
-    from bot.store import calendar_events
+    from bot.store import calendar_events, occurrences
 
     event_id, join = work.args.event, {"join": True, "skip": False, "reset": None}[work.args.action]
     mine = {"workspace_id": work.workspace_id}
+    await occurrences.lock_workspace(work.session, work.workspace_id)
     await calendar_events.set_override(work.session, event_id, join=join, now=work.now, **mine)
     await reconcile(work.session, work.workspace_id, now=work.now, insist_on=event_id if join else None)
     return await _why(work)

@@ -40,6 +40,8 @@ class Channel:
 @dataclass
 class GoogleCalendar(CalendarServer):
     channels: dict[str, Channel] = field(default_factory=dict)
+    offline: bool = True  # who agrees for the first time, or is asked anew (prompt=consent), gives a refresh token
+    refused_watches: list[tuple[int, str]] = field(default_factory=list)  # (status, reason) of the next answers
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -66,7 +68,8 @@ class GoogleCalendar(CalendarServer):
     async def _token(self, request: web.Request) -> web.Response:
         said = await request.post()
         if self.is_code(said):
-            return web.json_response({**self.access_token(), "refresh_token": self.grant()})
+            lasting = {"refresh_token": self.grant()} if self.offline else {}
+            return web.json_response({**self.access_token(), **lasting})
         if self.is_grant(said):
             return web.json_response(self.access_token())
         return web.json_response({"error": "invalid_grant", "error_description": "Bad Request"}, status=400)
@@ -108,8 +111,8 @@ class GoogleCalendar(CalendarServer):
     async def _watch(self, request: web.Request) -> web.Response:
         self.asked.append("POST watch")
         refusal = self._refusal(request)
-        if refusal is not None:
-            return refusal
+        if refusal is not None or self.refused_watches:
+            return refusal or _error(*self.refused_watches.pop(0))
         body = await request.json()
         if body.get("type") != "web_hook" or not 0 < len(body.get("id", "")) <= 64 or len(body.get("token", "")) > 256:
             return _error(400, "badRequest")

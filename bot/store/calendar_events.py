@@ -113,13 +113,21 @@ async def since(session: Session, *, workspace_id: str, ended_after: datetime) -
 
 
 async def upcoming(
-    session: Session, *, workspace_id: str, ended_after: datetime, calendar_id: str | None, limit: int
+    session: Session,
+    *,
+    workspace_id: str,
+    ended_after: datetime,
+    calendar_id: str | None,
+    limit: int,
+    after: tuple[datetime, str] | None = None,
 ) -> list[StoredEvent]:
-    """Those that are not over, by start."""
+    """Those that are not over, by start; `after` is the (start_at, id) of the last one of the page before."""
     table = calendar_events
-    query = sa.select(table).where(
-        table.c.workspace_id == workspace_id, table.c.end_at >= ended_after, table.c.removed.is_(False)
-    )
+    mine = sa.and_(table.c.workspace_id == workspace_id, table.c.removed.is_(False))
+    query = sa.select(table).where(mine, table.c.end_at >= ended_after, table.c.start_at.is_not(None))
+    if after is not None:
+        last = sa.tuple_(sa.literal(after[0], table.c.start_at.type), sa.literal(after[1], table.c.id.type))
+        query = query.where(sa.tuple_(table.c.start_at, table.c.id) > last)
     if calendar_id is not None:
         query = query.where(table.c.calendar_id == calendar_id)
     query = query.order_by(table.c.start_at, table.c.id).limit(limit)
@@ -159,15 +167,20 @@ async def note_decisions(session: Session, decided: Sequence[tuple[str, str, str
 
 
 async def forget(session: Session, *, ended_before: datetime) -> int:
-    """Drop events and meetings of long ago; returns how many."""
-    dropped = 0
-    for table in (calendar_events, calendar_meetings):
-        column = table.c.end_at
-        dropped += (await session.execute(sa.delete(table).where(column < ended_before))).rowcount
+    """Drop events and meetings of long ago, and what tells no time and has been gone as long, as cancelled events often
+    are; returns how many."""
+    events, dropped = calendar_events, 0
+    gone = sa.and_(events.c.end_at.is_(None), events.c.removed, events.c.updated_at < ended_before)
+    for table, old in (
+        (events, sa.or_(events.c.end_at < ended_before, gone)),
+        (calendar_meetings, calendar_meetings.c.end_at < ended_before),
+    ):
+        dropped += (await session.execute(sa.delete(table).where(old))).rowcount
     return dropped
 
 
-async def meetings(session: Session, *, workspace_id: str) -> list[Meeting]:
+async def meetings(session: Session, *, workspace_id: str, of: Sequence[StoredEvent] | None = None) -> list[Meeting]:
+    """All of a workspace, or those that these events are part of."""
     table, bots = calendar_meetings, tables.bots
     query = sa.select(
         *(table.c[name] for name in ("id", "room", "start_at", "end_at", "identities", "state", "bot_id")),
@@ -177,9 +190,10 @@ async def meetings(session: Session, *, workspace_id: str) -> list[Meeting]:
         bots.c.meeting_url.label("bot_url"),
         bots.c.meeting_key.label("bot_room"),
     ).select_from(table.outerjoin(bots, bots.c.id == table.c.bot_id))
-    rows = await session.execute(
-        query.where(table.c.workspace_id == workspace_id).order_by(table.c.start_at, table.c.id)
-    )
+    query = query.where(table.c.workspace_id == workspace_id)
+    if of is not None:
+        query = query.where(table.c.id.in_({one.meeting_id for one in of if one.meeting_id is not None}))
+    rows = await session.execute(query.order_by(table.c.start_at, table.c.id))
     return [
         Meeting(**{**row._mapping, "bot_state": BotState(row.bot_state) if row.bot_state else None}) for row in rows
     ]

@@ -6,7 +6,7 @@ dropped once the provider has been told.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -101,10 +101,15 @@ async def list_all(session: Session, *, workspace_id: str) -> list[Calendar]:
 async def change(
     session: Session, calendar_id: str, *, workspace_id: str, values: Mapping[str, Any], now: datetime
 ) -> Calendar:
-    """Set some of name, rules, owner, character_id. Raises UnknownCalendar."""
+    """Set some of name, rules, owner, character_id. With another owner it is read anew: what they answered stands in
+    what was read. Raises UnknownCalendar."""
     assert values.keys() <= {"name", "rules", "owner", "character_id"}
-    await get(session, calendar_id, workspace_id=workspace_id)
+    await occurrences.lock_workspace(session, workspace_id)
+    was = await get(session, calendar_id, workspace_id=workspace_id)
     await _set(session, calendar_id, {**values, "updated_at": now})
+    if values.get("owner", was.owner) != was.owner:
+        await forget_cursor(session, calendar_id)
+        await all_due_now(session, [calendar_id], now=now)
     return await get(session, calendar_id, workspace_id=workspace_id)
 
 
@@ -132,11 +137,30 @@ async def any_due(session: Session, *, now: datetime, state: str = ACTIVE) -> bo
     return bool((await session.execute(sa.select(due))).scalar_one())
 
 
-async def take(session: Session, *, now: datetime, hide_s: float, limit: int, state: str = ACTIVE) -> list[Calendar]:
-    """Up to `limit` calendars whose turn has come, hidden from other takers for `hide_s`."""
+async def providers_due(session: Session, *, now: datetime) -> list[str]:
+    """Those of which a calendar's turn has come."""
+    query = sa.select(calendars.c.provider).where(calendars.c.next_sync_at <= now, calendars.c.state == ACTIVE)
+    return list((await session.execute(query.distinct().order_by(calendars.c.provider))).scalars())
+
+
+async def take(
+    session: Session,
+    *,
+    now: datetime,
+    hide_s: float,
+    limit: int,
+    state: str = ACTIVE,
+    provider: str | None = None,
+    without: Sequence[str] = (),
+) -> list[Calendar]:
+    """Up to `limit` calendars whose turn has come, hidden from other takers for `hide_s`; of one provider, and of no
+    workspace of `without`."""
+    wanted = [calendars.c.next_sync_at <= now, calendars.c.state == state]
+    wanted += [calendars.c.provider == provider] if provider is not None else []
+    wanted += [calendars.c.workspace_id.not_in(without)] if without else []
     due = (
         sa.select(calendars.c.id)
-        .where(calendars.c.next_sync_at <= now, calendars.c.state == state)
+        .where(*wanted)
         .order_by(calendars.c.next_sync_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -182,9 +206,10 @@ async def due_now(session: Session, calendar_id: str, *, workspace_id: str, now:
     return await get(session, calendar_id, workspace_id=workspace_id)
 
 
-async def opened_by(session: Session, calendar_id: str, *, sealed_secret: str) -> None:
+async def opened_by(session: Session, calendar_id: str, *, sealed_secret: str, now: datetime) -> None:
     """Another secret opens it from now on, and it is read from the beginning."""
-    await _set(session, calendar_id, {"sealed_secret": sealed_secret, "cursor": {}, "failures": 0})
+    values = {"sealed_secret": sealed_secret, "cursor": {}, "failures": 0, "updated_at": now}
+    await _set(session, calendar_id, values)
 
 
 async def rotated(session: Session, calendar: Calendar, *, sealed_secret: str) -> None:
@@ -194,16 +219,25 @@ async def rotated(session: Session, calendar: Calendar, *, sealed_secret: str) -
     await session.execute(sa.update(calendars).where(same).values(sealed_secret=sealed_secret))
 
 
+async def is_opened_otherwise(session: Session, calendar: Calendar) -> bool:
+    """Has another secret taken the place of this one?"""
+    query = sa.select(calendars.c.sealed_secret).where(calendars.c.id == calendar.id)
+    return (await session.execute(query)).scalar_one_or_none() not in (None, calendar.sealed_secret)
+
+
 async def read_anew(session: Session, calendar_ids: Sequence[str], *, now: datetime) -> None:
     """Have these read at the next look, from the beginning: something of them was missed."""
     those = sa.update(calendars).where(calendars.c.id.in_(calendar_ids), calendars.c.state == ACTIVE)
     await session.execute(those.values(cursor={}, next_sync_at=now))
 
 
-async def active_after(session: Session, calendar_ids: Sequence[str], at: datetime) -> list[str]:
-    """Those of these whose next sync is later."""
+async def active_after(
+    session: Session, calendar_ids: Sequence[str], at: datetime, *, without: Collection[str]
+) -> list[str]:
+    """Those of these whose next sync is later, but not where the last one failed by one of the codes `without`."""
     later = sa.and_(calendars.c.state == ACTIVE, calendars.c.next_sync_at > at)
-    query = sa.select(calendars.c.id).where(calendars.c.id.in_(calendar_ids), later)
+    borne = sa.or_(calendars.c.code.is_(None), calendars.c.code.not_in(without))
+    query = sa.select(calendars.c.id).where(calendars.c.id.in_(calendar_ids), later, borne)
     return list((await session.execute(query)).scalars())
 
 
@@ -211,6 +245,19 @@ async def all_due_now(session: Session, calendar_ids: Sequence[str], *, now: dat
     """Have these read at the next look: something of them has changed."""
     those = sa.update(calendars).where(calendars.c.id.in_(calendar_ids), calendars.c.state == ACTIVE)
     await session.execute(those.values(next_sync_at=now))
+
+
+async def not_read_since(session: Session, at: datetime) -> list[Calendar]:
+    """Those that wait for their owner, were read last before then, and of which something still stands."""
+    stands = sa.exists().where(calendar_events.c.calendar_id == calendars.c.id, calendar_events.c.removed.is_(False))
+    waiting = sa.and_(calendars.c.state == ACTION_REQUIRED, calendars.c.synced_at < at)
+    query = sa.select(calendars).where(waiting, stands).order_by(calendars.c.id)
+    return [_calendar(row) for row in await session.execute(query)]
+
+
+async def forget_cursor(session: Session, calendar_id: str) -> None:
+    """The next read is from the beginning."""
+    await _set(session, calendar_id, {"cursor": {}})
 
 
 async def put_off(session: Session, calendar: Calendar, *, next_at: datetime) -> None:

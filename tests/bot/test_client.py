@@ -272,6 +272,7 @@ async def test_an_event_says_why_a_bot_joins_and_is_decided_otherwise(served: Se
         )
         await calendars.read(served, {"id": made.id}, event(), event("b", 90, room=None))
         one, without = await client.calendar_events(calendar_id=made.id)
+        assert await client.calendar_events(limit=1) == [one]
         assert (one.verdict, one.starts_at, one.chosen_link) == ("join", NOW + timedelta(hours=1), one.links[0])
         assert (without.verdict, without.links, without.chosen_link) == ("stay_away", [], None)
         assert (await client.override_calendar_event(one.id, False)).reason == "kept_away"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bot.api import cursors
 from bot.api.calendar_schemas import (
     CalendarChange,
     CalendarList,
@@ -27,7 +28,7 @@ from bot.calendars.connect import connect
 from bot.calendars.reconcile import reconcile
 from bot.egress.addresses import AddressRefused
 from bot.errors import Conflict
-from bot.store import calendar_events, calendars, characters
+from bot.store import calendar_events, calendars, characters, occurrences
 from bot.store.calendar_events import UnknownEvent
 from bot.store.calendars import CalendarConnected, TooManyCalendars, UnknownCalendar
 from bot.store.characters import UnknownCharacter
@@ -89,6 +90,9 @@ async def _consent(
     return Consent(consent_url=url)
 
 
+_BY_START = "start"
+
+
 async def list_all(call: Call[NoPath, NoQuery, NoBody]) -> CalendarList:
     async with call.services.database.read() as session:
         found = await calendars.list_all(session, workspace_id=call.workspace_id)
@@ -103,6 +107,8 @@ async def show(call: Call[CalendarPath, NoQuery, NoBody]) -> CalendarView:
 async def change(call: Call[CalendarPath, NoQuery, CalendarChange]) -> CalendarView:
     given = call.body
     values: dict[str, Any] = given.model_dump(exclude_none=True, exclude={"rules"})
+    if given.owner is not None:
+        values["owner"] = given.owner.casefold()
     if given.rules is not None:
         values["rules"] = shape.rules_body(given.rules.rules())
     async with call.services.database.write() as session:
@@ -130,12 +136,18 @@ async def sync(call: Call[CalendarPath, NoQuery, Sync]) -> CalendarView:
 
 async def events(call: Call[NoPath, EventsQuery, NoBody]) -> EventList:
     query, workspace_id = call.query, call.workspace_id
+    after = cursors.decode(query.cursor, order=_BY_START) if query.cursor else None
+    given: dict[str, Any] = {"calendar_id": query.calendar_id, "limit": query.limit + 1, "after": after}
     async with call.services.database.read() as session:
-        found = await calendar_events.upcoming(
-            session, workspace_id=workspace_id, ended_after=call.now, calendar_id=query.calendar_id, limit=query.limit
-        )
-        meetings = {one.id: one for one in await calendar_events.meetings(session, workspace_id=workspace_id)}
-    return EventList(data=[EventView.of(one, meetings.get(one.meeting_id or "")) for one in found])
+        found = await calendar_events.upcoming(session, workspace_id=workspace_id, ended_after=call.now, **given)
+        parts = await calendar_events.meetings(session, workspace_id=workspace_id, of=found)
+    meetings = {one.id: one for one in parts}
+    page = found[: query.limit]
+    next_cursor = None
+    if len(found) > query.limit and page[-1].start_at is not None:
+        next_cursor = cursors.encode(page[-1].start_at, page[-1].id, order=_BY_START)
+    views = [EventView.of(one, meetings.get(one.meeting_id or "")) for one in page]
+    return EventList(data=views, next_cursor=next_cursor, has_more=next_cursor is not None)
 
 
 async def why(call: Call[EventPath, NoQuery, NoBody]) -> EventView:
@@ -145,6 +157,7 @@ async def why(call: Call[EventPath, NoQuery, NoBody]) -> EventView:
 async def override(call: Call[EventPath, NoQuery, Override]) -> EventView:
     event_id, workspace_id, join = call.path.event_id, call.workspace_id, call.body.join
     async with call.services.database.write() as session:
+        await occurrences.lock_workspace(session, workspace_id)  # before its events, as who reads them does
         await calendar_events.set_override(session, event_id, workspace_id=workspace_id, join=join, now=call.now)
         await reconcile(session, workspace_id, now=call.now, insist_on=event_id if join else None)
     return await _view(call.services, event_id, workspace_id)
@@ -153,8 +166,8 @@ async def override(call: Call[EventPath, NoQuery, Override]) -> EventView:
 async def _view(services: Services, event_id: str, workspace_id: str) -> EventView:
     async with services.database.read() as session:
         found = await calendar_events.get(session, event_id, workspace_id=workspace_id)
-        meetings = {one.id: one for one in await calendar_events.meetings(session, workspace_id=workspace_id)}
-    return EventView.of(found, meetings.get(found.meeting_id or ""))
+        parts = await calendar_events.meetings(session, workspace_id=workspace_id, of=[found])
+    return EventView.of(found, parts[0] if parts else None)
 
 
 _TAG, _READ, _WRITE = "calendars", "calendars:read", "calendars:write"

@@ -113,19 +113,26 @@ class Google:
         """Every event of a time, series unfolded."""
         asked = {"singleEvents": "true", "showDeleted": "true", "maxResults": str(PAGE)}
         asked |= {"timeMin": begin.isoformat(), "timeMax": end.isoformat()}
-        items, _ = await self._pages(grant, calendar, asked)
+        try:
+            items, _ = await self._pages(grant, calendar, asked)
+        except TokenDead as error:
+            raise GoogleUnavailable(str(error)) from error
         return items
 
     async def changed(self, grant: Grant, calendar: str, sync_token: str) -> tuple[bool, str]:
         """Has anything changed since the token, and the next token. Raises TokenDead."""
-        items, token = await self._pages(grant, calendar, {"singleEvents": "true", "syncToken": sync_token})
+        asked = {"singleEvents": "true", "maxResults": str(PAGE), "syncToken": sync_token}
+        items, token = await self._pages(grant, calendar, asked)
         return bool(items), token
 
     async def first_token(self, grant: Grant, calendar: str, begin: datetime, end: datetime) -> str:
         """A sync token of now, without an end: the last page of a whole listing has it, of which nothing else is
-        asked."""
+        asked. Empty for a calendar with so much to come that there is no end of pages."""
         asked = {"singleEvents": "true", "maxResults": str(PAGE), "timeMin": begin.isoformat()}
-        _, token = await self._pages(grant, calendar, {**asked, "fields": "nextPageToken,nextSyncToken"})
+        try:
+            _, token = await self._pages(grant, calendar, {**asked, "fields": "nextPageToken,nextSyncToken"})
+        except TokenDead:
+            return ""
         return token
 
     async def watch(
@@ -146,6 +153,7 @@ class Google:
     async def _pages(
         self, grant: Grant, calendar: str, asked: Mapping[str, str]
     ) -> tuple[list[Mapping[str, Any]], str]:
+        """All that a listing gives, and its sync token. Raises TokenDead where there is no end of it."""
         items: list[Mapping[str, Any]] = []
         more = ""
         for _ in range(MOST_PAGES):
@@ -155,7 +163,7 @@ class Google:
             more = str(said.get("nextPageToken", ""))
             if not more:
                 return items, str(said.get("nextSyncToken", ""))
-        raise GoogleUnavailable("The calendar has too many pages.")
+        raise TokenDead("The calendar has too many pages.")
 
     async def _grant(self, **asked: str) -> Grant:
         return await grants.ask(self._sender, self._app, ERRORS, GoogleUnavailable, **asked)

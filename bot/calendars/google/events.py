@@ -52,6 +52,7 @@ def event_of(item: Mapping[str, Any], *, calendar_id: str, own_hosts: Collection
         title=text(item.get("summary")),
         organiser=text(fields(item.get("organizer")).get("email")).casefold(),
         attendees=tuple(text(one.get("email")).casefold() for one in attendees),
+        resources=tuple(text(one.get("email")).casefold() for one in attendees if one.get("resource") is True),
         links=_links(item, own_hosts),
         sequence=item["sequence"] if isinstance(item.get("sequence"), int) else 0,
         updated=instant(item.get("updated")),

@@ -12,10 +12,9 @@ from typing import Any
 
 from bot.calendars import channels
 from bot.calendars.accounts import AccountSource
-from bot.calendars.google.client import Google, GoogleRefuses
+from bot.calendars.google.client import Google
 from bot.calendars.google.events import event_of
-from bot.calendars.grants import Grant
-from bot.calendars.windows import CalendarGone
+from bot.calendars.grants import Grant, GrantRevoked
 from bot.errors import Unavailable
 from bot.log import get_log
 from bot.store.calendar_channels import Channel
@@ -38,13 +37,15 @@ class GoogleSource(AccountSource[Google]):
         known = await self._channels(calendar)
         if any(one.expires_at is not None and one.expires_at > now + RENEW for one in known):
             return
+        await self._forget([one.id for one in known if one.resource_id is None])  # one whose answer never came
         channel_id, token = await self._write_down(calendar, now)
         asked: dict[str, Any] = {"token": token, "address": self._address, "ttl_s": TTL_S}
         try:
             opened = await self._account.watch(grant, calendar.shown_address, channel_id=channel_id, **asked)
-        except (GoogleRefuses, CalendarGone) as error:
+        except GrantRevoked:
+            raise
+        except Unavailable as error:  # it may be open all the same: its row stays until the next try
             log.warning("no channel can be opened", calendar_id=calendar.id, code=error.code)
-            await self._forget([channel_id])
             return
         expires_at = datetime.fromtimestamp(opened.expires_ms / 1000, UTC)
         await self._opened(channel_id, resource_id=opened.resource_id, expires_at=expires_at)

@@ -39,6 +39,7 @@ _RESPONSES = {
     "DECLINED": Response.DECLINED,
     "TENTATIVE": Response.TENTATIVE,
 }
+_NO_PEOPLE = frozenset({"ROOM", "RESOURCE"})  # CUTYPE
 _KINDS = {"OOF": Kind.AWAY, "WORKINGELSEWHERE": Kind.PLACE}
 
 
@@ -148,6 +149,11 @@ class _Entry:
         people = self.component.get("ATTENDEE", ())
         return {_address(one.value): one.parameters.get("PARTSTAT", "").upper() for one in people}
 
+    @cached_property
+    def resources(self) -> tuple[str, ...]:
+        people = self.component.get("ATTENDEE", ())
+        return tuple(_address(one.value) for one in people if one.parameters.get("CUTYPE", "").upper() in _NO_PEOPLE)
+
     def response(self, owner: str) -> Response:
         organiser = _address(self._organiser)
         if not self.attendees or not owner or owner == organiser:
@@ -181,6 +187,7 @@ class _Entry:
             title=self._text("SUMMARY"),
             organiser=_address(self._organiser),
             attendees=tuple(self.attendees),
+            resources=self.resources,
             links=self.found_links,
             sequence=self.sequence,
             updated=updated.utc if updated else None,

@@ -38,7 +38,8 @@ def event_of(item: Mapping[str, Any], *, calendar_id: str, own_hosts: Collection
     if not text(item.get("id")) or "@removed" in item or item.get("type") == "seriesMaster":
         return None
     start, end = _moment(item.get("start")), _moment(item.get("end"))
-    attendees = [_address(one) for one in items(item.get("attendees"))]
+    invited = [fields(one) for one in items(item.get("attendees"))]
+    attendees = [_address(one) for one in invited]
     instance = item.get("type") in _INSTANCES
     return Event(
         id=item["id"],
@@ -56,6 +57,7 @@ def event_of(item: Mapping[str, Any], *, calendar_id: str, own_hosts: Collection
         title=text(item.get("subject")),
         organiser=_address(item.get("organizer")),
         attendees=tuple(attendees),
+        resources=tuple(_address(one) for one in invited if one.get("type") == "resource"),
         links=_links(item, own_hosts),
         updated=instant(item.get("lastModifiedDateTime")),
     )

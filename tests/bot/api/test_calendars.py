@@ -55,6 +55,23 @@ async def test_what_comes_up_says_whether_a_bot_joins_and_why(api: Any) -> None:
     assert (await api.ask("GET", f"/bots/{first['bot_id']}"))[0] == 200
 
 
+async def test_what_comes_up_comes_page_by_page(api: Any) -> None:
+    starts = {"a": 60, "b": 90, "c": 90, "d": 90, "e": 200}  # three begin together
+    await read(api, await connected(api), *(event(uid, at) for uid, at in starts.items()))
+    seen, query = [], "/calendar-events?limit=2"
+    while True:
+        status, page = await api.ask("GET", query)
+        assert status == 200 and page["has_more"] == (page["next_cursor"] is not None)
+        seen.append([one["series_id"] for one in page["data"]])
+        if not page["has_more"]:
+            break
+        query = f"/calendar-events?limit=2&cursor={page['next_cursor']}"
+    assert [len(page) for page in seen] == [2, 2, 1] and sorted(one for page in seen for one in page) == sorted(starts)
+    assert (seen[0][0], seen[-1][-1]) == ("a", "e")
+    status, problem = await api.ask("GET", "/calendar-events?cursor=nonsense")
+    assert (status, problem["errors"][0]["pointer"]) == (422, "query/cursor")
+
+
 async def test_a_choice_for_one_event_stands_above_the_rules(api: Any) -> None:
     await read(api, await connected(api, rules={"join": "chosen"}), event())
     (one,) = await upcoming(api)
@@ -78,6 +95,12 @@ async def test_changed_rules_and_a_disconnected_calendar_take_bots_along(api: An
     assert (await api.ask("DELETE", where))[0] == 200
     assert await upcoming(api) == []
     assert [bot["state"] for bot in (await api.ask("GET", "/bots?phase=upcoming"))[1]["data"]] == []
+
+
+async def test_an_owner_is_known_by_any_spelling_of_their_address(api: Any) -> None:
+    calendar = await connected(api)
+    _, changed = await api.ask("PATCH", f"/calendars/{calendar['id']}", json={"owner": " Ann@Own.org "})
+    assert changed["owner"] == "ann@own.org"
 
 
 async def test_a_sync_makes_a_calendar_due(api: Any) -> None:

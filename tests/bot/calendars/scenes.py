@@ -51,10 +51,10 @@ class Scene(Generic[S]):
         said = await self.ask("POST", f"/calendars/{self.provider}", json={**wanted, "rules": {"join": "all"}})
         return str(said["consent_url"])
 
-    async def steps(self, url: str) -> list[str]:
+    async def steps(self, url: str, *, until: str = "/dashboard") -> list[str]:
         """By the page, through the provider's consent, and back: where a browser is led."""
         led: list[str] = []
-        while "/dashboard" not in url:
+        while until not in url:
             async with self.client.session.get(url, allow_redirects=False) as page:
                 assert page.status in (302, 303), await page.text()
                 led.append(url := page.headers["Location"])

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 from yarl import URL
 
+from bot.calendars import grants
 from bot.calendars.google.source import GoogleSource
 from bot.calendars.grants import challenge_of
 from bot.calendars.microsoft.source import MicrosoftSource
+from bot.egress.addresses import parse_networks
+from bot.egress.requests import Egress
 from bot.rehearsal import google_calendar, microsoft_calendar
 from bot.store import calendars
 from tests.bot.calendars import test_google, test_microsoft
@@ -139,6 +142,36 @@ async def test_a_reader_that_was_overtaken_does_not_put_an_old_token_back(scene:
         await calendars.rotated(session, before, sealed_secret="of before")
     found = await scene.office.calendar()
     assert found.sealed_secret == newest != before.sealed_secret
+
+
+async def test_a_token_that_another_reader_has_used_ends_no_grant(scene: Scene[Any]) -> None:
+    scene.at(60)
+    await scene.connect()
+    before = await scene.office.calendar()
+    client = test_microsoft.client_of(scene.server, Egress(allow=parse_networks("127.0.0.1")))
+    secret = scene.office.vault.open(before.sealed_secret, place=calendars.place(before.id))
+    kept: dict[str, Any] = {"database": scene.office.store.database, "vault": scene.office.vault}
+    await grants.opened(client, before, secret, **kept)
+    await scene.office.keeper.sync(before)
+    found = await scene.office.calendar()
+    assert (found.state, found.code) == ("active", "grant_replaced")
+    assert await scene.office.joins() == ["11-21 11:00"], "the server takes each token once"
+    await scene.office.pass_time(minutes=2)
+    assert (await scene.office.calendar()).code is None
+
+
+@BOTH
+async def test_a_grant_that_is_given_anew_while_the_old_one_fails_is_kept(scene: Scene[Any]) -> None:
+    scene.at(60)
+    await scene.connect()
+    before = await scene.office.calendar()
+    scene.server.revoke()
+    scene.office.clock.advance(1.0)
+    await scene.steps(await scene.begin())
+    await scene.office.keeper.sync(before)
+    assert (await scene.office.calendar()).state == "active" and await scene.office.joins() == ["11-21 11:00"]
+    await scene.office.keeper.sync_due()
+    assert (await scene.office.calendar()).code is None
 
 
 @BOTH

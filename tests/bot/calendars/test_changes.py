@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.calendars.model import Event, Response
+from bot.store import calendar_events
 from tests.bot.calendars.changes import CHANGES, MEANWHILE, Change, ann
 from tests.bot.calendars.desk import Desk, event
 from tests.bot.calendars.paper import Paper
@@ -74,6 +75,17 @@ async def test_what_users_of_others_complain_of_does_not_happen(sqlite_store: Se
 async def test_each_change_leaves_exactly_the_right_bots(store: Seeded) -> None:
     wrong = [(row[0], found, row[4]) for row in CHANGES if (found := await _bots_after(store, row)) != row[4]]
     assert wrong == []
+
+
+async def test_the_meetings_of_some_events_are_read_without_all_the_others(sqlite_store: Seeded) -> None:
+    desk = await Desk.of(sqlite_store, "desk")
+    await desk.show(ann(event(), event("b", 200, room=2), event("c", 600, room=None)))
+    stored = await desk.events()
+    async with sqlite_store.database.read() as session:
+        mine = {"session": session, "workspace_id": desk.workspace_id}
+        found = await calendar_events.meetings(of=[stored["ann", "b"], stored["ann", "c"]], **mine)
+        everything = await calendar_events.meetings(**mine)
+    assert ([one.room for one in found], len(everything)) == (["zoom:000000002"], 2)
 
 
 @pytest.mark.slow

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.calendars.google.client import App, Google
+from bot.calendars.google.client import MOST_PAGES, App, Google
 from bot.calendars.google.events import event_of
 from bot.calendars.google.source import GoogleSource
 from bot.calendars.links import choose
-from bot.calendars.model import Kind, Response
+from bot.calendars.model import Join, Kind, Response, Rules, Subscriber
+from bot.calendars.rules import decide_one
 from bot.rehearsal.google_calendar import GoogleCalendar, timed
 from bot.store import calendar_channels
 from tests.bot.calendars.feeds import ZOOM
@@ -57,7 +58,9 @@ async def test_the_first_message_may_come_before_the_answer_to_watch(scene: Scen
     assert known is not None and channel.token not in repr(known) and len(channel.token) >= 43
 
 
-async def test_a_forged_message_is_answered_and_costs_nothing(scene: Scene[GoogleCalendar]) -> None:
+async def test_a_forged_message_is_answered_and_costs_nothing(
+    scene: Scene[GoogleCalendar], caplog: pytest.LogCaptureFixture
+) -> None:
     await scene.connect()
     (channel,) = scene.server.channels.values()
     before = await scene.office.calendar()
@@ -66,6 +69,8 @@ async def test_a_forged_message_is_answered_and_costs_nothing(scene: Scene[Googl
         async with scene.client.post("/calendars/google/notices", headers=headers) as answer:
             assert answer.status == 200
     assert await scene.office.calendar() == before
+    told = [one for one in caplog.messages if "without the secret" in one]
+    assert len(told) == 1, "whoever sends them does not fill the log"
 
 
 @pytest.mark.parametrize(
@@ -93,6 +98,41 @@ async def test_each_error_is_dealt_with_by_its_rule(
     assert (found.code, found.state) == (code, state) and await scene.office.joins() == ["11-21 11:00"]
 
 
+async def test_a_consent_that_does_not_last_connects_nothing_and_ends_no_grant(scene: Scene[GoogleCalendar]) -> None:
+    scene.at(60)
+    for mine in (0, 1):
+        scene.server.offline = False
+        *_, back = await scene.steps(await scene.begin(), until="code=")
+        async with scene.client.session.get(back, allow_redirects=False) as page:
+            assert (page.status, (await page.json())["code"]) == (503, "no_lasting_grant")
+        assert len((await scene.ask("GET", "/calendars"))["data"]) == mine
+        scene.server.offline = True
+        await scene.connect()
+        assert ((await scene.office.calendar()).code, await scene.office.joins()) == (None, ["11-21 11:00"])
+
+
+async def test_a_calendar_with_no_end_of_pages_to_come_is_read_by_its_window(scene: Scene[GoogleCalendar]) -> None:
+    scene.server.page, far = 1, 60 * 24 * 60
+    scene.at(60)
+    for number in range(MOST_PAGES + 5):
+        scene.at(far + 60 * number, f"far {number}")
+    await scene.connect()
+    assert await scene.office.joins() == ["11-21 11:00"]
+    scene.at(90)
+    assert await scene.heard() == ["11-21 11:30"]
+
+
+async def test_a_token_that_tells_of_too_much_is_dead_and_the_calendar_is_not(scene: Scene[GoogleCalendar]) -> None:
+    scene.server.page, far = 1, 60 * 24 * 60
+    await scene.connect()
+    scene.server.drop_messages = True
+    for number in range(MOST_PAGES + 5):
+        scene.at(far + 60 * number, f"far {number}")
+    scene.at(60)
+    await scene.office.pass_time(minutes=7)
+    assert await scene.office.joins() == ["11-21 11:00"] and (await scene.office.calendar()).code is None
+
+
 async def test_a_channel_is_replaced_before_it_ends(scene: Scene[GoogleCalendar]) -> None:
     await scene.connect()
     (first,) = list(scene.server.channels)
@@ -102,6 +142,23 @@ async def test_a_channel_is_replaced_before_it_ends(scene: Scene[GoogleCalendar]
     assert first != second and "POST stop" in scene.server.asked
     scene.at(6 * 24 * 60 + 60)
     assert await scene.heard() == ["11-27 11:00"]
+
+
+@pytest.mark.parametrize("failure", [(503, "backendError"), (403, "rateLimitExceeded"), (400, "badRequest")])
+async def test_a_calendar_whose_channel_cannot_be_opened_is_read_all_the_same(
+    scene: Scene[GoogleCalendar], failure: tuple[int, str]
+) -> None:
+    scene.server.refused_watches = [failure] * 2
+    scene.at(60)
+    await scene.connect()
+    assert await scene.office.joins() == ["11-21 11:00"]
+    await scene.office.pass_time(minutes=7)
+    async with scene.office.store.database.read() as session:
+        known = await calendar_channels.of(session, (await scene.office.calendar()).id)
+    assert len(known) == 1, "of channels that nobody opened none is left but the last"
+    await scene.office.pass_time(minutes=7)
+    scene.at(90)
+    assert await scene.heard() == ["11-21 11:30"] and len(scene.server.channels) == 1
 
 
 MEET = {"hangoutLink": "https://meet.google.com/abc-defg-hij"}
@@ -127,6 +184,22 @@ def test_of_several_links_the_one_people_meant_is_taken(fields: dict[str, Any], 
     assert event is not None
     chosen = choose(event.links)
     assert chosen is not None and (chosen[0].room, chosen[1]) == (room, why)
+
+
+def test_a_room_and_a_shared_calendar_are_nobody_from_outside() -> None:
+    rules = Rules(join=Join.ALL, external_only=True, domains=("own.org",))
+    room = {"email": "c_1@resource.calendar.google.com", "resource": True, "responseStatus": "accepted"}
+    team = {"email": "c_2@group.calendar.google.com"}
+
+    def reason(*people: dict[str, Any]) -> str:
+        item = timed("a", NOW, NOW + timedelta(hours=1), location=ZOOM, organizer=team, attendees=[*people])
+        event = event_of(item, calendar_id="c")
+        assert event is not None
+        return decide_one(Subscriber(event=event, rules=rules), NOW).reason
+
+    assert reason({"email": ANN}, room) == "nobody_external"
+    assert reason({"email": "projector@rooms.example.org", "resource": True}) == "nobody_external"
+    assert reason({"email": ANN}, room, {"email": "eve@other.org"}) == "rules"
 
 
 def test_what_google_promises_is_read_and_nothing_else_is_needed() -> None:

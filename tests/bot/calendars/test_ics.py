@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 
 from bot.calendars.ics.events import read_feed
+from bot.calendars.ics.lines import Property
+from bot.calendars.ics.recurrence import MOST_SECONDS, Budget, CalendarTooCostly, Window, instances
+from bot.calendars.ics.times import Zones, moment
 from bot.calendars.model import Kind, Response
 from tests.bot.calendars.feeds import BEGIN, END, ZOOM, feed, many, read, starts, vevent
 
@@ -166,6 +170,7 @@ def test_what_the_owner_answered_and_what_the_time_is_for() -> None:
     asked = vevent("a", "ORGANIZER:mailto:eve@other.org", *people)
     answers = {owner: read(asked, owner=f"{owner}@own.org")[0].response for owner in ("ann", "bob", "zoe")}
     assert answers == {"ann": Response.DECLINED, "bob": Response.ACCEPTED, "zoe": Response.WAITING}
+    assert read(vevent("a", "ATTENDEE;CUTYPE=ROOM:mailto:five@own.org", *people))[0].resources == ("five@own.org",)
     assert read(vevent("a", "X-MICROSOFT-CDO-BUSYSTATUS:OOF"))[0].kind is Kind.AWAY
     (day,) = read(vevent("a", start=";VALUE=DATE:20261124", end=";VALUE=DATE:20261125"))
     assert day.all_day
@@ -190,6 +195,24 @@ HOSTILE = (
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_nonsense_is_read_without_harm(text: str) -> None:
     assert len(read_feed(text, calendar_id="c", owner="", begin=BEGIN, end=END)) <= 31
+
+
+def test_rules_that_cost_too_much_are_not_walked_one_after_the_other() -> None:
+    """dateutil looks for a 30th of February until the year 9999: most of a second, as often as a feed has it."""
+    ticks = count(0, MOST_SECONDS)
+    budget = Budget(clock=lambda: next(ticks))
+    first = moment(Property("", "20261123T100000Z"), Zones({}))
+    assert first is not None
+    given = (first, ["FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"], (), (), Window(begin=BEGIN, end=END), budget)
+    assert instances(*given) == [first.local]
+    with pytest.raises(CalendarTooCostly):
+        instances(*given)
+
+
+def test_a_series_of_every_second_is_none() -> None:
+    every = {name: ",".join(map(str, range(many))) for name, many in (("HOUR", 24), ("MINUTE", 60), ("SECOND", 60))}
+    rule = ";".join(f"BY{name}={values}" for name, values in every.items())
+    assert starts(vevent("s", f"RRULE:FREQ=DAILY;{rule}")) == ["11-23 10:00"]
 
 
 @pytest.mark.acceptance

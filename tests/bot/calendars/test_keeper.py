@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from bot.calendars import shape
+from bot.calendars.connect import connect
 from bot.calendars.ics import feed
+from bot.calendars.ics.source import IcsSource
+from bot.calendars.keeper import Keeper
+from bot.calendars.model import Rules
 from bot.calendars.policy import Policy
 from bot.calendars.sources import Read
 from bot.domain import webhook_events
-from bot.egress.addresses import AddressRefused
-from bot.store import calendar_channels, tables, webhook_deliveries, webhook_endpoints
-from bot.store.calendars import Calendar, CalendarConnected, list_all, remove
+from bot.egress.addresses import AddressRefused, parse_networks
+from bot.egress.requests import Egress
+from bot.store import (
+    calendar_channels,
+    calendar_events,
+    characters,
+    tables,
+    webhook_deliveries,
+    webhook_endpoints,
+    workspaces,
+)
+from bot.store.calendar_tables import calendars as table
+from bot.store.calendars import Calendar, CalendarConnected, change, due_now, list_all, remove
+from tests.bot.calendars.desk import event
 from tests.bot.calendars.feeds import ZOOM, vevent
 from tests.bot.calendars.feeds import feed as ics
-from tests.bot.calendars.publishers import Publisher, office_of, publishing
+from tests.bot.calendars.publishers import Office, Publisher, office_of, publishing
+from tests.bot.clocks import LoopClock, until
 from tests.bot.stores import NOW, Seeded
 
 pytestmark = [pytest.mark.slow, pytest.mark.parallel]
@@ -122,6 +143,25 @@ async def test_a_feed_that_is_gone_for_good_asks_its_owner(sqlite_store: Seeded,
         assert ((await office.calendar()).state, len(publisher.answers)) == ("action_required", 3)
 
 
+async def test_a_calendar_that_waits_for_its_owner_sends_bots_for_one_more_day(
+    sqlite_store: Seeded, tmp_path: Path
+) -> None:
+    office, times = office_of(sqlite_store, tmp_path), {"start": ":20261125T150000Z", "end": ":20261125T160000Z"}
+    async with publishing(Publisher(ics(vevent("a", f"LOCATION:{ZOOM}", **times)))) as publisher:
+        made = await office.connect(publisher.url)
+        await office.pass_time(minutes=1)
+        publisher.status = 401  # its secret address was withdrawn
+        await office.pass_time(minutes=23 * 60)
+        assert await office.keeper.let_go() == 0 and await office.joins() == ["11-25 15:00"]
+        await office.pass_time(minutes=2 * 60)
+        assert [await office.keeper.let_go() for _ in range(2)] == [1, 0] and await office.joins() == []
+        publisher.status = 200
+        async with sqlite_store.database.write() as session:
+            await due_now(session, made.id, workspace_id=made.workspace_id, now=office.clock.now())
+        await office.pass_time(minutes=1)
+        assert await office.joins() == ["11-25 15:00"] and (await office.calendar()).state == "active"
+
+
 async def test_what_is_no_calendar_is_refused_and_bots_stay(sqlite_store: Seeded, tmp_path: Path) -> None:
     office = office_of(sqlite_store, tmp_path)
     async with publishing(Publisher(meeting("1500"))) as publisher:
@@ -153,6 +193,20 @@ class _Mines:
 
     async def close(self, calendar: Calendar, secret: str) -> None:
         raise ValueError("nor of this")
+
+
+class _Silent(_Mines):
+    """A source whose servers say nothing, but for one calendar."""
+
+    def __init__(self, answers: asyncio.Event) -> None:
+        super().__init__()
+        self._answers, self.asked = answers, list[str]()
+
+    async def read(self, calendar: Calendar, secret: str, *, now: datetime, policy: Policy) -> Read:
+        if calendar.name != "good":
+            self.asked.append(calendar.name)
+            await self._answers.wait()
+        return Read(events=[])
 
 
 async def test_a_calendar_that_breaks_its_reader_keeps_no_other_from_being_read(
@@ -192,6 +246,122 @@ async def test_a_calendar_may_be_disconnected_while_it_is_read(sqlite_store: See
         publisher.meanwhile = disconnect
         assert await office.keeper.sync_due() == 1 and publisher.answers == [200]
         assert await office.joins() == []
+
+
+class _Slow(IcsSource):
+    """What it has read is a while on its way."""
+
+    meanwhile: Callable[[Calendar], Awaitable[None]] | None = None
+
+    async def read(self, calendar: Calendar, secret: str, *, now: datetime, policy: Policy) -> Read:
+        found = await super().read(calendar, secret, now=now, policy=policy)
+        if self.meanwhile is not None:
+            await self.meanwhile(calendar)
+        return found
+
+
+async def test_what_was_read_before_another_reading_does_not_come_after_it(
+    sqlite_store: Seeded, tmp_path: Path
+) -> None:
+    source = _Slow(Egress(allow=parse_networks("127.0.0.1"), limits=feed.LIMITS))
+    slow, fast = office_of(sqlite_store, tmp_path, sources={"ics": source}), office_of(sqlite_store, tmp_path)
+    async with publishing(Publisher(meeting("1500"))) as publisher:
+
+        async def read_newer(calendar: Calendar) -> None:
+            publisher.text = meeting("1500", "STATUS:CANCELLED")
+            await fast.keeper.sync(calendar)
+
+        source.meanwhile = read_newer
+        await slow.connect(publisher.url)
+        await slow.keeper.sync_due()
+        assert await slow.joins() == []
+        source.meanwhile = None
+        assert await slow.keeper.sync_due() == 1, "once more, as nobody knows which is the newer"
+
+
+async def _strangers(store: Seeded, office: Office) -> Calendar:
+    """A calendar of another workspace that is due later than those of the office."""
+    async with store.database.write() as session:
+        workspace = await workspaces.ensure(session, slug="strangers")
+        new = characters.NewCharacter(name="Iris", image_path="/nowhere/iris.png")
+        character = await characters.create(session, workspace_id=workspace.id, new=new)
+        whose = {"workspace_id": workspace.id, "character_id": character.id, "rules": Rules()}
+        later = NOW + timedelta(seconds=1)
+        return await connect(session, office.vault, address="https://x.org/good", name="good", now=later, **whose)
+
+
+async def test_servers_that_do_not_answer_keep_no_provider_and_no_other_workspace_waiting(
+    sqlite_store: Seeded, tmp_path: Path
+) -> None:
+    office, hung = office_of(sqlite_store, tmp_path), asyncio.Event()
+    slow = _Silent(hung)
+    keeper = Keeper(
+        sqlite_store.database,
+        office.vault,
+        {"ics": slow, "google": _Mines()},
+        clock=LoopClock(),
+        policy=Policy(poll_s=0.02),
+    )
+    for number in range(9):
+        await office.connect(f"https://x.org/{number}", name="hung")
+    watched = [await _strangers(sqlite_store, office), await office.connect("https://x.org/told", name="told")]
+    async with sqlite_store.database.write() as session:
+        await session.execute(sa.update(table).where(table.c.name == "told").values(provider="google"))
+
+    async def all_read() -> bool:
+        async with sqlite_store.database.read() as session:
+            rows = await session.execute(sa.select(table.c.synced_at).where(table.c.id.in_([c.id for c in watched])))
+        return all(at is not None for at in rows.scalars())
+
+    running = asyncio.create_task(keeper.run())
+    try:
+        await until(all_read)
+        assert slow.asked == ["hung"] * 3, "its own calendars wait for each other"
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def test_a_calendar_with_another_owner_is_read_anew_also_when_it_has_not_changed(
+    sqlite_store: Seeded, tmp_path: Path
+) -> None:
+    office = office_of(sqlite_store, tmp_path)
+    people = ("ORGANIZER:mailto:eve@own.org", "ATTENDEE;PARTSTAT=DECLINED:mailto:ann@own.org")
+    async with publishing(Publisher(meeting("1500", *people))) as publisher:
+        made = await office.connect(publisher.url)
+        await office.pass_time(minutes=1)
+        assert await office.joins() == ["11-21 15:00"]
+        async with sqlite_store.database.write() as session:
+            mine = {"workspace_id": made.workspace_id, "now": NOW}
+            await change(session, made.id, values={"owner": "ann@own.org"}, **mine)
+        await office.pass_time(minutes=1)
+        assert await office.joins() == [] and publisher.answers == [200, 200]
+
+
+async def test_what_is_long_gone_is_forgotten_also_when_it_told_no_time(sqlite_store: Seeded, tmp_path: Path) -> None:
+    office, gone = office_of(sqlite_store, tmp_path), event("x", at=None, cancelled=True)
+    made = await office.connect("https://x.org/a.ics")
+    mine = {"workspace_id": made.workspace_id, "calendar_id": made.id}
+    for events in ([gone, replace(gone, id="y")], [gone]):
+        async with sqlite_store.database.write() as session:
+            fresh = [shape.stored(replace(one, calendar_id=made.id)) for one in events]
+            await calendar_events.replace_all(session, events=fresh, now=NOW, **mine)
+    assert await office.keeper.prune() == 0
+    office.clock.advance(31 * 24 * 3600.0)
+    assert await office.keeper.prune() == 1, "what the calendar still has stays"
+
+
+async def test_a_provider_that_is_not_set_up_for_a_while_asks_no_owner_for_anything(
+    sqlite_store: Seeded, tmp_path: Path
+) -> None:
+    without, office = office_of(sqlite_store, tmp_path, sources={"other": _Mines()}), office_of(sqlite_store, tmp_path)
+    async with publishing(Publisher(meeting("1500"))) as publisher:
+        await without.connect(publisher.url)
+        await without.keeper.sync_due()
+        found = await without.calendar()
+        assert (found.state, found.code) == ("active", "no_source")
+        await office.pass_time(minutes=2)
+        assert await office.joins() == ["11-21 15:00"] and (await office.calendar()).code is None
 
 
 async def test_a_redirect_to_a_private_network_is_refused(sqlite_store: Seeded, tmp_path: Path) -> None:

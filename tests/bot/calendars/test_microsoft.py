@@ -175,7 +175,7 @@ async def test_one_whose_answer_never_came_gives_way_and_one_that_is_used_does_n
         same = {name: getattr(calendar, name) for name in ("provider", "shown_address", "character_id", "rules")}
         twin = await calendars.create(session, id="t" * 32, name="twin", sealed_secret="", **same, **mine)
         sealed = scene.office.vault.seal(scene.server.grant(), place=calendars.place(twin.id))
-        await calendars.opened_by(session, twin.id, sealed_secret=sealed)
+        await calendars.opened_by(session, twin.id, sealed_secret=sealed, now=NOW)
     await scene.office.pass_time(minutes=7)
     assert only(scene).id == kept and (await scene.ask("GET", f"/calendars/{twin.id}"))["synced_at"] is not None
 
@@ -241,6 +241,17 @@ async def test_a_server_that_asks_for_time_is_given_it(scene: Outlook) -> None:
     assert scene.server.asked and (await scene.office.calendar()).code is None
 
 
+async def test_a_server_that_asks_for_time_is_given_it_also_when_it_tells_of_changes(scene: Outlook) -> None:
+    await scene.connect()
+    scene.server.refused, scene.server.retry_after_s = [(429, "ApplicationThrottled")], 1200
+    await scene.office.pass_time(minutes=7)
+    scene.server.asked.clear()
+    scene.at(60)
+    assert await scene.heard() == [] and (scene.server.asked, scene.server.answered[-1]) == ([], 202)
+    await scene.office.pass_time(minutes=20)
+    assert await scene.office.joins() == ["11-21 11:00"]
+
+
 async def test_a_token_that_changes_at_every_use_is_kept_also_when_the_read_fails(scene: Outlook) -> None:
     scene.at(60)
     await scene.connect()
@@ -266,6 +277,10 @@ async def test_what_is_private_is_neither_joined_nor_told(scene: Outlook) -> Non
     await scene.connect()
     (event,) = (await scene.ask("GET", "/calendar-events"))["data"]
     assert (event["title"], event["reason"]) == ("Private event", "private") and await scene.office.joins() == []
+    assert (event["links"], event["chosen_link"], event["chosen_because"]) == ([], None, ""), "a link is the way in"
+    await scene.ask("PUT", f"/calendar-events/{event['id']}/override", json={"join": True})
+    (event,) = (await scene.ask("GET", "/calendar-events"))["data"]
+    assert event["title"] == "Private event" and event["chosen_link"]["platform"] == "zoom"
 
 
 async def test_a_links_host_is_checked_before_it_is_followed(scene: Outlook) -> None:

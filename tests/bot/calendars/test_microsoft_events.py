@@ -66,6 +66,7 @@ def test_of_several_links_the_one_people_meant_is_taken(given: dict[str, Any], r
         ({"isOrganizer": True, "responseStatus": {"response": "none"}}, "response", Response.OWN),
         ({"organizer": {"emailAddress": {"address": "Eve@Other.org"}}}, "organiser", "eve@other.org"),
         ({"attendees": [{"emailAddress": {"address": "Bob@own.org"}}, 7]}, "attendees", ("bob@own.org", "")),
+        ({"attendees": [{"emailAddress": {"address": "R@x.org"}, "type": "resource"}]}, "resources", ("r@x.org",)),
         ({"originalStartTimeZone": "W. Europe Standard Time"}, "zone", "Europe/Berlin"),
         ({"originalStartTimeZone": "tzone://Microsoft/Custom"}, "zone", "UTC"),
         ({"lastModifiedDateTime": "2026-11-21T10:00:00.1234567Z"}, "sequence", 0),

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import pytest
 
 from bot.commands import calendar
-from bot.commands.calendar import NoCharacter, NotRegistered
+from bot.commands.calendar import NoCharacter, NoOwner, NotRegistered
 from bot.config import Settings
 from bot.store.calendar_events import UnknownEvent
 from tests.bot.calendars.feeds import ZOOM, feed, vevent
@@ -75,6 +75,8 @@ async def test_an_accounts_calendar_begins_in_its_owners_browser(settings: Setti
         "microsoft_client_secret": "secret",
         "public_url": "https://bots.example.com/",
     }
+    with pytest.raises(NoOwner):
+        await typed(replace(settings, **mine), capsys, "connect", "microsoft")
     (url,) = await typed(replace(settings, **mine), capsys, "connect", "microsoft", "--owner", "ann@example.com")
     assert url.startswith("https://bots.example.com/calendars/microsoft/begin?asked=") and "ann@" not in unquote(url)
 
