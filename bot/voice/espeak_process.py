@@ -11,6 +11,7 @@ import ctypes
 from typing import Any
 
 from bot.child import ParentPipe
+from bot.voice.text import c_bytes
 
 LIBRARY = "libespeak-ng.so.1"
 SYNCHRONOUS_RETRIEVAL = 2  # AUDIO_OUTPUT_RETRIEVAL is 1 and asynchronous; 2 returns when the text is spoken
@@ -72,7 +73,7 @@ class Synthesiser:
         ):
             self._library.espeak_SetParameter(parameter, value, 0)
         self._sound, self._phonemes, self._words = [], [], []
-        data = _bytes(text)
+        data = c_bytes(text)
         flags = CHARS_UTF8 | SSML_OFF | END_PAUSE
         self._library.espeak_Synth(data, ctypes.c_size_t(len(data) + 1), 0, POSITION_CHARACTER, 0, flags, None, None)
         self._library.espeak_Synchronize()
@@ -80,7 +81,7 @@ class Synthesiser:
 
     def pronounce(self, word: str) -> str:
         """IPA of one written word."""
-        source = ctypes.c_char_p(_bytes(word))
+        source = ctypes.c_char_p(c_bytes(word))
         said = self._library.espeak_TextToPhonemes(ctypes.byref(source), CHARS_UTF8, IPA_PHONEMES)
         return (said or b"").decode("utf-8", "ignore").strip()
 
@@ -96,11 +97,6 @@ class Synthesiser:
                 self._words.append((event.sample, event.text_position - 1, event.length))
             index += 1
         return 0
-
-
-def _bytes(text: str) -> bytes:
-    """Half of a character, as a stream of words may end with one, is said as a sign; a C string has no zero in it."""
-    return text.replace("\0", " ").encode("utf-8", "replace")
 
 
 def main() -> None:

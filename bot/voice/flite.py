@@ -19,6 +19,7 @@ import numpy as np
 
 from bot.clauses import split_clauses
 from bot.voice.base import SpokenClause, UnknownVoice, VoiceError
+from bot.voice.text import c_bytes
 from bot.voice.trim import trimmed
 
 VOICES = ("slt", "rms", "awb", "kal16")
@@ -45,10 +46,9 @@ class FliteVoice:
     async def _said(self, text: str) -> tuple[np.ndarray, int]:
         if self._folder is None:
             raise VoiceError("the voice is not open")
-        said = text.replace("\0", " ").encode("utf-8", "replace")  # half of a character is no argument, nor is a zero
         out = Path(self._folder.name) / "said.wav"
         process = await asyncio.create_subprocess_exec(
-            "flite", "-voice", self._voice, "-t", said, "-o", str(out),
+            "flite", "-voice", self._voice, "-t", c_bytes(text), "-o", str(out),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         try:

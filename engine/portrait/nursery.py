@@ -9,7 +9,6 @@ their sockets and with it. Without words it compiles, keeps that beside the sour
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import signal
@@ -19,8 +18,9 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from engine.portrait.parent import be_told_of_its_end
+
 GOES_ON, READY = b".", b"!"
-PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> None:
@@ -97,7 +97,7 @@ def _fork(control: socket.socket, descriptors: list[int]) -> None:
 
 
 def _die_with(parent: int) -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    be_told_of_its_end(signal.SIGKILL)
     if os.getppid() != parent:  # it died before the kernel was told
         os._exit(0)
 

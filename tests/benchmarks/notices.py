@@ -10,7 +10,6 @@ what its provider takes for success, or the p95 of following is over 15 s.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
 import subprocess
@@ -220,7 +219,7 @@ def main() -> int:
     slow = sorted(name for name, one in figures["answer_ms"].items() if one["p99"] > LIMIT_MS)
     late = sorted(name for name, one in figures["followed_s"].items() if one["p95"] > FOLLOWED_S)
     configuration: dict[str, Any] = {"seconds": seconds, "moves": moves, "rate": RATE, "database": kind}
-    configuration |= {"calendars": 2 * EACH, "limit_ms": LIMIT_MS, "limit_s": FOLLOWED_S, "pid": os.getpid()}
+    configuration |= {"calendars": 2 * EACH, "limit_ms": LIMIT_MS, "limit_s": FOLLOWED_S}
     report("notices", configuration, {**figures, "over_limit": slow + late})
     return int(bool(slow or late or figures["refused"]))
 

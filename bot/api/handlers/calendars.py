@@ -33,6 +33,8 @@ from bot.store.calendar_events import UnknownEvent
 from bot.store.calendars import CalendarConnected, TooManyCalendars, UnknownCalendar
 from bot.store.characters import UnknownCharacter
 
+_BY_START = "start"  # the order of events, which a cursor names
+
 
 async def create(call: Call[NoPath, NoQuery, NewCalendar]) -> CalendarView:
     wanted, services = call.body, call.services
@@ -88,9 +90,6 @@ async def _consent(
         rules=wanted.rules.rules(),
     )
     return Consent(consent_url=url)
-
-
-_BY_START = "start"
 
 
 async def list_all(call: Call[NoPath, NoQuery, NoBody]) -> CalendarList:

@@ -9,7 +9,6 @@ Meetings go first: they have frames to make, and where memory ends, a picture of
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import os
 import signal
@@ -21,16 +20,16 @@ from typing import Any
 from engine.api import BadCharacter, EngineError
 from engine.portrait.importing.environment import Analyser
 from engine.portrait.importing.make import import_picture
+from engine.portrait.parent import be_told_of_its_end
 from engine.portrait.record import Style
 
-PR_SET_PDEATHSIG = 1
 NICE, FIRST_TO_GO = 10, "1000"
 
 
 def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: sys.exit(128 + number))  # an exception: what is open is closed
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    be_told_of_its_end(signal.SIGTERM)
     os.nice(NICE)
     with suppress(OSError):  # a system may keep this from us
         Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
