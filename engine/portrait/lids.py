@@ -66,7 +66,7 @@ class LidColumns:
         lower_y = np.where(np.abs(x - middle) < half, np.maximum(height_at(lower, x), open_y), open_y)
         lid_y, lash_y = open_y - eye.lid_px * scale, open_y - eye.lash_px * scale
         taper = np.clip(1 - np.abs((x - middle) / half) ** 2.5, 0, 1)  # at its corners an eye keeps its skin
-        thick = (0.5 * taper if photo else 0.25 + 0.75 * taper) * (np.abs(x - middle) <= half)
+        thick = (0.9 * taper if photo else 0.25 + 0.75 * taper) * (np.abs(x - middle) <= half)
         thick *= eye.lash_px * scale
         self.skin[n] = lash_y + (np.clip(open_y - eye.skin_px * scale, lid_y + 1, lash_y) - lash_y) * taper
         self.lashes[n] = thick
@@ -123,7 +123,8 @@ def shut_eyes(record: Record, lids: LidColumns, still: Picture) -> tuple[Field, 
         made[n, ..., :3] = _carried_over(window.astype(np.float32), luma, (grown > 0) | (y > lower))
         made[n, ..., :3] *= 1 + record.shade * _LID_LIGHT * _bulge(y, upper, lower)[..., None]
         beyond = np.clip((np.abs(left + x - 1 - (begin + end) / 2) / width - 0.5) / 0.1, 0, 1)
-        ends = np.clip((lower + 0.16 * width * beyond + 2 - y) / 2, 0, 1)  # the lower lid, and lashes beside it
+        edge = 2 + (0.3 * width if record.style is Style.PHOTO else 0.0) * beyond  # beside an eye skin has no edge
+        ends = np.clip((lower + 0.16 * width * beyond + edge - y) / edge, 0, 1)  # the lower lid, and lashes beside it
         made[n, ..., 3] = cv2.GaussianBlur(grown.astype(np.float32), (0, 0), 0.8 * soft + 0.3) * ends
     lashes = np.concatenate(dark)
     light = lashes.astype(np.float32) @ (0.114, 0.587, 0.299)
