@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 START_S = 30.0
 CLOSE_S = 5.0
 EVIDENCE_S = 5.0
+PAINT_S = 1.0  # a frame on its way to another page has no script that answers
 HEADING_LIMIT = 300
 ERROR_LIMIT = 1000
 SCRIPT_BYTES = 8192  # of a program that is a script: what it starts is named in them
@@ -179,7 +180,7 @@ class Browser:
     async def _paint_video(self, page: Page, *, painted: bool) -> None:
         """In every frame of the page; a frame that does not answer stays as it is."""
         if self._headless:
-            asked = [asyncio.wait_for(frame.evaluate(_PAINT_JS, painted), EVIDENCE_S) for frame in page.frames]
+            asked = [asyncio.wait_for(frame.evaluate(_PAINT_JS, painted), PAINT_S) for frame in page.frames]
             await asyncio.gather(*asked, return_exceptions=True)
 
     async def _start(self, stack: AsyncExitStack) -> None:

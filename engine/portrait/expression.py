@@ -20,6 +20,7 @@ from engine.portrait.teeth import TEXELS_PER_PX, Teeth, teeth_of
 Numbers = NDArray[np.float64]
 
 REACH = 0.95  # mouth widths around the mouth's middle that widening and rounding move
+ROUND_SHARE = 0.86  # of what opens of a mouth still opens when it is round
 TEETH_EDGE = 0.075  # mouth widths below the seam, of drawn teeth: a pronounced "a" shows two thirds of that
 LEAST_TEETH = (0.012, 0.04)  # mouth widths of teeth in sight: at most the first none are shown, from the second on all
 
@@ -53,6 +54,14 @@ def _smile(record: Record, t: Numbers, height: Numbers, width: float) -> Numbers
     return np.asarray(np.clip(height, 0, 0.14 * width) * smooth(1.9, 0.9, np.abs(t)))
 
 
+def _profiles(record: Record, t: Numbers) -> Numbers:
+    """An almond, and the ring of lips pushed forward that touch beside it; a mouth that is a line has no lips."""
+    t = np.abs(t / record.mouth.open_share)
+    almond = np.clip(1 - t**2.2, 0, 1) ** 0.8
+    ring = np.clip(1 - (t / ROUND_SHARE) ** 2.2, 0, 1) ** 0.6
+    return np.stack([almond, almond if record.style is Style.OBJECT else ring])
+
+
 @dataclass(slots=True)
 class LipColumns:
     """The lower face. `knots[0]` are heights at rest, `knots[1]` those of now."""
@@ -68,7 +77,7 @@ class LipColumns:
     width: float
     gains: tuple[float, float, float, float]  # opening, corners, pucker, what the upper lip follows
     teeth: Teeth
-    profile: Numbers = field(repr=False)  # how far the lips part along the mouth, 0 at its corners
+    profiles: Numbers = field(repr=False)  # (2, columns) how far lips part along the mouth, 0 at its corners; rounded
     around: Numbers = field(repr=False)  # how far the corners' own movement reaches
     jaw: Numbers = field(repr=False)
     smile: Numbers = field(repr=False)  # how far the corners lie above the middle: lips that round come down
@@ -106,7 +115,7 @@ class LipColumns:
             width=float(width),
             gains=(record.mouth.gain, record.mouth.wide_gain, record.mouth.pucker_gain, record.mouth.upper_gain),
             teeth=teeth,
-            profile=np.clip(1 - np.abs(t / record.mouth.open_share) ** 2.2, 0, 1) ** 0.8,
+            profiles=_profiles(record, t),
             around=smooth(2.4, 0.7, np.abs(t)),
             jaw=np.clip(1 - jaw_t**2.2, 0, 1),
             smile=_smile(record, t, middle_y - seam_y, width),
@@ -114,21 +123,26 @@ class LipColumns:
 
     def move(self, mouth: MouthShape) -> None:
         """Set the heights of now."""
-        width, profile = self.width, self.profile
+        width = self.width
         opening, corners, rounding, above_follows = self.gains
         mouth = mouth._replace(wide=mouth.wide * (corners if mouth.wide > 0 else 1), pucker=mouth.pucker * rounding)
         rounded = min(1.0, max(0.0, 0.8 * mouth.pucker - 1.6 * min(0.0, mouth.wide)))
+        outer = self.profiles[0]
+        profile = outer + rounded * (self.profiles[1] - outer)
         drop = mouth.open * opening * width
+        lift = 0.10 + 0.24 * rounded  # share of the opening that is above: an "o" is arched above too
         (rest, now), moved = self.knots, self.moved
         thin = mouth.press * 0.3 - mouth.pucker * 0.18  # share of the lips' height rolled in, or pushed out
         base = self.around * (0.16 * drop + 0.02 * mouth.pucker * width)
         base = (base + self.smile * (0.65 * rounded + 0.5 * min(0.36, mouth.open))) * above_follows
-        above = base - profile * (0.10 * drop + 0.02 * mouth.pucker * width + mouth.upper * width) * above_follows
-        below = base + profile * (0.84 * drop - 0.5 * mouth.tuck * width)
-        moved[1] = above + (rest[2] - rest[1]) * thin - profile * mouth.tuck * 0.1 * width
+        raised = (lift * drop + 0.02 * mouth.pucker * width + mouth.upper * width) * above_follows
+        lowered = (0.94 - lift) * drop - 0.5 * mouth.tuck * width
+        above = base - profile * raised
+        below = base + profile * lowered
+        moved[1] = base - outer * raised + (rest[2] - rest[1]) * thin - profile * mouth.tuck * 0.1 * width
         moved[2], moved[3] = above, np.maximum(below, above)
         thin_below = thin + mouth.tuck * 5.0
-        moved[4] = moved[3] * 0.96 - (rest[4] - rest[3]) * thin_below
+        moved[4] = np.maximum(base + outer * lowered, above) * 0.96 - (rest[4] - rest[3]) * thin_below
         moved[5] = self.jaw * 0.62 * drop
         np.add(rest, moved, out=now)
         np.maximum.accumulate(now, axis=0, out=now)
@@ -140,11 +154,14 @@ class LipColumns:
         self.inside[2] = top_y
         self.inside[3] = lower_edge + 0.035 * width - mouth.tongue * 0.10 * width
         self.inside[4] = lower_edge - top_y
+        pushed = mouth.pucker * max(0.0, 1.0 - 20.0 * mouth.upper)  # "o" hides the teeth, "sh" does not
         if self.teeth.hang:
-            pushed = mouth.pucker * max(0.0, 1.0 - 20.0 * mouth.upper)  # "o" hides them, "sh" does not
-            edge = rest[2, middle] + (TEETH_EDGE - 0.16 * pushed) * width
+            edge = rest[2, middle] + (TEETH_EDGE - 0.26 * pushed) * width
             self.inside[7] = edge + self.teeth.y0
             self.inside[9] = float(smooth(*LEAST_TEETH, np.array((edge - top_y) / width)))
+        else:
+            self.inside[7] = self.teeth.y0 - 0.2 * pushed * width
+            self.inside[9] = 1.0 - float(smooth(0.4, 0.7, np.array(pushed)))
         self.amounts[:] = (
             min(1.2, max(0.0, mouth.wide) / 0.2),
             min(1.2, mouth.open / 0.36),

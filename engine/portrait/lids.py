@@ -21,6 +21,8 @@ SHUT_OVER = 0.016  # eye widths that a shut lid lies over the lower one: its sof
 _PAINTED = (0.22, 0.4)  # of a blink: up to the first the lid is the still's own, from the second on painted
 _BESIDE = 0.34  # eye widths beside a photo's eye where lashes throw their shadow
 _DARK = 20.0  # luma levels below the skin around: lashes, and drawn lines
+_UNLIKE_SKIN = 20.0  # distance in Lab, luma halved, from the skin below a photo's eye: hair, brows, what is behind
+_MOST_GRAIN = 6.0  # levels of a skin's fine grain
 _LID_LIGHT = 0.05  # how much lighter than the skin around a lid bulges
 _ROUNDS = 150  # of smoothing what is carried over an eye
 
@@ -66,7 +68,7 @@ class LidColumns:
         lower_y = np.where(np.abs(x - middle) < half, np.maximum(height_at(lower, x), open_y), open_y)
         lid_y, lash_y = open_y - eye.lid_px * scale, open_y - eye.lash_px * scale
         taper = np.clip(1 - np.abs((x - middle) / half) ** 2.5, 0, 1)  # at its corners an eye keeps its skin
-        thick = (0.5 * taper if photo else 0.25 + 0.75 * taper) * (np.abs(x - middle) <= half)
+        thick = (0.9 * taper if photo else 0.25 + 0.75 * taper) * (np.abs(x - middle) <= half)
         thick *= eye.lash_px * scale
         self.skin[n] = lash_y + (np.clip(open_y - eye.skin_px * scale, lid_y + 1, lash_y) - lash_y) * taper
         self.lashes[n] = thick
@@ -102,7 +104,7 @@ def shut_eyes(record: Record, lids: LidColumns, still: Picture) -> tuple[Field, 
         return np.zeros((0, 2, 2, 4), np.float32), np.zeros(3, np.uint8)
     rows, columns = (int(np.ceil((boxes[:, high] - boxes[:, low]).max())) + 2 for low, high in ((1, 3), (0, 2)))
     made, dark = np.zeros((len(boxes), rows, columns, 4), np.float32), []
-    padded = cv2.copyMakeBorder(still, rows, rows, columns, columns, cv2.BORDER_REPLICATE)
+    padded = np.asarray(cv2.copyMakeBorder(still, rows, rows, columns, columns, cv2.BORDER_REPLICATE), np.uint8)
     for n, (left, top) in enumerate(boxes[:, :2].astype(int)):
         window = padded[top + rows :, left + columns :][:rows, :columns]
         x, y = np.arange(columns) + 1, top + np.arange(rows, dtype=np.float64)[:, None]
@@ -120,10 +122,20 @@ def shut_eyes(record: Record, lids: LidColumns, still: Picture) -> tuple[Field, 
         soft = (0.045 if record.style is Style.PHOTO else 0.012) * width
         side = 2 * round(1.2 * soft) + 1
         grown = cv2.dilate(covered.astype(np.uint8), np.ones((side, side), np.uint8))
-        made[n, ..., :3] = _carried_over(window.astype(np.float32), luma, (grown > 0) | (y > lower))
+        hole = (grown > 0) | (y > lower)
+        if record.style is Style.PHOTO:
+            under = rows + int(record.eyes[n].lower[:, 1].max() * scale + 0.1 * width)
+            cheek = padded[under : under + int(0.3 * width) + 4, columns + int(begin) : columns + int(end) + 1]
+            unlike = _unlike(window, cheek)
+            grown[unlike & ~covered] = 0
+            made[n, ..., :3] = _carried_over(window.astype(np.float32), luma, hole | unlike)
+            made[n, ..., :3] += _grain(cheek, (rows, columns))
+        else:
+            made[n, ..., :3] = _carried_over(window.astype(np.float32), luma, hole)
         made[n, ..., :3] *= 1 + record.shade * _LID_LIGHT * _bulge(y, upper, lower)[..., None]
         beyond = np.clip((np.abs(left + x - 1 - (begin + end) / 2) / width - 0.5) / 0.1, 0, 1)
-        ends = np.clip((lower + 0.16 * width * beyond + 2 - y) / 2, 0, 1)  # the lower lid, and lashes beside it
+        edge = 2 + (0.3 * width if record.style is Style.PHOTO else 0.0) * beyond  # beside an eye skin has no edge
+        ends = np.clip((lower + 0.16 * width * beyond + edge - y) / edge, 0, 1)  # the lower lid, and lashes beside it
         made[n, ..., 3] = cv2.GaussianBlur(grown.astype(np.float32), (0, 0), 0.8 * soft + 0.3) * ends
     lashes = np.concatenate(dark)
     light = lashes.astype(np.float32) @ (0.114, 0.587, 0.299)
@@ -141,8 +153,29 @@ def _shadow_beside(
     off = (x - middle) * outwards / width
     near = (off > 0.0) & (off < 0.5 + 0.85 * _BESIDE) & (np.abs(y - eye_y + 0.08 * width) < 0.22 * width)
     around = _around(luma[..., None].astype(np.float32), ~covered, 0.2 * width)[..., 0]
-    dark = ((around - luma > _DARK) & near).astype(np.uint8)
-    return np.asarray(cv2.dilate(dark, np.ones((3, 3), np.uint8)) > 0)
+    dark = ((around - luma > _DARK) & near) | covered
+    _, parts = cv2.connectedComponents(dark.astype(np.uint8))
+    lashes = np.isin(parts, np.unique(parts[covered])) & near  # and no brow's end
+    return np.asarray(cv2.dilate(lashes.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+
+
+def _unlike(window: Picture, skin: Picture) -> NDArray[np.bool_]:
+    """What has not the colour of `skin`, in its light or in shade."""
+    lab, like = (np.asarray(cv2.cvtColor(part.astype(np.float32) / 255, cv2.COLOR_BGR2LAB)) for part in (window, skin))
+    off = (lab - np.median(like.reshape(-1, 3), axis=0)) * (0.5, 1.0, 1.0)
+    return np.asarray(np.linalg.norm(off, axis=2) > _UNLIKE_SKIN)
+
+
+def _grain(skin: Picture, shape: tuple[int, int]) -> Field:
+    """Grain as fine and strong as that of `skin`, of its spectrum with phases of chance: no pattern is repeated."""
+    light = skin.astype(np.float32).mean(2)
+    fine = light - cv2.GaussianBlur(light, (0, 0), 0.03 * light.shape[1] + 0.5)
+    strength = min(_MOST_GRAIN, 1.48 * float(np.median(np.abs(fine))))  # not of what is drawn on it, as wrinkles are
+    fine = np.clip(fine, -2 * strength, 2 * strength) * np.outer(np.hanning(len(fine)), np.hanning(fine.shape[1]))
+    spectrum = np.abs(np.fft.fft2(fine, shape))
+    chance = np.fft.fft2(np.random.default_rng(0).normal(size=shape))
+    made = np.real(np.fft.ifft2(spectrum * chance / np.maximum(np.abs(chance), 1e-9)))
+    return np.asarray(made * (strength / max(float(made.std()), 1e-6)), np.float32)[..., None]
 
 
 def _carried_over(window: Field, luma: Picture, covered: NDArray[np.bool_]) -> Field:

@@ -8,6 +8,7 @@ Each refusal that can be staged is a test; `cannot_stage` names the others, each
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
@@ -105,8 +106,16 @@ async def until(probe: Callable[[], Any], timeout_s: float = 20.0) -> Any:
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout_s} s: {probe}")
+            raise AssertionError(f"not within {timeout_s} s: {probe}\n{_what_goes_on()}")
         await asyncio.sleep(0.1)
+
+
+def _what_goes_on() -> str:
+    """Where each task waits: what hangs is seen there, and only then."""
+    said = io.StringIO()
+    for task in asyncio.all_tasks():
+        task.print_stack(limit=6, file=said)
+    return said.getvalue()
 
 
 class Notes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from connectors.base import BrowserDied, DeviceFailed
-from connectors.kit.browser import Browser, is_snap
+from connectors.kit.browser import EVIDENCE_S, Browser, is_snap
 from tests.connectors import needs
 from tests.connectors.contract import until
 
@@ -28,6 +29,9 @@ const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
 setInterval(() => { pen.fillStyle = "rgb(250,0,0)"; pen.fillRect(0, 0, 300, 150); }, 50);
 document.querySelector("video").srcObject = canvas.captureStream();
 </script>"""
+
+
+DEAF = "data:text/html,<h1>Meeting ended</h1><script>window.understudyPaint = () => new Promise(() => {})</script>"
 
 
 def reddest(picture: Path) -> int:
@@ -74,6 +78,14 @@ async def test_video_is_painted_for_evidence_alone(tmp_path: Path) -> None:
     assert reddest(evidence.screenshot) > 200
     assert reddest(tmp_path / "otherwise.png") < 30
     assert reddest(tmp_path / "after.png") < 30
+
+
+async def test_a_frame_that_does_not_answer_costs_evidence_little_time(tmp_path: Path) -> None:
+    async with Browser(tmp_path) as browser:
+        await browser.page.goto(DEAF)
+        async with asyncio.timeout(2 * EVIDENCE_S):
+            evidence = await browser.evidence("ended")
+    assert evidence.heading == "Meeting ended" and not evidence.left_out
 
 
 async def test_no_process_and_no_profile_is_left(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -27,8 +28,9 @@ from connectors.base import (
 from connectors.kit.web.arrival import Sent
 from connectors.kit.web.classifier import Message, Person, Sighting, sighting
 from connectors.kit.web.hands import AGAIN_S
-from connectors.kit.web.presence import CATCH_UP_S, REFUSED_S, STRANGE_S, Presence
+from connectors.kit.web.presence import CATCH_UP_S, COUNTED_S, REFUSED_S, STRANGE_S, Presence
 from connectors.teams.connector import TeamsConnector
+from tests.bot.clocks import HurriedLoop
 
 LOOK_S = 0.5
 PEOPLE = {
@@ -191,3 +193,19 @@ async def test_a_voice_that_does_not_leave_is_told() -> None:
     muted = [Sent(links=1, frames=24 * at, energy=0.5) for at in range(1, 9)]
     told = await Pages(*[CALL] * 20, REMOVED, sent=muted).last()
     assert [event.active for event in told if isinstance(event, SoundArrives)][:1] == [False]
+
+
+class Uncounted(Pages):
+    """Its connections are closing: what they have sent is never answered."""
+
+    async def sent(self) -> Sent:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets that event")
+
+
+def test_an_end_is_told_though_a_count_of_what_left_is_never_answered() -> None:
+    with asyncio.Runner(loop_factory=HurriedLoop) as runner:
+        told = runner.run(Uncounted(*[CALL] * 4, OVER).last())
+        waited_s = runner.get_loop().time()
+    assert isinstance(told[-1], Ended)
+    assert waited_s <= 2 * COUNTED_S

@@ -35,6 +35,7 @@ REFUSED_S = 10.0  # so long stands a screen that ends a call, which a page that 
 SETTLING_S = 15.0  # after admission: devices a lobby switched off are switched on again
 CATCH_UP_S = 2.0  # with a chat, which a page may not show at all
 COUNT_S = 1.0  # between two counts of what left
+COUNTED_S = 2.0  # a count that takes longer is given up: an end is not to be told late for it
 
 
 class Page(Protocol):
@@ -119,8 +120,8 @@ class Presence:
                 await self._hands.press_in_page(name)
 
     async def _count(self, *, others: bool) -> None:
-        with suppress(*page_errors()):
-            async with asyncio.timeout(HANGING_S):
+        with suppress(TimeoutError, *page_errors()):  # whether the page answers, the next look tells
+            async with asyncio.timeout(COUNTED_S):
                 sent = await self._page.sent()
             for event in self.arrival.take(sent, others=others, spoken_s=self._spoken_s(), at_s=self._now_s()):
                 self._tell(event)

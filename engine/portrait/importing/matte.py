@@ -19,6 +19,8 @@ Grey = NDArray[np.uint8]
 Colour = NDArray[np.uint8]
 Field = NDArray[Any]
 _SURE = 0.6  # of the analyser's figure
+_CUT_PX = 10  # of 640: how far a segmentation's edge may be off
+_MIRRORED_PX = 40.0  # of 1280: a turned head uncovers less
 _WORK_WIDTH = 640  # GrabCut at this width takes about a second
 
 
@@ -49,17 +51,40 @@ def covers_mouth(matte: Grey, features: Features) -> bool:
 
 
 def plate_of(bgr: Colour, matte: Grey, known: Grey) -> Colour:
-    """The picture without the figure, filled in from around it, coarse to fine."""
+    """The picture without the figure: beside its edge what lies across the edge, mirrored, farther in what is around,
+    from coarse to fine. A head that turns uncovers a strip of it, which has the texture of the place."""
     import cv2
 
     size = 2 * round(bgr.shape[1] / 180) + 1
-    hole = cv2.dilate(((matte > 5) | (known == 0)).astype(np.uint8), np.ones((size, size), np.uint8))
+    unseen = ((matte > 5) | (known == 0)).astype(np.uint8)
+    hole = np.asarray(cv2.dilate(unseen, np.ones((size, size), np.uint8)), np.uint8)
     if hole.all():
         return studio(bgr)
     filled = _filled(bgr.astype(np.float32), 1.0 - hole.astype(np.float32))
-    soft = cv2.GaussianBlur(filled, (0, 0), bgr.shape[1] / 200)
+    soft = np.asarray(cv2.GaussianBlur(filled, (0, 0), bgr.shape[1] / 200), np.float32)
+    mirrored, near = _mirrored(bgr, hole, known)
+    soft += (mirrored - soft) * near[..., None]
     share = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 2)[..., None] * (hole[..., None] > 0)
     return np.clip(bgr * (1 - share) + soft * share + 0.5, 0, 255).astype(np.uint8)
+
+
+def _mirrored(bgr: Colour, hole: Grey, known: Grey) -> tuple[Field, Field]:
+    """Each pixel of the hole as the one as far beyond its edge, and how much of that is to be shown."""
+    import cv2
+
+    unit = bgr.shape[1] / 1280
+    far, labels = cv2.distanceTransformWithLabels(hole, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    y, x = np.nonzero(hole == 0)
+    edge = np.zeros((int(labels.max()) + 1, 2), np.float32)
+    edge[labels[y, x]] = np.stack([x, y], 1)
+    nearest = cv2.GaussianBlur(edge[labels], (0, 0), 4 * unit)  # an edge's own raggedness would be streaks
+    rows, columns = np.indices(hole.shape, np.float32)
+    at = 2 * nearest - np.dstack([columns, rows])
+    free = ((hole == 0) & (known > 0)).astype(np.float32)
+    seen = cv2.remap(free, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderValue=0.0)
+    found = cv2.remap(bgr.astype(np.float32), at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    fades = np.clip(1.6 - far / (_MIRRORED_PX * unit), 0, 1) * cv2.GaussianBlur(seen, (0, 0), 2 * unit)
+    return np.asarray(found, np.float32), np.asarray(fades, np.float32)
 
 
 def studio(bgr: Colour) -> Colour:
@@ -84,6 +109,7 @@ def _of_person(bgr: Colour, figure: Grey, features: Features) -> Grey:
 
     sure = _connected((figure > _SURE * 255).astype(np.uint8), features)
     unit = bgr.shape[1] / 1280
+    sure = _by_colour_near(bgr, sure, features)
     grey = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY).astype(np.float32) / 255
     soft = _guided(grey, cv2.GaussianBlur(sure.astype(np.float32), (0, 0), 4 * unit), round(9 * unit), 2e-4)
     matte = np.clip((np.clip(soft, 0, 1) - 0.15) / 0.7, 0, 1)
@@ -92,12 +118,40 @@ def _of_person(bgr: Colour, figure: Grey, features: Features) -> Grey:
     return np.asarray(np.round(matte * 255), np.uint8)
 
 
+def _by_colour_near(bgr: Colour, sure: Grey, features: Features) -> Grey:
+    """The figure with its edge where the colours change: a segmentation of people cuts ears and loose hair."""
+    import cv2
+
+    shrink = _WORK_WIDTH / bgr.shape[1]
+    small = np.asarray(cv2.resize(bgr, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8)
+    share = cv2.resize(sure.astype(np.float32), small.shape[1::-1], interpolation=cv2.INTER_AREA)
+    person = (np.asarray(share) > 0.5).astype(np.uint8)
+    mask = np.where(person > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    mask[_grown(person, _CUT_PX) == 0] = cv2.GC_BGD
+    mask[_grown(1 - person, _CUT_PX) == 0] = cv2.GC_FGD
+    if not ((mask == cv2.GC_BGD).any() and (mask == cv2.GC_FGD).any()):
+        return sure
+    found = _cut(small, mask, features, shrink).astype(np.float32)
+    return np.asarray(cv2.resize(found, bgr.shape[1::-1], interpolation=cv2.INTER_CUBIC) > 0.5, np.uint8)
+
+
+def _cut(small: Colour, mask: Grey, features: Features, shrink: float) -> Grey:
+    """GrabCut from what `mask` says is or may be the figure: the head's part, in one piece."""
+    import cv2
+
+    cv2.setRNGSeed(1)
+    cv2.grabCut(small, mask, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), 6, cv2.GC_INIT_WITH_MASK)
+    found = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
+    found = np.asarray(cv2.morphologyEx(found, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
+    return _holes_filled(_connected(found, features, shrink))
+
+
 def _by_colour(bgr: Colour, features: Features) -> Grey:
     """GrabCut from a head, shoulders below it, and edges that are background."""
     import cv2
 
     shrink = _WORK_WIDTH / bgr.shape[1]
-    small = cv2.resize(bgr, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(bgr, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8)
     height, width = small.shape[:2]
     cx, cy, rx, ry = (round(value * shrink) for value in features.head)
     mask = np.full((height, width), cv2.GC_PR_BGD, np.uint8)
@@ -110,11 +164,7 @@ def _by_colour(bgr: Colour, features: Features) -> Grey:
     edge = max(2, width // 60)
     mask[:edge] = mask[: height // 3, :edge] = mask[: height // 3, -edge:] = cv2.GC_BGD
     cv2.ellipse(mask, (cx, cy), (round(0.8 * rx), round(0.8 * ry)), 0, 0, 360, cv2.GC_FGD, -1)
-    cv2.setRNGSeed(1)
-    cv2.grabCut(small, mask, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), 6, cv2.GC_INIT_WITH_MASK)
-    found = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
-    found = np.asarray(cv2.morphologyEx(found, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
-    figure = _holes_filled(_connected(found, features, shrink))
+    figure = _cut(small, mask, features, shrink)
     grown = cv2.resize(figure.astype(np.float32), bgr.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     unit = bgr.shape[1] / 1280
     grey = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY).astype(np.float32) / 255

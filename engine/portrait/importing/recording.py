@@ -46,7 +46,7 @@ def record_json(shut: Shut, style: Style) -> tuple[dict[str, Any], NDArray[np.ui
             "top_y": round(float(min(features.nose_base_y, lips[:, 1].min() - 4)), 2),
             "cavity_rgb": _lit(_CAVITY, light),
             "tongue_rgb": _lit(_TONGUE, light),
-            "teeth_rgb": _lit(_TOOTH, 0.25 * light + 0.75),
+            "teeth_rgb": _lit(_TOOTH, 0.9 * light + 0.12 if style is Style.PHOTO else 0.25 * light + 0.75),
             "gain": round(_GAINS[style] * min(1.0, _room(features, shut.seam) / 0.45), 3),
             "wide_gain": wide_gain,
             "pucker_gain": pucker_gain,

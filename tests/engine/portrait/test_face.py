@@ -17,7 +17,7 @@ from engine.lipsync.visemes import TARGETS
 from engine.portrait.expression import LipColumns, Look
 from engine.portrait.face import Face
 from engine.portrait.motion import CALM_FRAMES, Motion, Pose
-from engine.portrait.record import Record, load_record
+from engine.portrait.record import Record, Style, load_record
 from engine.portrait.render import MARGIN_PX, Renderer
 
 IRIS = Path(__file__).parents[3] / "bot" / "library" / "iris"
@@ -244,6 +244,40 @@ def test_o_hides_drawn_teeth_and_sh_and_f_show_them(record: Record) -> None:
         name: columns_of(record, TARGETS[name]).inside[9] for name in ("round", "tight", "hush", "lip_teeth", "open")
     }
     assert shown == {"round": 0.0, "tight": 0.0, "hush": 1.0, "lip_teeth": 1.0, "open": 1.0}
+
+
+@pytest.mark.slow
+@pytest.mark.parallel
+def test_o_is_a_ring_of_lips_and_a_mouth_without_lips_stays_open_to_its_ends(record: Record) -> None:
+    def beside_and_arch(lips: LipColumns) -> tuple[float, float]:
+        """What is open near the mouth's end, of what is in its middle; how high the upper lip's edge is arched."""
+        upper, lower = lips.moved[2:4]
+        middle = round(lips.box[0] - lips.x0)
+        near_end = round(lips.box[0] - lips.x0 + 0.46 * lips.width)
+        gap = lower - upper
+        return float(gap[near_end] / gap[middle]), float((upper[near_end] - upper[middle]) / lips.width)
+
+    (a_beside, a_arch), (o_beside, o_arch) = (
+        beside_and_arch(columns_of(record, TARGETS[name])) for name in ("open", "round")
+    )
+    assert o_beside < 0.05 < 0.2 < a_beside, "round lips all but touch beside the ring"
+    assert o_arch > a_arch + 0.03, "and the upper one is arched"
+    thing_beside, _ = beside_and_arch(columns_of(replace(record, style=Style.OBJECT), TARGETS["round"]))
+    assert thing_beside > 0.2
+
+
+@pytest.mark.slow
+@pytest.mark.parallel
+def test_o_hides_the_teeth_a_photo_brought_too(record: Record) -> None:
+    lips = columns_of(record, REST)
+    lips.teeth = replace(lips.teeth, hang=False)
+    shown = {}
+    for name in ("open", "hush", "round", "tight"):
+        lips.move(TARGETS[name])
+        shown[name] = float(lips.inside[9]), float((lips.inside[7] - lips.teeth.y0) / lips.width)
+    assert shown["open"] == (1.0, 0.0) and shown["hush"][0] == 1.0
+    assert shown["round"][1] < -0.05, "they go up, behind the lip"
+    assert shown["tight"][0] == 0.0
 
 
 @pytest.mark.slow
