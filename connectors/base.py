@@ -29,6 +29,8 @@ HEARING_RATE_HZ = 16_000
 CHUNK_SAMPLES = 320  # 20 ms
 MICROPHONE_RATE_HZ = 48_000
 
+Spot = tuple[float, float]  # x, y in a window, -1..1 each; 0 is its middle
+
 
 class Refusal(StrEnum):
     """Why a platform or a host did not let us in. The value is the code users see; the text is what it means, the
@@ -211,6 +213,7 @@ class Capabilities:
     screen_share: bool = False
     camera: bool = False
     microphone: bool = False
+    layout: bool = False  # where each one's picture stands
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -297,6 +300,17 @@ class ScreenShared:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Layout:
+    """Where the pictures of those who were told one by one stand in the bot's window: their middles, x to the right and
+    y down, -1..1. All of it anew whenever that has changed by more than a little and come to rest. A picture beyond the
+    window's edge stands at the edge; `own` None: the page does not say which one is ours."""
+
+    at_s: float
+    others: Mapping[str, Spot]  # by participant
+    own: Spot | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PictureArrives:
     """Whether the bot's picture leaves for the others, by the connections' own count: told when it has not for 5 s
     though someone is there, and when it does again."""
@@ -340,6 +354,7 @@ Event = (
     | Speaking
     | ChatMessage
     | ScreenShared
+    | Layout
     | PictureArrives
     | SoundArrives
     | Removed

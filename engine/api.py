@@ -183,8 +183,9 @@ class Session(Protocol):
         ...
 
     def listen(self, pcm: Pcm, *, speaker_id: str | None = None, gaze_xy: tuple[float, float] | None = None) -> None:
-        """What the others say, as it is heard; drives nods and gaze (x, y in -1..1, 0 = the camera). Never waits:
-        sound that cannot be taken in time is dropped."""
+        """What the others say, as it is heard; drives nods and gaze (-1..1, x to the picture's right, y down, 0 = the
+        camera). No sound is nothing heard, and a gaze all the same. Never waits: what cannot be taken in time is
+        dropped."""
         ...
 
     def interrupt(self, epoch: int) -> None:

@@ -18,10 +18,11 @@ from bot.hearing.base import Ears, EchoRemoval
 from bot.log import get_log
 from bot.meeting.badge import Badge
 from bot.meeting.devices import Begun, Devices
+from bot.meeting.gaze import Gaze, Spot
 from bot.meeting.own_voice import OwnVoice
 from bot.meeting.speakers import Speakers
 from bot.voice.base import Mark, SpokenClause
-from connectors.base import Connector, DeviceFailed
+from connectors.base import HEARING_RATE_HZ, Connector, DeviceFailed
 from engine.api import AvBlock, Phoneme, Session, SpeechTiming, VideoFormat, Word
 from engine.output import Output, PublishedBlock
 from engine.sync import FrameSync
@@ -123,6 +124,8 @@ class Bridge:
         self._answers: dict[int, Answer] = {}
         self._epoch = 0
         self.only_stream: str | None = None
+        self.gaze = Gaze()
+        self._looks_at: Spot | None = None  # as the engine was told last
 
     @property
     def killed(self) -> bool:
@@ -196,18 +199,34 @@ class Bridge:
     async def hear(self) -> None:
         """Meeting to ears and to the listening face until the connector's sound ends. Per-participant streams are
         used where the platform has them, the mix where it has not or where `speakers` wants it; our own voice is taken
-        out of either."""
+        out of either. The face is told where to look with all it hears, and when nothing is to be heard, by the mix's
+        chunks, which never cease."""
         speakers = self._speakers
         mixed = speakers.mixed if speakers else not self._connector.capabilities.participant_audio
         async for chunk in self._connector.audio():
+            at_s = (chunk.start_sample + len(chunk.pcm)) / HEARING_RATE_HZ
             if (chunk.participant is None) != mixed:
+                if chunk.participant is None and self.gaze.at(at_s, own_voice=self._speaks) != self._looks_at:
+                    self._listen(chunk.pcm[:0], None, at_s)
                 continue
             stream, pcm = chunk.participant or MIX, chunk.pcm
             if self._own_voice is not None:
                 pcm = self._own_voice.clean(stream, chunk.start_sample, pcm)
             self._ears.feed(stream, chunk.start_sample, pcm, arrived_s=chunk.arrived_s)
             shown = speakers.hear(chunk.start_sample, pcm) if mixed and speakers else None
-            self._session.listen(pcm, speaker_id=chunk.participant or shown)
+            if mixed:
+                self.gaze.shows(shown, at_s)
+            self._listen(pcm, chunk.participant or shown, at_s)
+
+    def _listen(self, pcm: NDArray[np.int16], speaker: str | None, at_s: float) -> None:
+        self._looks_at = self.gaze.at(at_s, own_voice=self._speaks)
+        self._session.listen(pcm, speaker_id=speaker, gaze_xy=self._looks_at)
+
+    @property
+    def _speaks(self) -> bool:
+        """Is something of ours still to be heard?"""
+        answer = self._answers.get(self._epoch)
+        return answer is not None and not answer.interrupted and self._devices.spoken(self._epoch)[0] < answer.samples
 
     def neutral_picture(self, frame: NDArray[np.uint8]) -> None:
         """Set the picture shown after a kill: this frame, with the badge."""

@@ -71,7 +71,7 @@ class Talk:
         self._parts, self._mind, self._character = parts, mind, character
         self.speakers = speakers or Speakers(recorder, roster)
         self._recorder, self._roster, self._stay = recorder, roster, stay
-        self._bridge = bridge
+        self._bridge, self.gaze = bridge, bridge.gaze
         self._names = (character.name, *character.aliases)
         self._state = State(names=self._names)
         self._stretches: Newest[tuple[str, int], Stretch] = Newest(STREAMS_KEPT)  # by stream and first sample
@@ -112,6 +112,7 @@ class Talk:
         match event:
             case SpeechStarted():
                 self._stretch(event.stream, event.start_sample)
+                self.gaze.begins(event.stream, event.start_sample / RATE_HZ)
                 self._apply(turn_events.SpeechBegan(at_s=self._now_s(), speaker=event.stream))
             case SpeechGoesOn():
                 self._apply(self._going_on(event))
@@ -119,6 +120,7 @@ class Talk:
                 stretch = self._stretch(event.stream, event.start_sample)
                 stretch.ended_s, stretch.arrived_s = time.monotonic(), event.arrived_s
                 stretch.silence_s = self._monotonic_s(event.decided_sample)
+                self.gaze.ends(event.stream, event.end_sample / RATE_HZ)
                 self._apply(turn_events.SpeechStopped(at_s=self._now_s(), speaker=event.stream))
             case Utterance():
                 for said in self.speakers.said(event):

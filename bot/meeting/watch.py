@@ -24,6 +24,7 @@ from connectors.base import (
     Ended,
     Event,
     InLobby,
+    Layout,
     ParticipantJoined,
     ParticipantLeft,
     ParticipantRenamed,
@@ -93,6 +94,8 @@ def _tell(event: Event, roster: Roster, stay: Stay, talk: Talk, disclosure: Disc
         case Speaking():
             roster.spoke(event.participant)
             talk.speakers.shows(event)
+        case Layout():
+            talk.gaze.stand(event.others, event.own)
         case Removed():
             stay.end("removed_by_host", evidence=event.evidence)
         case Ended():

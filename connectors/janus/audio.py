@@ -18,4 +18,5 @@ CAPABILITIES = Capabilities(
     participant_names=True,
     camera=True,
     microphone=True,
+    layout=True,
 )

@@ -14,4 +14,5 @@ CAPABILITIES = Capabilities(
     screen_share=True,
     camera=True,
     microphone=True,
+    layout=True,
 )

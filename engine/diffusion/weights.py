@@ -278,6 +278,7 @@ def load(found: Found, *, device: torch.device | str, dtype: torch.dtype, share:
         wanted = (1, found.checkpoint.trunk.text_tokens, found.checkpoint.trunk.text_width)
         if tuple(value.shape) != wanted:
             raise BadCheckpoint(f"prompt {name!r} has shape {tuple(value.shape)}, not {wanted}")
+        _finite(found.prompts, name, value)
     return make_bundle(
         found.checkpoint, trunk, vae, sound, prompts["speaking"], prompts.get("listening"), device=device, tiny=tiny
     )
@@ -297,7 +298,10 @@ def fill(
         assert isinstance(module, CausalWan)
         part_trunk(module, share)
     cut = share.cut if share is not None else _all
-    state = {name: cut(name, _number(part, name)).to(device=device, dtype=dtype) for name in module.state_dict()}
+    state = {
+        name: _finite(part, name, cut(name, _number(part, name)).to(device=device, dtype=dtype))
+        for name in module.state_dict()
+    }
     module.load_state_dict(state, strict=True, assign=True)
     return module
 
@@ -311,6 +315,14 @@ def _number(part: Part, name: str) -> Tensor:
     value = part.read(name)
     if not value.is_floating_point():
         raise BadCheckpoint(f"{part.files[-1].name}: {name} is of {value.dtype}: quantised weights cannot be loaded")
+    return value
+
+
+def _finite(part: Part, name: str, value: Tensor) -> Tensor:
+    """One weight that is no number makes every frame one, and nothing later says why. Asked once each is as the model
+    computes with it: a large number may be none in a narrower type."""
+    if not value.isfinite().all():
+        raise BadCheckpoint(f"{part.files[-1].name}: {name} holds what is no finite number as {value.dtype}")
     return value
 
 

@@ -209,8 +209,8 @@ class PortraitSession:
         if epoch < self._epoch or not len(pcm):
             return
         self._queued += len(pcm)
-        message = {"do": "speak", "epoch": epoch, "phonemes": wire.timing_to_wire(timing)}
-        self._send(message, pcm)
+        for piece, theirs in wire.pieces_of(pcm, timing):
+            self._send({"do": "speak", "epoch": epoch, "phonemes": wire.timing_to_wire(theirs)}, piece)
 
     def _takes_more(self, epoch: int) -> bool:
         return self._queued < MAX_QUEUED_S * SPEECH_RATE_HZ or epoch < self._epoch

@@ -31,6 +31,7 @@ from connectors.base import (
     InLobby,
     JoinRefused,
     JoinRequest,
+    Layout,
     NotSupported,
     ParticipantJoined,
     ParticipantLeft,
@@ -48,6 +49,10 @@ WITHOUT_A_PAGE = (Refusal.UNREACHABLE, Refusal.INVALID_LINK)  # the link alone d
 # One for each way of finding out. The others' screens are known by a row of the same table, which is asked for each
 # without a browser at every run, and with one at acceptance.
 EVERY_TIME = (*WITHOUT_A_PAGE, Refusal.NOT_FOUND, Refusal.CONSENT_REQUIRED, Refusal.PAGE_NOT_UNDERSTOOD)
+# Whether each of these pictures is at its spot, whatever lies over it.
+STAND_JS = """([spots, tiles, attribute]) => Object.entries(spots).every(([id, [x, y]]) => document
+    .elementsFromPoint(((x + 1) / 2) * innerWidth, ((y + 1) / 2) * innerHeight)
+    .some((one) => one.closest(tiles)?.getAttribute(attribute) === id))"""
 
 
 class Stage(Protocol):
@@ -270,6 +275,32 @@ class ConnectorContract:
             assert [message.text for message in notes.of(ChatMessage)] == ["welcome", "and hello"]
             await connector.leave()
             await notes.close()
+
+    @pytest.mark.parallel
+    async def test_where_each_picture_stands_is_told_and_seldom(self, stage: Stage, tmp_path: Any) -> None:
+        async with self.in_call(stage, tmp_path) as (connector, notes):
+            if not connector.capabilities.layout:
+                await stage.guest_leaves()
+                await until(lambda: notes.of(ParticipantLeft))
+                assert not notes.of(Layout)
+                return
+            guest = (await until(lambda: [p for p in notes.of(ParticipantJoined) if p.name == "Guest"]))[0].participant
+            own = (await until(lambda: [p for p in notes.of(ParticipantJoined) if p.is_self]))[0].participant
+            await until(lambda: self.stand_as_told(connector, notes, {own, guest}))
+            await stage.guest_beeps(600.0, 2.0)
+            assert await self.stand_as_told(connector, notes, {own, guest}), notes.events
+            assert len(notes.of(Layout)) <= 4, "speech moves no picture, nor does time"
+            await stage.guest_leaves()
+            await until(lambda: not notes.of(Layout)[-1].others)
+
+    async def stand_as_told(self, connector: Any, notes: Notes, who: set[str]) -> bool:
+        """Are these the pictures that were told, and each there in the bot's page?"""
+        if not notes.of(Layout) or notes.of(Layout)[-1].own is None:
+            return False
+        layout, tile = notes.of(Layout)[-1], CONNECTORS[self.platform].ways.roster.tile
+        own = who - layout.others.keys()
+        asked = [{**layout.others, "".join(own): layout.own}, ", ".join(tile.find), tile.attribute]
+        return len(own) == 1 and bool(await connector.browser.page.evaluate(STAND_JS, asked))
 
     async def test_each_participant_is_heard_on_one_timeline(self, stage: Stage, tmp_path: Any) -> None:
         async with self.in_call(stage, tmp_path) as (connector, notes):

@@ -120,6 +120,7 @@ class EngineContract:
         blocks = session.blocks()
         for _ in range(200):
             session.listen(tone(0.1, rate_hz=LISTEN_RATE_HZ), speaker_id="a", gaze_xy=(0.2, 0.0))
+        session.listen(tone(0.0, rate_hz=LISTEN_RATE_HZ), gaze_xy=(-0.2, 0.0))
         assert not any(block.sound.any() for block in await take(blocks, 3))
 
     async def test_a_closed_session_says_so_and_ends_its_stream(self) -> None:

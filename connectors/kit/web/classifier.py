@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from connectors.base import Refusal
+from connectors.base import Refusal, Spot
 from connectors.kit.web.screens import Place, Proof, Rule, Screens, normal
 
 LOOKS = 4  # the last ones that are remembered
@@ -29,6 +29,7 @@ class Person:
     is_self: bool
     speaking: bool
     sharing: bool = False  # their screen
+    spot: Spot | None = None  # where their picture stands, as `Layout` has it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -43,11 +43,24 @@
   if (!inCall && document.body) words(document.body); // a document that has just begun has none
   else if (roster.notices) for (const one of document.querySelectorAll(every("notices"))) if (seen(one)) words(one);
 
+  // Its middle in the window, -1..1.
+  const spotOf = (tile) => {
+    const { x, y, width, height } = tile.getBoundingClientRect();
+    const along = (from, size, all) => (2 * from + size) / all - 1;
+    return width && height ? [along(x, width, innerWidth), along(y, height, innerHeight)] : null;
+  };
   const people = tiles.map((tile) => {
     const [self] = marked("own", tile);
     const name = self?.getAttribute(roster.own.attribute) || marked("name", tile)[0]?.textContent || "";
     const is = (mark) => marked(mark, tile).length > 0;
-    return { id: tile.getAttribute(roster.tile.attribute), name: name.slice(0, LENGTH), is_self: Boolean(self), speaking: is("speaking"), sharing: is("sharing") };
+    return {
+      id: tile.getAttribute(roster.tile.attribute),
+      name: name.slice(0, LENGTH),
+      is_self: Boolean(self),
+      speaking: is("speaking"),
+      sharing: is("sharing"),
+      spot: spotOf(tile),
+    };
   });
 
   // What stands before the last one known is old. A page drops old messages when many are there; where that one is

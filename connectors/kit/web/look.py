@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from connectors.base import Spot
 from connectors.kit.web.classifier import Message, Person, Sighting
 from connectors.kit.web.screens import Mark, Place, Screens, normal
 from connectors.kit.words import NAME_CHARACTERS, plain, whole
@@ -89,17 +91,20 @@ def sighting_of(read: dict[str, Any], told: frozenset[str]) -> Sighting:
 
 
 def _people(read: list[dict[str, Any]]) -> dict[str, Person]:
-    """By id. Whoever has several tiles, as who shares a screen may, is called what the first with a name says."""
+    """By id. Whoever has several tiles, as who shares a screen may, is called what the first with a name says, and
+    stands where the first that shares nothing does."""
     people: dict[str, Person] = {}
     for one in read:
         if one["id"]:
             person, participant = _person(one), whole(str(one["id"]))
             was = people.get(participant, Person(name="", is_self=False, speaking=False))
+            spots = (was.spot, person.spot) if person.sharing or not was.sharing else (person.spot, was.spot)
             people[participant] = Person(
                 name=was.name or person.name,
                 is_self=was.is_self or person.is_self,
                 speaking=was.speaking or person.speaking,
                 sharing=was.sharing or person.sharing,
+                spot=spots[0] or spots[1],
             )
     return people
 
@@ -117,7 +122,16 @@ def _person(one: dict[str, Any]) -> Person:
         is_self=bool(one["is_self"]),
         speaking=bool(one["speaking"]),
         sharing=bool(one["sharing"]),
+        spot=_spot(one.get("spot")),
     )
+
+
+def _spot(read: Any) -> Spot | None:
+    """Beyond the window's edge is at its edge: a page that is scrolled goes on there."""
+    if not isinstance(read, list) or not all(isinstance(at, (int, float)) and math.isfinite(at) for at in read):
+        return None
+    spot = tuple(min(1.0, max(-1.0, float(at))) for at in read)
+    return spot if len(spot) == 2 else None
 
 
 def _message(one: dict[str, Any]) -> Message:

@@ -68,7 +68,8 @@ class Presence:
         self._page, self._hands, self._ways = page, hands, ways
         self._tell, self._now_s, self._leaving, self._spoken_s = tell, now_s, leaving, spoken_s
         self._lobby_timeout_s, self._look_s = lobby_timeout_s, look_s
-        self._watcher, self._settled, self._presses = Watcher(), Settled(), Presses(now_s)
+        self._watcher = Watcher(layout=ways.capabilities.layout)
+        self._settled, self._presses = Settled(), Presses(now_s)
         self.arrival = Arrival()
         self._admitted_s = self._known_s = self._counted_s = now_s()
         self._lobby_since_s: float | None = None

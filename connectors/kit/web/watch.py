@@ -17,15 +17,18 @@ from connectors.base import (
 )
 from connectors.kit.web.chat import Chat
 from connectors.kit.web.classifier import Person, Sighting
+from connectors.kit.web.layout import Spotter
 
 STANDS_S = 1.0  # so long has a number of people to be seen: pages draw them one by one
 CHAT_BOX = "chat_box"  # the control that is seen where a chat is open
 
 
 class Watcher:
-    """Keeps what was last told; `look` gives the events that bring a listener up to date."""
+    """Keeps what was last told; `look` gives the events that bring a listener up to date. `layout`: also of where
+    pictures stand."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, layout: bool = False) -> None:
+        self._spotter = Spotter() if layout else None
         self._people: dict[str, Person] = {}
         self._unnamed = 0
         self._counted: tuple[int, float] | None = None  # another number, and since when it is seen
@@ -44,6 +47,8 @@ class Watcher:
     def out_of_the_call(self, at_s: float) -> Iterator[Event]:
         """Nobody is there, and what is written meanwhile is not for us."""
         yield from self.look(Sighting(), at_s)
+        if self._spotter is not None:
+            yield from self._spotter.out_of_the_call(at_s)
         if self._unnamed:
             self._unnamed, self._counted = 0, None
             yield UnnamedPeople(at_s=at_s, others=0)
@@ -73,6 +78,8 @@ class Watcher:
                     yield ScreenShared(at_s=at_s, participant=participant, active=False)
                 yield ParticipantLeft(at_s=at_s, participant=participant)
         yield from self._count(seen.unnamed, at_s)
+        if self._spotter is not None:
+            yield from self._spotter.look(seen.people, at_s)
 
     def _count(self, others: int, at_s: float) -> Iterator[UnnamedPeople]:
         if others == self._unnamed:

@@ -42,6 +42,7 @@ PINNED = (
 )
 PYTHONS = ("python3.12", "python3.11")  # for which the pinned wheel was built
 MAKE_TIMEOUT_S = 600.0
+OURS = f"python3.{sys.version_info.minor}"
 ANALYSE_TIMEOUT_S = 120.0
 _SCRIPT = Path(__file__).with_name("analyser.py")
 
@@ -53,12 +54,11 @@ class Found:
 
 
 class Analyser:
-    """Finds faces by a process in `folder`'s environment, which the first use makes."""
+    """Finds faces by a process in `folder`'s environment, which the first use makes. `ours`: the Python we are."""
 
-    def __init__(self, folder: Path, *, tell: Callable[[str], None] = lambda _: None) -> None:
-        name = hashlib.sha256("\n".join(PINNED).encode()).hexdigest()[:12]
-        self._folder = folder / f"faces-{name}"
-        self._tell = tell
+    def __init__(self, folder: Path, *, tell: Callable[[str], None] = lambda _: None, ours: str = OURS) -> None:
+        self._folder, self._tell = folder, tell
+        self._fitting = (ours,) if ours in PYTHONS else PYTHONS  # the pinned wheel was built for
 
     def python(self) -> Path:
         """The environment's Python, made when it is not there. Raises NoAnalyser."""
@@ -77,20 +77,26 @@ class Analyser:
             faces = json.loads((place / "faces.json").read_text())
         return Found(faces=tuple(np.array(face, np.float64) for face in faces), figure=np.asarray(figure, np.uint8))
 
+    def made(self) -> Path | None:
+        """The environment's Python, where it is there already."""
+        found = [environment_of(self._folder, version) / "bin" / "python" for version in self._fitting]
+        return next((python for python in found if python.exists()), None)
+
     def _ready(self) -> Path:
-        python = self._folder / "bin" / "python"
-        if python.exists():
-            return python
+        if (made := self.made()) is not None:
+            return made
         self._tell("making the environment that finds faces (once, about 250 MB of wheels)")
-        base = _base_python()
-        shutil.rmtree(self._folder, ignore_errors=True)  # the Python it was made of may be gone
-        self._folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(dir=self._folder.parent, prefix=f"{self._folder.name}."))
+        version, base = _base_python(self._fitting)
+        folder = environment_of(self._folder, version)
+        python = folder / "bin" / "python"
+        shutil.rmtree(folder, ignore_errors=True)  # the Python it was made of may be gone
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f"{folder.name}."))
         try:
             _run([base, "-m", "venv", str(part)], MAKE_TIMEOUT_S)
             pip = [str(part / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
             _run([*pip, "install", "--no-deps", "--only-binary", ":all:", *PINNED], MAKE_TIMEOUT_S)
-            part.replace(self._folder)
+            part.replace(folder)
         except OSError as error:
             if not python.exists():  # else another import made it meanwhile
                 raise NoAnalyser(f"the environment that finds faces cannot be made: {error.strerror}") from error
@@ -99,13 +105,17 @@ class Analyser:
         return python
 
 
-def _base_python() -> str:
-    """A Python the pinned wheel was built for: ours, or one on PATH. Raises NoAnalyser."""
-    if f"python3.{sys.version_info.minor}" in PYTHONS:
-        return sys.executable
-    for name in PYTHONS:
-        if path := shutil.which(name):
-            return path
+def environment_of(folder: Path, version: str) -> Path:
+    """Where the one made with that Python is: wheels lie below its version, and another looks past them."""
+    name = hashlib.sha256("\n".join((version, *PINNED)).encode()).hexdigest()[:12]
+    return folder / f"faces-{name}"
+
+
+def _base_python(fitting: tuple[str, ...]) -> tuple[str, str]:
+    """The version, and where a Python of it is: ourselves, or one on PATH. Raises NoAnalyser."""
+    for version in fitting:
+        if path := sys.executable if version == OURS else shutil.which(version):
+            return version, path
     raise NoAnalyser(f"finding faces needs {' or '.join(PYTHONS)}, and neither is here; or give a points file")
 
 

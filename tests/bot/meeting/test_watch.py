@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
+from bot.meeting.gaze import Gaze
 from bot.meeting.stay import Roster, Stay
 from bot.meeting.watch import follow
-from connectors.base import Ended, Event, Evidence, PictureArrives, Removed, SoundArrives, UnnamedPeople
+from connectors.base import Ended, Event, Evidence, Layout, PictureArrives, Removed, SoundArrives, UnnamedPeople
 from tests.bot.clocks import HandClock
 from tests.bot.meeting.talk_doubles import MemoryConnector, MemoryRecorder
 
@@ -71,3 +73,13 @@ async def test_people_without_a_name_are_company_that_is_told_what_the_bot_is():
     told: Any = Telling(UnnamedPeople(at_s=5.0, others=4))
     await follow(told, roster=roster, stay=Stay(), **parts)
     assert told_of == [4, 4]
+
+
+async def test_where_pictures_stand_is_where_the_face_will_look():
+    gaze = Gaze()
+    talk: Any = SimpleNamespace(gaze=gaze)
+    parts: dict[str, Any] = {"disclosure": None, "in_lobby": None, "recorder": MemoryRecorder()}
+    told: Any = Telling(Layout(at_s=1.0, others={"ada": (-0.5, 0.0)}, own=(0.5, 0.0)))
+    await follow(told, roster=Roster(HandClock()), stay=Stay(), talk=talk, **parts)
+    gaze.begins("ada", 1.0)
+    assert gaze.at(3.0, own_voice=False) == (-1.0, 0.0)

@@ -254,6 +254,22 @@ def quantise_a_key(folder):
     write_tensors(folder / "transformer.safetensors", state)
 
 
+def spoil_a_key(part, key, value):
+    def spoil(folder):
+        state = {name: one.clone() for name, one in parts()[part].state_dict().items()}
+        state[key].view(-1)[-1] = value
+        write_tensors(folder / f"{part.replace(' ', '_')}.safetensors", state)
+
+    return spoil
+
+
+def spoil_a_prompt(folder):
+    prompts = open_tensors(folder / "prompts.safetensors")
+    values = {name: prompts.read(name).clone() for name in prompts.shapes}
+    values["speaking"][0, 0, 0] = float("nan")
+    write_tensors(folder / "prompts.safetensors", values)
+
+
 BAD = {
     "truncated": (truncate, "truncated"),
     "a key missing": (drop_a_key, r"1 missing \(blocks.2.ffn.2.bias\)"),
@@ -281,6 +297,15 @@ BAD = {
     "an unknown setting": (lambda folder: (folder / "understudy.json").write_text('{"trunk": 1}'), "cannot set trunk"),
     "a sound encoder without positions": (without_positions, "sound encoder's file is incomplete"),
     "an autoencoder without widths": (norm_without_width, "autoencoder's file is foreign"),
+    "a weight that is no number": (
+        spoil_a_key("transformer", "blocks.0.ffn.0.weight", float("nan")),
+        r"transformer\.safetensors: blocks\.0\.ffn\.0\.weight holds what is no finite number",
+    ),
+    "a weight without end": (
+        spoil_a_key("autoencoder", "decoder.head.0.gamma", float("-inf")),
+        r"autoencoder\.safetensors: decoder\.head\.0\.gamma holds what is no finite number",
+    ),
+    "a prompt that is no number": (spoil_a_prompt, r"prompts\.safetensors: speaking holds what is no finite number"),
     "quantised weights": (quantise_a_key, r"torch\.int8: quantised"),
     "an index of numbers": (
         lambda folder: (folder / "m.safetensors.index.json").write_text('{"weight_map": {"a": 5}}'),

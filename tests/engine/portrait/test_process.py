@@ -165,6 +165,13 @@ async def test_a_full_queue_makes_the_speaker_wait_until_an_interruption() -> No
         assert block.epoch == 2 and not block.voiced
 
 
+async def test_more_speech_than_one_message_takes_is_spoken() -> None:
+    async with await PortraitEngine().open(CHARACTER, SMALL) as session:
+        await session.speak(np.ones(wire.MAX_SAMPLES + 24_000, np.int16), timing=None, epoch=1)
+        block = await anext(session.blocks())
+        assert block.voiced and (block.sound == 1).all()
+
+
 async def test_speech_shows_in_the_very_next_block_and_a_block_is_ready_in_time() -> None:
     async with await PortraitEngine().open(CHARACTER, SMALL) as session:
         blocks = session.blocks()
