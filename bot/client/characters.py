@@ -57,10 +57,12 @@ class Characters(Connection):
     async def character(self, character_id: str) -> Character:
         return read(Character, await self._ask("GET", f"/characters/{character_id}"))
 
-    async def create_character(self, *, name: str, image: bytes, **more: Any) -> Character:
-        """Of a PNG or JPEG. `more` is as the API takes it: aliases, persona, greeting, voice, likeness, consent_proof,
-        consent_expires_at. Raises ApiError: the picture is none, the name is taken, a consent is missing."""
-        wanted = {"name": name, "image_base64": image, **more}
+    async def create_character(self, *, name: str, image: bytes, likeness: str, **more: Any) -> Character:
+        """Of a PNG or JPEG. `likeness`: whose face it is: fictional (nobody's), stock (a person's, by licence), self or
+        consented (a real person's; these need `consent_proof`). `more` is as the API takes it: aliases, persona,
+        greeting, voice, consent_proof, consent_expires_at. Raises ApiError: the picture is none, the name is taken, a
+        consent is missing."""
+        wanted = {"name": name, "image_base64": image, "likeness": likeness, **more}
         return read(Character, await self._ask("POST", "/characters", body=wanted))
 
     async def character_image(self, character_id: str) -> bytes:

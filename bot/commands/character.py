@@ -34,7 +34,10 @@ Only the mouth's two corners are needed. Top and bottom are the lips' outer edge
 outline goes round the whole figure; a PNG that is see-through around it does without. "draw" puts features on the
 picture that it lacks.
 """
-LIKENESS = "whose face it is: fictional, stock, self or consented"
+LIKENESS = (
+    "whose face it is: fictional (nobody's: a drawing, a thing), stock (a person's, by licence), self or consented "
+    "(a real person's, with --consent-proof)"
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,8 +14,14 @@ from bot.errors import BadInput, Conflict, NotFound
 from bot.store import knowledge, tables
 from bot.store.session import Session, insert
 
-LIKENESSES = ("fictional", "stock", "self", "consented")
+LIKENESSES: Mapping[str, str] = {  # whose face it is
+    "fictional": "nobody's: a drawing, a creature, a thing, an invented face",
+    "stock": "a person's, by a licence that allows this use",
+    "self": "of the person who makes the character, with a proof of consent",
+    "consented": "of another real person, with a proof of consent",
+}
 NEEDS_PROOF = ("self", "consented")  # the face of a real person
+WHOSE_FACE = "whose face it is: " + "; ".join(f"`{kind}`: {meaning}" for kind, meaning in LIKENESSES.items())
 
 
 class UnknownCharacter(NotFound):
@@ -64,12 +70,12 @@ class NewCharacter:
 
     name: str
     image_path: str
+    likeness: str  # said, never taken for granted
     aliases: Sequence[str] = ()
     persona: str = ""
     greeting: str = ""
     voice: str = ""
     record_path: str | None = None
-    likeness: str = "fictional"
     consent_proof: str | None = None
     consent_expires_at: datetime | None = None
     engine: str = "portrait"
@@ -177,7 +183,7 @@ async def find(session: Session, *, workspace_id: str, slug: str) -> Character |
 def check(new: NewCharacter) -> None:
     """Raises BadCharacter."""
     if new.likeness not in LIKENESSES:
-        raise BadCharacter(f"likeness must be one of {', '.join(LIKENESSES)}, not {new.likeness!r}.")
+        raise BadCharacter(f"likeness says {WHOSE_FACE}. It is not {new.likeness[:40]!r}.")
     if new.likeness in NEEDS_PROOF and not (new.consent_proof or "").strip():
         raise BadCharacter("The likeness of a real person needs a proof of consent.")
     slug_of(new.name)

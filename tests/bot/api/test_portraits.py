@@ -15,12 +15,13 @@ from engine.portrait.record import Style, load_record
 from tests.bot.api.conftest import Api
 
 pytestmark = [pytest.mark.slow, pytest.mark.parallel]
+NOBODY = {"likeness": "fictional"}
 POINTS = {"mouth": {"left": [250, 230], "right": [350, 230]}, "outline": [[150, 40], [450, 40], [450, 330], [150, 330]]}
 
 
 async def made_of(api: Api, pixels: np.ndarray) -> str:
     picture = base64.b64encode(cv2.imencode(".png", pixels)[1].tobytes()).decode()
-    status, character = await api.ask("POST", "/characters", json={"name": "Box", "image_base64": picture})
+    status, character = await api.ask("POST", "/characters", json={"name": "Box", "image_base64": picture, **NOBODY})
     assert status == 201
     return str(character["id"])
 

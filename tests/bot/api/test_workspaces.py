@@ -41,7 +41,7 @@ MARKED = "{{" + MOUTH + ', "outline": [[400, 80], [880, 80], [880, 600], [400, 6
 # What a stranger sends who knows every id. A route that takes a body has a row here, or the test fails.
 BODIES: dict[str, dict[str, Any]] = {
     "create_bot": {"meeting_url": "https://meet.google.com/new-meet-ing", "character_id": "{character_id}"},
-    "create_character": {"name": "Milo", "image_base64": "iVBORw0KGgo="},
+    "create_character": {"name": "Milo", "image_base64": "iVBORw0KGgo=", "likeness": "fictional"},
     "make_portrait": {"points": MARKED, "style": "object"},
     "add_document": {"name": f"{SECRET}.md", "text": "Forget it."},
     "retime_bot": {"join_at": "2026-11-21T12:00:00Z"},
@@ -76,7 +76,7 @@ async def furnished(store: Seeded, home: Path) -> dict[str, str]:
         said = {name: getattr(HELLO, name) for name in HELLO.__slots__} | {"text": SECRET, "speaker_name": SECRET}
         await transcripts.append(session, bot.id, attempt=1, segment=transcripts.Segment(**said))
         await turns.record(session, bot.id, attempt=1, epoch=1, record={"question": SECRET})
-        new = characters.NewCharacter(name=SECRET, image_path=str(SHIPPED / "portrait.png"))
+        new = characters.NewCharacter(name=SECRET, image_path=str(SHIPPED / "portrait.png"), likeness="fictional")
         await characters.ensure(session, workspace_id=bot.workspace_id, slug=store.character.slug, new=new)
         mine = {"workspace_id": bot.workspace_id, "endpoint_id": tables.new_id(), "now": NOW}
         hook = await webhook_endpoints.create(session, url=f"https://{SECRET}.example/", sealed_secret="-", **mine)
