@@ -127,6 +127,7 @@ class Call(Generic[P, Q, B]):
     query: Q
     body: B
     repeat: Repeat  # to keep the answer in the transaction of the deed
+    details: dict[str, Any] = field(default_factory=dict)  # for the audit trail: nobody's words, names or secrets
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -222,7 +223,7 @@ async def _write_down(request: web.Request, route: Route, call: Call[Any, Any, A
                 action=route.name,
                 object=request.path.removeprefix(PREFIX),
                 actor={**call.asked_by, "role": call.role, "address": request.remote or ""},
-                details={"request_id": request[REQUEST_ID]},
+                details={"request_id": request[REQUEST_ID], **call.details},
                 at=call.now,
             )
     except BotError as error:

@@ -178,6 +178,12 @@ class NewCharacter(Strict):
     consent_expires_at: Moment | None = None
 
 
+class NewConsent(Strict):
+    likeness: Likeness | None = Field(None, description="None: as it was")
+    consent_proof: str | None = Field(None, max_length=2000, description="needed for `self` and `consented`")
+    consent_expires_at: Moment | None = Field(None, description="None: it has no end")
+
+
 class NewPortrait(Strict):
     points: str | None = Field(
         None, max_length=64 * 1024, description="a points file's JSON, for what no detector finds faces in"
@@ -275,7 +281,7 @@ class CharacterView(BaseModel):
     greeting: str
     voice: str
     likeness: str
-    consent_expires_at: AwareDatetime | None
+    consent_expires_at: AwareDatetime | None = Field(description="a withdrawn consent ended then; None: it has no end")
     engine: str
     created_at: AwareDatetime
     updated_at: AwareDatetime
@@ -283,6 +289,14 @@ class CharacterView(BaseModel):
     @classmethod
     def of(cls, character: Character) -> Self:
         return cls.model_validate(character, from_attributes=True)
+
+
+class DeletedCharacter(CharacterView):
+    """As it was."""
+
+    files_left: int = Field(
+        description="that could not be removed yet and are tried again; the server's log names them"
+    )
 
 
 class FindingView(BaseModel):

@@ -28,6 +28,11 @@ class Character:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DeletedCharacter(Character):
+    files_left: int  # that could not be removed yet; the server tries again
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
     code: str
     text: str
@@ -64,6 +69,28 @@ class Characters(Connection):
         consent is missing."""
         wanted = {"name": name, "image_base64": image, "likeness": likeness, **more}
         return read(Character, await self._ask("POST", "/characters", body=wanted))
+
+    async def delete_character(self, character_id: str) -> DeletedCharacter:
+        """Who it was, what it knew, its pictures and its consent; answers what it was. Raises ApiError:
+        `character_in_use` by bots that are not over or by calendars, `shipped_character`."""
+        return read(DeletedCharacter, await self._ask("DELETE", f"/characters/{character_id}"))
+
+    async def withdraw_consent(self, character_id: str) -> Character:
+        """Its face is shown nowhere from now on: running bots drop it and leave, later ones fail."""
+        return read(Character, await self._ask("DELETE", f"/characters/{character_id}/consent"))
+
+    async def renew_consent(
+        self,
+        character_id: str,
+        *,
+        consent_proof: str | None = None,
+        consent_expires_at: datetime | None = None,
+        likeness: str | None = None,
+    ) -> Character:
+        """In place of the consent there was. `likeness` None: as it was. Raises ApiError: a proof is needed and
+        missing, or the end is past."""
+        body = {"consent_proof": consent_proof, "consent_expires_at": consent_expires_at, "likeness": likeness}
+        return read(Character, await self._ask("PUT", f"/characters/{character_id}/consent", body=body))
 
     async def character_image(self, character_id: str) -> bytes:
         return bytes(await self._ask("GET", f"/characters/{character_id}/image"))

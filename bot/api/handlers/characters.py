@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -17,18 +18,22 @@ from bot.api.schemas import (
     CharacterList,
     CharacterPath,
     CharacterView,
+    DeletedCharacter,
     DocumentList,
     DocumentView,
     FindingView,
     NewCharacter,
+    NewConsent,
     NewDocument,
     NewPortrait,
     PortraitView,
 )
 from bot.assets import BadImage, keep_image
+from bot.library import keeping
+from bot.library.keeping import ShippedCharacter
 from bot.library.portraits import PictureRefused, PortraitUnavailable, original_of, prepare_portrait
 from bot.store import characters, knowledge
-from bot.store.characters import BadCharacter, CharacterExists, UnknownCharacter
+from bot.store.characters import BadCharacter, Character, CharacterExists, CharacterInUse, UnknownCharacter
 
 IMPORTING = asyncio.Lock()  # held while one is on its way: the machine has meetings to run
 
@@ -36,10 +41,13 @@ IMPORTING = asyncio.Lock()  # held while one is on its way: the machine has meet
 async def create(call: Call[NoPath, NoQuery, NewCharacter]) -> CharacterView:
     new = characters.NewCharacter(**call.body.model_dump(exclude={"image_base64"}), image_path="")
     characters.check(new)  # a real person's picture is not even kept without consent
-    image = await asyncio.to_thread(keep_image, call.services.home, call.body.image_base64)
-    new = replace(new, image_path=str(image))
-    async with call.services.database.write() as session:
-        return CharacterView.of(await characters.create(session, workspace_id=call.workspace_id, new=new))
+    database, home = call.services.database, call.services.home
+    async with keeping.changing(database, home) as change:
+        image = await asyncio.to_thread(keep_image, home, call.body.image_base64)
+        change.touches(str(image))
+        new = replace(new, image_path=str(image))
+        async with database.write() as session:
+            return CharacterView.of(await characters.create(session, workspace_id=call.workspace_id, new=new))
 
 
 async def list_all(call: Call[NoPath, NoQuery, NoBody]) -> CharacterList:
@@ -52,6 +60,35 @@ async def show(call: Call[CharacterPath, NoQuery, NoBody]) -> CharacterView:
     async with call.services.database.read() as session:
         found = await characters.get(session, call.path.character_id, workspace_id=call.workspace_id)
     return CharacterView.of(found)
+
+
+async def delete(call: Call[CharacterPath, NoQuery, NoBody]) -> DeletedCharacter:
+    services, character_id = call.services, call.path.character_id
+    gone, left = await keeping.delete(
+        services.database, services.home, character_id, workspace_id=call.workspace_id, now=call.now
+    )
+    call.details["files_left"] = left
+    return DeletedCharacter(**CharacterView.of(gone).model_dump(), files_left=left)
+
+
+async def withdraw_consent(call: Call[CharacterPath, NoQuery, NoBody]) -> CharacterView:
+    character_id, mine = call.path.character_id, {"workspace_id": call.workspace_id}
+    async with call.services.database.write() as session:
+        keeping.refuse_shipped(await characters.get(session, character_id, **mine))
+        return _consent(call, await characters.withdraw_consent(session, character_id, **mine, now=call.now))
+
+
+async def renew_consent(call: Call[CharacterPath, NoQuery, NewConsent]) -> CharacterView:
+    character_id, mine = call.path.character_id, {"workspace_id": call.workspace_id}
+    new = characters.NewConsent(**call.body.model_dump())
+    async with call.services.database.write() as session:
+        keeping.refuse_shipped(await characters.get(session, character_id, **mine))
+        return _consent(call, await characters.renew_consent(session, character_id, **mine, new=new, now=call.now))
+
+
+def _consent(call: Call[CharacterPath, NoQuery, Any], character: Character) -> CharacterView:
+    call.details.update(characters.consent_in_brief(character))
+    return CharacterView.of(character)
 
 
 async def image(_request: web.Request, call: Call[CharacterPath, NoQuery, NoBody]) -> web.Response:
@@ -134,6 +171,43 @@ ROUTES = (
         path_model=CharacterPath,
         answer=CharacterView,
         errors=(UnknownCharacter,),
+    ),
+    Route(
+        method="DELETE",
+        path="/characters/{character_id}",
+        name="delete_character",
+        summary="Delete who it is, what it knows, its pictures and its consent; answers what it was",
+        tag="characters",
+        scope="characters:write",
+        handler=delete,
+        path_model=CharacterPath,
+        answer=DeletedCharacter,
+        errors=(UnknownCharacter, CharacterInUse, ShippedCharacter),
+    ),
+    Route(
+        method="PUT",
+        path="/characters/{character_id}/consent",
+        name="renew_consent",
+        summary="Say anew whose face it is, and which consent there is to show it",
+        tag="characters",
+        scope="characters:write",
+        handler=renew_consent,
+        path_model=CharacterPath,
+        body=NewConsent,
+        answer=CharacterView,
+        errors=(UnknownCharacter, BadCharacter, ShippedCharacter),
+    ),
+    Route(
+        method="DELETE",
+        path="/characters/{character_id}/consent",
+        name="withdraw_consent",
+        summary="Show the face nowhere from now on; bots that have it leave",
+        tag="characters",
+        scope="characters:write",
+        handler=withdraw_consent,
+        path_model=CharacterPath,
+        answer=CharacterView,
+        errors=(UnknownCharacter, ShippedCharacter),
     ),
     Route(
         method="GET",
