@@ -218,6 +218,14 @@ async def _refuse_in_use(session: Session, character_id: str) -> None:
         raise CharacterInUse(bot_ids=found["bot_ids"], calendar_ids=found["calendar_ids"])
 
 
+async def is_faceless(session: Session, bot_id: str, *, now: datetime) -> bool:
+    """Has the consent to its character's face ended, or the character been deleted?"""
+    bots, table = tables.bots, tables.characters
+    over = sa.or_(table.c.deleted_at.is_not(None), table.c.consent_expires_at <= now)
+    query = sa.exists().where(bots.c.id == bot_id, table.c.id == bots.c.character_id, over)
+    return bool((await session.execute(sa.select(query))).scalar_one())
+
+
 async def bots_of(session: Session, character_id: str) -> list[str]:
     """Every bot it ever had."""
     table = tables.bots
