@@ -139,6 +139,7 @@ async def _add(args: argparse.Namespace, settings: Settings) -> None:
 
 async def _import(args: argparse.Namespace, settings: Settings) -> None:
     """The id goes to standard output, what to know about the picture to standard error."""
+    from bot.library import keeping
     from bot.library.portraits import prepare_portrait
     from bot.store import characters, workspaces
     from bot.store.session import Database
@@ -149,11 +150,16 @@ async def _import(args: argparse.Namespace, settings: Settings) -> None:
     points = _content(args.points).decode(errors="replace") if args.points else None
     made = await prepare_portrait(settings.home, _content(args.image), points=points, style=args.style)
     new = replace(new, image_path=str(made.image), record_path=str(made.record))
-    async with Database.open(settings) as database, database.write() as session:
-        workspace = await workspaces.ensure(session)
-        there = await characters.find(session, workspace_id=workspace.id, slug=slug)
-        new = new if there is None else _with_new_face(there, new, name=args.name)
-        character = await characters.ensure(session, workspace_id=workspace.id, slug=slug, new=new)
+    async with Database.open(settings) as database, keeping.changing(database, settings.home) as change:
+        change.touches(new.image_path, new.record_path)
+        await keeping.still_there(made)
+        async with database.write() as session:
+            workspace = await workspaces.ensure(session)
+            there = await characters.find(session, workspace_id=workspace.id, slug=slug)
+            if there is not None:
+                change.touches(there.image_path, there.record_path)
+                new = _with_new_face(there, new, name=args.name)
+            character = await characters.ensure(session, workspace_id=workspace.id, slug=slug, new=new)
     for _, text in made.findings or [("", "Nothing to object to.")]:
         _say(text)
     _say(f"look at it: understudy character preview {character.slug} --sheet sheet.png --clip clip.mp4")

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.assets import camera_picture
 from bot.errors import BotError, Conflict
@@ -26,6 +27,9 @@ from bot.log import get_log
 from bot.store import characters
 from bot.store.characters import Character
 from bot.store.session import Database
+
+if TYPE_CHECKING:
+    from bot.library.portraits import Portrait
 
 log = get_log(__name__)
 
@@ -91,6 +95,30 @@ async def delete(
     shown = {camera_picture(home, bot_id) for bot_id in bot_ids}
     left = [place for place in shown if not await asyncio.to_thread(_removed, place)]
     return gone, len(change.stay) + len(left)
+
+
+async def give_portrait(
+    database: Database, home: Path, character_id: str, *, workspace_id: str, made: Portrait
+) -> Character:
+    """In place of the picture it had, which goes where nobody else has it. Raises UnknownCharacter, and
+    PortraitUnavailable where the portrait was removed before it was anybody's."""
+    async with changing(database, home) as change:
+        change.touches(str(made.image), str(made.record))
+        await still_there(made)
+        async with database.write() as session:
+            had = await characters.get(session, character_id, workspace_id=workspace_id)
+            change.touches(had.image_path, had.record_path)
+            place = {"image_path": str(made.image), "record_path": str(made.record)}
+            return await characters.set_portrait(session, character_id, workspace_id=workspace_id, **place)
+
+
+async def still_there(made: Portrait) -> None:
+    """Within a change: another one may have removed the same picture's portrait since it was made. Raises
+    PortraitUnavailable."""
+    if not (await asyncio.to_thread(made.image.is_file) and await asyncio.to_thread(made.record.is_dir)):
+        from bot.library.portraits import PortraitUnavailable  # not before: with it come arrays, which few need here
+
+        raise PortraitUnavailable("The portrait was removed with another character's; import the picture again.")
 
 
 def refuse_shipped(character: Character) -> None:

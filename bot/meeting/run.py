@@ -29,7 +29,7 @@ from bot.meeting.lease import TTL_S, Lease
 from bot.meeting.lines import say_what_is_asked
 from bot.meeting.minds import mind_for, passage_of
 from bot.meeting.outcome import FENCED_EXIT_CODE, REASONS, REFUSALS, SENT_ANEW, STOOD_DOWN, Outcome, failure_of
-from bot.meeting.parts import Parts, open_parts
+from bot.meeting.parts import Parts, open_parts, own_copy
 from bot.meeting.pauses import keep_pauses_short
 from bot.meeting.punctual import until_time
 from bot.meeting.record import CONSENT_ENDED, RETRY_S, Recorder
@@ -215,7 +215,12 @@ class Visit:
             character = await characters.get(session, self._bot.character_id)
             return character, list(await knowledge.passages(session, character.knowledge_base_id))
 
-        return await _had(lambda: self._database.reading(read), self._clock)
+        for _ in range(2):  # its portrait may be replaced between the row and the files
+            character, passages = await _had(lambda: self._database.reading(read), self._clock)
+            kept = await asyncio.to_thread(own_copy, character, self._workdir)
+            if kept is not None:
+                return kept, passages
+        return character, passages  # the engine says what it lacks
 
     async def _with_background(self, parts: Parts, bridge: Bridge, talk: Talk, character: Character) -> Outcome:
         name, greeting = character.name, character.greeting

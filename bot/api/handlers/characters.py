@@ -99,8 +99,8 @@ async def image(_request: web.Request, call: Call[CharacterPath, NoQuery, NoBody
 
 async def make_portrait(call: Call[CharacterPath, NoQuery, NewPortrait]) -> PortraitView:
     """Seconds, and minutes the first time: one at a time, so that strangers' pictures cannot take the machine."""
-    character_id, workspace_id = call.path.character_id, call.workspace_id
-    async with call.services.database.read() as session:
+    character_id, workspace_id, services = call.path.character_id, call.workspace_id, call.services
+    async with services.database.read() as session:
         character = await characters.get(session, character_id, workspace_id=workspace_id)
     if IMPORTING.locked():
         raise PortraitUnavailable("Another picture is being imported; try again in a minute.")
@@ -109,11 +109,8 @@ async def make_portrait(call: Call[CharacterPath, NoQuery, NewPortrait]) -> Port
             content = await asyncio.to_thread(original_of(Path(character.image_path)).read_bytes)
         except OSError as error:
             raise PictureRefused("The character's picture is not here any more; make the character again.") from error
-        made = await prepare_portrait(call.services.home, content, points=call.body.points, style=call.body.style)
-    async with call.services.database.write() as session:
-        await characters.set_portrait(
-            session, character_id, workspace_id=workspace_id, image_path=str(made.image), record_path=str(made.record)
-        )
+        made = await prepare_portrait(services.home, content, points=call.body.points, style=call.body.style)
+    await keeping.give_portrait(services.database, services.home, character_id, workspace_id=workspace_id, made=made)
     return PortraitView(style=made.style, findings=[FindingView(code=c, text=t) for c, t in made.findings])
 
 

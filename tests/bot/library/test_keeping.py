@@ -12,8 +12,12 @@ import pytest
 from bot.assets import camera_picture, keep_image
 from bot.library import ALL_SHIPPED, keeping
 from bot.library.keeping import ShippedCharacter
+from bot.library.portraits import Portrait, PortraitUnavailable
+from bot.meeting.parts import assets_of, own_copy
+from bot.scheduling.retention import Retention
 from bot.store import characters
-from bot.store.characters import Character, CharacterExists, NewCharacter
+from bot.store.characters import Character, CharacterExists, NewCharacter, UnknownCharacter
+from tests.bot.clocks import HandClock
 from tests.bot.stores import NOW, Seeded
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -144,3 +148,71 @@ def test_only_what_is_named_by_its_content_and_lies_among_characters_is_ours(tmp
     assert keeping.places_of(home, None, "", *foreign) == set()
     mine = (f"{home}/characters/{key}.png", f"{home}/characters/{KEY}/record", f"{home}/characters/{KEY}/portrait.png")
     assert keeping.places_of(home, *mine) == {home / "characters" / f"{key}.png", home / "characters" / KEY}
+
+
+def portrait(home: Path, key: str) -> Portrait:
+    folder = home / "characters" / key
+    (folder / "record").mkdir(parents=True)
+    (folder / "portrait.png").write_bytes(PNG)
+    (folder / "record" / "record.json").write_text("{}")
+    return Portrait(image=folder / "portrait.png", record=folder / "record", style="photo", findings=())
+
+
+async def given(store: Seeded, home: Path, character: Character, made: Portrait) -> Character:
+    return await keeping.give_portrait(
+        store.database, home, character.id, workspace_id=character.workspace_id, made=made
+    )
+
+
+async def test_a_portrait_that_is_replaced_goes_with_its_folder(sqlite_store: Seeded, tmp_path: Path) -> None:
+    ann = await made(sqlite_store, tmp_path, "Ann")
+    for key in (KEY, KEY[::-1]):
+        ann = await given(sqlite_store, tmp_path, ann, portrait(tmp_path, key))
+        assert names(tmp_path) == [key] and notes(tmp_path) == []
+    assert ann.record_path == str(tmp_path / "characters" / KEY[::-1] / "record")
+    again = Portrait(image=Path(ann.image_path), record=Path(ann.record_path), style="photo", findings=())
+    await given(sqlite_store, tmp_path, ann, again)
+    assert names(tmp_path) == [KEY[::-1]], "the same portrait again is the one it has"
+
+
+async def test_a_portrait_of_a_character_that_was_deleted_meanwhile_is_not_kept(
+    sqlite_store: Seeded, tmp_path: Path
+) -> None:
+    ann = await made(sqlite_store, tmp_path, "Ann")
+    fresh = portrait(tmp_path, KEY)
+    await deleted(sqlite_store, tmp_path, ann)
+    with pytest.raises(UnknownCharacter):
+        await given(sqlite_store, tmp_path, ann, fresh)
+    assert names(tmp_path) == []
+
+
+async def test_a_portrait_that_went_with_anothers_is_given_to_nobody(sqlite_store: Seeded, tmp_path: Path) -> None:
+    ann, ben = [await made(sqlite_store, tmp_path, name, PNG + name.encode()) for name in ("Ann", "Ben")]
+    fresh = portrait(tmp_path, KEY)
+    await given(sqlite_store, tmp_path, ann, fresh)
+    await deleted(sqlite_store, tmp_path, ann)
+    with pytest.raises(PortraitUnavailable):
+        await given(sqlite_store, tmp_path, ben, fresh)
+    assert names(tmp_path) == [Path(ben.image_path).name], "it keeps the picture it has"
+
+
+async def test_retention_takes_what_a_change_left(sqlite_store: Seeded, tmp_path: Path) -> None:
+    left = portrait(tmp_path, KEY)
+    keeping.Change(tmp_path).touches(str(left.image))
+    await Retention(sqlite_store.database, home=tmp_path, default_days=0, clock=HandClock()).step()
+    assert names(tmp_path) == [] and notes(tmp_path) == []
+
+
+async def test_a_bot_has_files_of_its_own_whatever_becomes_of_its_character(
+    sqlite_store: Seeded, tmp_path: Path
+) -> None:
+    workdir = tmp_path / "work"
+    workdir.mkdir()
+    ann = await given(sqlite_store, tmp_path, sqlite_store.character, portrait(tmp_path, KEY))
+    own = own_copy(ann, workdir)
+    assert own is not None and (own.id, own.consent_expires_at) == (ann.id, ann.consent_expires_at)
+    await given(sqlite_store, tmp_path, ann, portrait(tmp_path, KEY[::-1]))
+    assets = assets_of(own)
+    assert assets.image.read_bytes() == PNG and assets.record is not None
+    assert (assets.record / "record.json").read_text() == "{}"
+    assert own_copy(ann, workdir) is None, "they are gone: the row is read again"
