@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.client.connection import Connection, read
 
+SHEET_TIMEOUT_S = 150.0  # the server's own is 120 s
 PORTRAIT_TIMEOUT_S = 960.0  # the server's own is 900 s: the first one makes what makes portraits
 
 
@@ -102,6 +103,11 @@ class Characters(Connection):
         in. Raises ApiError: `picture_refused`, with what to do."""
         path, body = f"/characters/{character_id}/portrait", {"points": points, "style": style}
         return read(Portrait, await self._ask("POST", path, body=body, timeout_s=PORTRAIT_TIMEOUT_S))
+
+    async def character_sheet(self, character_id: str) -> bytes:
+        """Every mouth, the lids and the head of its portrait, side by side, as PNG; takes seconds. Raises ApiError:
+        `picture_refused` without a portrait, `consent_ended`, `portrait_unavailable` while another one is made."""
+        return bytes(await self._ask("GET", f"/characters/{character_id}/sheet", timeout_s=SHEET_TIMEOUT_S))
 
     async def documents(self, character_id: str) -> list[Document]:
         return await self._list(Document, f"/characters/{character_id}/documents")

@@ -46,6 +46,12 @@ class CharacterInUse(Conflict):
     code = "character_in_use"
 
 
+class ConsentEnded(Conflict):
+    """The consent to show this character's face is over; renew it first."""
+
+    code = "consent_ended"
+
+
 class BadCharacter(BadInput):
     """A character cannot be made from this."""
 

@@ -31,10 +31,18 @@ from bot.api.schemas import (
 from bot.assets import BadImage, keep_image
 from bot.library import keeping
 from bot.library.keeping import ShippedCharacter
-from bot.library.portraits import PictureRefused, PortraitUnavailable, original_of, prepare_portrait
+from bot.library.portraits import PictureRefused, PortraitUnavailable, original_of, prepare_portrait, sheet_of
 from bot.store import characters, knowledge
-from bot.store.characters import BadCharacter, Character, CharacterExists, CharacterInUse, UnknownCharacter
+from bot.store.characters import (
+    BadCharacter,
+    Character,
+    CharacterExists,
+    CharacterInUse,
+    ConsentEnded,
+    UnknownCharacter,
+)
 
+SHOWING = asyncio.Lock()
 IMPORTING = asyncio.Lock()  # held while one is on its way: the machine has meetings to run
 
 
@@ -112,6 +120,19 @@ async def make_portrait(call: Call[CharacterPath, NoQuery, NewPortrait]) -> Port
         made = await prepare_portrait(services.home, content, points=call.body.points, style=call.body.style)
     await keeping.give_portrait(services.database, services.home, character_id, workspace_id=workspace_id, made=made)
     return PortraitView(style=made.style, findings=[FindingView(code=c, text=t) for c, t in made.findings])
+
+
+async def sheet(_request: web.Request, call: Call[CharacterPath, NoQuery, NoBody]) -> web.Response:
+    """One at a time, as importing; seconds of one processor that gives way to meetings."""
+    async with call.services.database.read() as session:
+        found = await characters.get(session, call.path.character_id, workspace_id=call.workspace_id)
+    if found.consent_is_over(call.now):
+        raise ConsentEnded(character_id=found.id)
+    if SHOWING.locked():
+        raise PortraitUnavailable("Another portrait is being shown; try again in a few seconds.")
+    async with SHOWING:
+        made = await sheet_of(Path(found.image_path), Path(found.record_path) if found.record_path else None)
+    return web.Response(body=made, content_type="image/png", headers={**pictures.HEADERS, "Cache-Control": "no-store"})
 
 
 async def add_document(call: Call[CharacterPath, NoQuery, NewDocument]) -> DocumentView:
@@ -230,6 +251,18 @@ ROUTES = (
         body=NewPortrait,
         answer=PortraitView,
         errors=(UnknownCharacter, PictureRefused, PortraitUnavailable),
+    ),
+    Route(
+        method="GET",
+        path="/characters/{character_id}/sheet",
+        name="show_character_sheet",
+        summary="Every mouth, the lids and the head of a character's portrait, to look at before anybody meets it",
+        tag="characters",
+        scope="characters:read",
+        raw=sheet,
+        raw_types=("image/png",),
+        path_model=CharacterPath,
+        errors=(UnknownCharacter, ConsentEnded, PictureRefused, PortraitUnavailable),
     ),
     Route(
         method="POST",

@@ -26,6 +26,7 @@ NEEDS: dict[Role, set[str]] = {
     Role.VIEWER: {"export_turns", "follow_live", "list_bot_events", "list_bots", "list_calendar_events"}
     | {"list_calendars", "list_characters", "list_documents", "list_turns", "show_bot", "show_bot_picture"}
     | {"show_calendar", "show_calendar_event", "show_character", "show_character_image", "show_evidence"}
+    | {"show_character_sheet"}
     | {"show_transcript"},
     Role.OPERATOR: {"add_document", "change_calendar", "connect_calendar", "connect_google_calendar"}
     | {"connect_microsoft_calendar", "create_bot", "disconnect_calendar", "kill_all_bots", "kill_bot"}
