@@ -19,7 +19,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import to_json
+from pydantic_core import ErrorDetails, to_json
 
 from bot.api import bodies, sign_in
 from bot.api.problems import (
@@ -127,6 +127,7 @@ class Call(Generic[P, Q, B]):
     query: Q
     body: B
     repeat: Repeat  # to keep the answer in the transaction of the deed
+    details: dict[str, Any] = field(default_factory=dict)  # for the audit trail: nobody's words, names or secrets
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -222,7 +223,7 @@ async def _write_down(request: web.Request, route: Route, call: Call[Any, Any, A
                 action=route.name,
                 object=request.path.removeprefix(PREFIX),
                 actor={**call.asked_by, "role": call.role, "address": request.remote or ""},
-                details={"request_id": request[REQUEST_ID]},
+                details={"request_id": request[REQUEST_ID], **call.details},
                 at=call.now,
             )
     except BotError as error:
@@ -365,7 +366,7 @@ def _body(request: web.Request, route: Route, raw: bytes) -> Any:
     if not storable:
         raise InvalidRequest([FieldError(pointer="", message="text holds a NUL or half of a surrogate pair")])
     # As JSON says it: a number is no boolean, a text no number. Paths and queries are texts and are read as such.
-    return _told(lambda: route.body.model_validate_json(text, strict=True), "")
+    return _told(route.body, lambda: route.body.model_validate_json(text, strict=True), "")
 
 
 def _refuse_constant(name: str) -> None:
@@ -373,16 +374,22 @@ def _refuse_constant(name: str) -> None:
 
 
 def _parse(model: type[BaseModel], value: Any, place: str) -> Any:
-    return _told(lambda: model.model_validate(value), place)
+    return _told(model, lambda: model.model_validate(value), place)
 
 
-def _told(validate: Callable[[], Any], place: str) -> Any:
-    """What it returns; what is wrong, as a problem with a pointer to each."""
+def _told(model: type[BaseModel], validate: Callable[[], Any], place: str) -> Any:
+    """What it returns; what is wrong, as a problem with a pointer to each. Of what is missing it says what it is."""
     try:
         return validate()
     except ValidationError as invalid:
         errors = [
-            FieldError(pointer=place + "".join(f"/{part}" for part in error["loc"]), message=error["msg"])
+            FieldError(pointer=place + "".join(f"/{part}" for part in error["loc"]), message=_message(model, error))
             for error in invalid.errors(include_url=False, include_context=False, include_input=False)
         ]
         raise InvalidRequest(errors) from None
+
+
+def _message(model: type[BaseModel], error: ErrorDetails) -> str:
+    missing = model.model_fields.get(str(error["loc"][0])) if error["type"] == "missing" else None
+    about = missing.description if missing is not None and len(error["loc"]) == 1 else None
+    return f"{error['msg']}: {about}" if about else error["msg"]

@@ -27,7 +27,7 @@ from bot.domain.meeting_key import MAX_URL_CHARACTERS
 from bot.domain.personal import without_people
 from bot.domain.turn_record import TurnRecord, without_words
 from bot.store.bots import Bot, BotEvent
-from bot.store.characters import Character
+from bot.store.characters import LIKENESSES, WHOSE_FACE, Character
 from bot.store.knowledge import Document
 from bot.store.transcripts import Segment
 from bot.store.turns import StoredTurn
@@ -60,6 +60,7 @@ Line = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whit
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MetadataValue = Annotated[str, StringConstraints(max_length=500)] | bool | int | FiniteFloat | None
 Sequence32 = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Likeness = Annotated[str, Field(description=WHOSE_FACE), WithJsonSchema({"type": "string", "enum": [*LIKENESSES]})]
 MAX_IMAGE_BYTES = 4 * 1024 * 1024
 MAX_DOCUMENT_CHARACTERS = 1_000_000
 
@@ -172,9 +173,15 @@ class NewCharacter(Strict):
     persona: str = Field("", max_length=8000)
     greeting: str = Field("", max_length=500)
     voice: str = Field("", max_length=100)
-    likeness: str = Field("fictional", description="fictional | stock | self | consented")
+    likeness: Likeness
     consent_proof: str | None = Field(None, max_length=2000)
     consent_expires_at: Moment | None = None
+
+
+class NewConsent(Strict):
+    likeness: Likeness | None = Field(None, description="None: as it was")
+    consent_proof: str | None = Field(None, max_length=2000, description="needed for `self` and `consented`")
+    consent_expires_at: Moment | None = Field(None, description="None: it has no end")
 
 
 class NewPortrait(Strict):
@@ -274,7 +281,7 @@ class CharacterView(BaseModel):
     greeting: str
     voice: str
     likeness: str
-    consent_expires_at: AwareDatetime | None
+    consent_expires_at: AwareDatetime | None = Field(description="a withdrawn consent ended then; None: it has no end")
     engine: str
     created_at: AwareDatetime
     updated_at: AwareDatetime
@@ -282,6 +289,14 @@ class CharacterView(BaseModel):
     @classmethod
     def of(cls, character: Character) -> Self:
         return cls.model_validate(character, from_attributes=True)
+
+
+class DeletedCharacter(CharacterView):
+    """As it was."""
+
+    files_left: int = Field(
+        description="that could not be removed yet and are tried again; the server's log names them"
+    )
 
 
 class FindingView(BaseModel):

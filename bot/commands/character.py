@@ -1,23 +1,27 @@
-"""`understudy character`: list, make, import and look at characters; bring the shipped ones up to date."""
+"""`understudy character`: list, make, import, look at and delete characters; renew and withdraw consents; bring the
+shipped ones up to date."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bot.commands.person import write_down
 from bot.config import Settings
 from bot.errors import BadInput
 
 if TYPE_CHECKING:
     from bot.store.characters import Character, NewCharacter
+    from bot.store.session import Session
 
-HELP = "list, import, look at characters"
+HELP = "list, import, look at and delete characters, renew and withdraw consents"
 
 
 MOST_BYTES = 64 << 20  # of a picture: what may be used of it is decided where it is opened
@@ -34,7 +38,10 @@ Only the mouth's two corners are needed. Top and bottom are the lips' outer edge
 outline goes round the whole figure; a PNG that is see-through around it does without. "draw" puts features on the
 picture that it lacks.
 """
-LIKENESS = "whose face it is: fictional, stock, self or consented"
+LIKENESS = (
+    "whose face it is: fictional (nobody's: a drawing, a thing), stock (a person's, by licence), self or consented "
+    "(a real person's, with --consent-proof)"
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +75,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument("--text", default="Hello. People often believe that my mouth moves for every word. Why not?")
     show.add_argument("--sheet", type=Path, metavar="FILE.png", help="every mouth, the lids and the head, side by side")
     show.add_argument("--clip", type=Path, metavar="FILE.mp4", help="the face listens, says the text, listens")
+    withdraw = actions.add_parser("withdraw", help="end a consent: the face is shown nowhere from now on")
+    renew = actions.add_parser("renew", help="say anew whose face it is, and which consent there is to show it")
+    renew.add_argument("--likeness", help=f"{LIKENESS}; as it was without")
+    _consent(renew)
+    delete = actions.add_parser("delete", help="delete a character, what it knows, its pictures and its consent")
+    for parser in (withdraw, renew, delete):
+        parser.add_argument("id", metavar="ID", help="its id or name")
     ensure = actions.add_parser("ensure-shipped", help="make or update the characters this product ships")
     ensure.add_argument("--engine", help="the engine that moves their faces; what a character says without")
 
@@ -77,6 +91,10 @@ def _about(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--persona", default="")
     parser.add_argument("--greeting", default="")
     parser.add_argument("--voice", default="")
+    _consent(parser)
+
+
+def _consent(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--consent-proof", help="where the proof of consent is kept; needed for self and consented")
     parser.add_argument("--consent-expires", type=_day, metavar="YYYY-MM-DD", help="the last day of the consent")
 
@@ -103,20 +121,25 @@ async def _list(args: argparse.Namespace, settings: Settings) -> None:
 
 async def _add(args: argparse.Namespace, settings: Settings) -> None:
     from bot.assets import keep_image
+    from bot.library import keeping
     from bot.store import characters, workspaces
     from bot.store.session import Database
 
     new = _new(args, args.name, Path())
     characters.check(new)  # before the picture is kept
-    new = replace(new, image_path=str(keep_image(settings.home, _content(args.image))))
-    async with Database.open(settings) as database, database.write() as session:
-        workspace = await workspaces.ensure(session)
-        character = await characters.create(session, workspace_id=workspace.id, new=new)
+    content = _content(args.image)
+    async with Database.open(settings) as database, keeping.changing(database, settings.home) as change:
+        new = replace(new, image_path=str(keep_image(settings.home, content)))
+        change.touches(new.image_path)
+        async with database.write() as session:
+            workspace = await workspaces.ensure(session)
+            character = await characters.create(session, workspace_id=workspace.id, new=new)
     print(character.id)
 
 
 async def _import(args: argparse.Namespace, settings: Settings) -> None:
     """The id goes to standard output, what to know about the picture to standard error."""
+    from bot.library import keeping
     from bot.library.portraits import prepare_portrait
     from bot.store import characters, workspaces
     from bot.store.session import Database
@@ -127,11 +150,16 @@ async def _import(args: argparse.Namespace, settings: Settings) -> None:
     points = _content(args.points).decode(errors="replace") if args.points else None
     made = await prepare_portrait(settings.home, _content(args.image), points=points, style=args.style)
     new = replace(new, image_path=str(made.image), record_path=str(made.record))
-    async with Database.open(settings) as database, database.write() as session:
-        workspace = await workspaces.ensure(session)
-        there = await characters.find(session, workspace_id=workspace.id, slug=slug)
-        new = new if there is None else _with_new_face(there, new, name=args.name)
-        character = await characters.ensure(session, workspace_id=workspace.id, slug=slug, new=new)
+    async with Database.open(settings) as database, keeping.changing(database, settings.home) as change:
+        change.touches(new.image_path, new.record_path)
+        await keeping.still_there(made)
+        async with database.write() as session:
+            workspace = await workspaces.ensure(session)
+            there = await characters.find(session, workspace_id=workspace.id, slug=slug)
+            if there is not None:
+                change.touches(there.image_path, there.record_path)
+                new = _with_new_face(there, new, name=args.name)
+            character = await characters.ensure(session, workspace_id=workspace.id, slug=slug, new=new)
     for _, text in made.findings or [("", "Nothing to object to.")]:
         _say(text)
     _say(f"look at it: understudy character preview {character.slug} --sheet sheet.png --clip clip.mp4")
@@ -172,6 +200,70 @@ async def _preview(args: argparse.Namespace, settings: Settings) -> None:
         raise told(error) from error
     except VoiceError as error:
         raise PortraitUnavailable(f"the clip has no voice: {error}") from error
+
+
+async def _withdraw(args: argparse.Namespace, settings: Settings) -> None:
+    from bot.store import characters
+
+    async with _of(args.id, settings) as (session, there):
+        mine: dict[str, Any] = {"workspace_id": there.workspace_id, "now": datetime.now(UTC)}
+        ended = await characters.withdraw_consent(session, there.id, **mine)
+        await _write_down(session, "withdraw_consent", ended)
+    print(f"The face of {there.slug} is shown nowhere any more; bots that have it leave.")
+
+
+async def _renew(args: argparse.Namespace, settings: Settings) -> None:
+    from bot.store import characters
+
+    new = characters.NewConsent(
+        likeness=args.likeness, consent_proof=args.consent_proof, consent_expires_at=args.consent_expires
+    )
+    async with _of(args.id, settings) as (session, there):
+        mine: dict[str, Any] = {"workspace_id": there.workspace_id, "now": datetime.now(UTC)}
+        renewed = await characters.renew_consent(session, there.id, **mine, new=new)
+        await _write_down(session, "renew_consent", renewed)
+    end = renewed.consent_expires_at
+    print(f"The face of {there.slug} may be shown {f'until {end:%Y-%m-%d %H:%M} UTC' if end else 'without an end'}.")
+
+
+@asynccontextmanager
+async def _of(name: str, settings: Settings) -> AsyncIterator[tuple[Session, Character]]:
+    """A character that is not shipped, by id or name, in a transaction."""
+    from bot.library.keeping import refuse_shipped
+    from bot.store import characters, workspaces
+    from bot.store.session import Database
+
+    async with Database.open(settings) as database, database.write() as session:
+        workspace = await workspaces.ensure(session)
+        there = await characters.named(session, workspace_id=workspace.id, name=name)
+        refuse_shipped(there)
+        yield session, there
+
+
+async def _write_down(session: Session, action: str, character: Character) -> None:
+    from bot.store.characters import consent_in_brief
+
+    where, brief = f"/characters/{character.id}/consent", consent_in_brief(character)
+    await write_down(session, character.workspace_id, action=action, object=where, details=brief)
+
+
+async def _delete(args: argparse.Namespace, settings: Settings) -> None:
+    from bot.library import keeping
+    from bot.store import characters, workspaces
+    from bot.store.session import Database
+
+    async with Database.open(settings) as database:
+        async with database.write() as session:
+            workspace = await workspaces.ensure(session)
+            there = await characters.named(session, workspace_id=workspace.id, name=args.id)
+        mine: dict[str, Any] = {"workspace_id": workspace.id, "now": datetime.now(UTC)}
+        _, left = await keeping.delete(database, settings.home, there.id, **mine)
+        where, details = f"/characters/{there.id}", {"files_left": left}
+        async with database.write() as session:
+            await write_down(session, workspace.id, action="delete_character", object=where, details=details)
+    if left:
+        _say(f"{left} of its files cannot be removed yet, which is tried again; the log above says which and why.")
+    print(f"deleted {there.id}")
 
 
 def _new(args: argparse.Namespace, name: str, image: Path) -> NewCharacter:
@@ -238,5 +330,8 @@ ACTIONS: dict[str, Callable[[argparse.Namespace, Settings], Coroutine[Any, Any, 
     "add": _add,
     "import": _import,
     "preview": _preview,
+    "withdraw": _withdraw,
+    "renew": _renew,
+    "delete": _delete,
     "ensure-shipped": _ensure_shipped,
 }

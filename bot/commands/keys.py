@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from bot.commands.person import at_the_command_line
+from bot.commands.person import write_down
 from bot.config import Settings
 from bot.domain.roles import ALL_SCOPES, Role
 from bot.errors import BadInput
@@ -105,17 +105,8 @@ ACTIONS = {"create": _create, "sign-in": _sign_in, "sign-out": _sign_out, "revok
 
 
 async def _write_down(session: Session, workspace_id: str, action: str, key_id: str, details: dict[str, Any]) -> None:
-    from bot.store import audit
-
-    await audit.add(
-        session,
-        workspace_id=workspace_id,
-        action=action,
-        object=f"/keys/{key_id}" if key_id else "/dashboard/session",
-        actor=at_the_command_line(),
-        details=details,
-        at=datetime.now(UTC),
-    )
+    whose = f"/keys/{key_id}" if key_id else "/dashboard/session"
+    await write_down(session, workspace_id, action=action, object=whose, details=details)
 
 
 def _scopes(text: str) -> tuple[str, ...]:

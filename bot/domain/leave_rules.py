@@ -47,6 +47,7 @@ LEAVE_RULES: tuple[tuple[str, Rank, Applies], ...] = (  # the strongest first
     ("asked_by_user", Rank.A_PERSON, _was_told("asked_by_user")),
     ("removed_by_host", Rank.A_PERSON, _was_told("removed_by_host")),
     ("said_goodbye", Rank.A_PERSON, _was_told("said_goodbye")),
+    ("consent_ended", Rank.A_PERSON, _was_told("consent_ended")),  # whose face it is has the say, by word or by date
     ("host_shutdown", Rank.HOST_MACHINE, _was_told("host_shutdown")),
     ("meeting_ended", Rank.BY_ITSELF, _was_told("meeting_ended")),
     ("everyone_left", Rank.BY_ITSELF, lambda now, limits: now.alone_s >= limits.alone_s),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.store import characters, knowledge
-from bot.store.characters import BadCharacter, Character, NewCharacter
+from bot.store.characters import WHOSE_FACE, BadCharacter, Character, NewCharacter
 from bot.store.session import Session
 
 MEDIA_TYPES = {".md": "text/markdown", ".txt": "text/plain"}
@@ -57,6 +57,8 @@ def read_character(folder: Path) -> tuple[NewCharacter, Path]:
     image, record, documents = (folder / str(told.get(key, default)) for key, default in _defaults())
     if not image.is_file():
         raise BadCharacter(f"{folder / 'character.toml'} names a picture that is not there: {image.name}")
+    if "likeness" not in told:
+        raise BadCharacter(f"{folder / 'character.toml'} lacks likeness, {WHOSE_FACE}.")
     known = {"name", "aliases", "consent_expires_at", *_TEXTS, *_PATHS}
     texts: dict[str, Any] = {key: str(told[key]).strip() for key in _TEXTS if key in told}
     new = NewCharacter(

@@ -24,6 +24,7 @@ from engine.api import BadCharacter, ConsentMissing, EngineError, Phoneme, Speec
 
 STYLES = ("photo", "drawing", "object")
 IMPORT_TIMEOUT_S = 900.0  # with the environment made first, on a slow line
+SHEET_TIMEOUT_S = 120.0  # the first one compiles what paints
 END_TIMEOUT_S = 10.0
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,12 +64,10 @@ async def prepare_portrait(home: Path, content: bytes, *, points: str | None, st
                 words += ["--points", str(marks)]
             if style is not None:
                 words += ["--style", style]
-            answer = await _imported(words)
+            answer = await _answer_of("engine.portrait.importing", words, timeout_s=IMPORT_TIMEOUT_S)
     except OSError as error:
         raise PortraitUnavailable(f"the import cannot begin: {error.strerror or error}") from error
-    if "error" in answer:
-        kind = PictureRefused if answer["bad_picture"] else PortraitUnavailable
-        raise kind(answer["error"], reason=answer["code"])
+    _refuse(answer)
     report = answer["report"]
     return Portrait(
         image=folder / "portrait.png",
@@ -84,22 +83,44 @@ def original_of(image: Path) -> Path:
     return next((path for path in found if path.is_file()), image)
 
 
-async def _imported(words: list[str]) -> dict[str, Any]:
-    """The last line of the import's process. Raises PortraitUnavailable."""
+async def sheet_of(image: Path, record: Path | None) -> bytes:
+    """Every mouth, the lids and the head of a portrait, side by side, as PNG; some seconds. Raises PictureRefused,
+    PortraitUnavailable."""
+    if record is None:
+        raise PictureRefused("This character has no portrait yet; make one of its picture first.")
+    try:
+        with tempfile.TemporaryDirectory(prefix="sheet-") as name:
+            sheet = Path(name) / "sheet.png"
+            words = [str(image), str(record), str(sheet)]
+            _refuse(await _answer_of("engine.portrait.preview", words, timeout_s=SHEET_TIMEOUT_S))
+            return await asyncio.to_thread(sheet.read_bytes)
+    except OSError as error:
+        raise PortraitUnavailable(f"the sheet cannot be made: {error.strerror or error}") from error
+
+
+def _refuse(answer: dict[str, Any]) -> None:
+    """Raises PictureRefused, PortraitUnavailable."""
+    if "error" in answer:
+        kind = PictureRefused if answer["bad_picture"] else PortraitUnavailable
+        raise kind(answer["error"], reason=answer["code"])
+
+
+async def _answer_of(module: str, words: list[str], *, timeout_s: float) -> dict[str, Any]:
+    """The last line of what a process of the engine says. Raises PortraitUnavailable."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "engine.portrait.importing", *words,
+        sys.executable, "-m", module, *words,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, cwd=_ROOT,
         env=environment_without_settings(),
     )  # fmt: skip
     try:
-        async with asyncio.timeout(IMPORT_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             said, _ = await process.communicate()
         answer: dict[str, Any] = json.loads(said.splitlines()[-1])
         return answer
     except TimeoutError as error:
-        raise PortraitUnavailable(f"the import took longer than {IMPORT_TIMEOUT_S:.0f} s") from error
+        raise PortraitUnavailable(f"it took longer than {timeout_s:.0f} s") from error
     except (ValueError, IndexError) as error:
-        raise PortraitUnavailable("the import's process ended without an answer") from error
+        raise PortraitUnavailable("its process ended without an answer") from error
     finally:
         if process.returncode is None:
             await _ended(process)

@@ -75,6 +75,7 @@ REASONS: dict[str, Outcome] = {
         _left("silence", "Nobody had spoken for the longest silence that is configured.", goodbye=SILENCE_GOODBYE),
         _left("time_limit", "The longest stay that is configured was reached.", goodbye=TIME_GOODBYE),
         _left("host_shutdown", "The bot's host was shut down, so the bot left.", goodbye=GOODBYE),
+        _left("consent_ended", "The consent to show the character's face ended; the bot took it off and left."),
         _left("killed", "The kill switch was used; the bot fell silent and left."),
     )
 }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,24 @@ def assets_of(character: Character) -> CharacterAssets:
         likeness=Likeness(character.likeness) if character.likeness else None,
         consent_proof=character.consent_proof,
         consent_expires_at=character.consent_expires_at,
+    )
+
+
+def own_copy(character: Character, folder: Path) -> Character | None:
+    """The character with its files in `folder`: who gives it another portrait meanwhile, or deletes it, takes nothing
+    from a bot that may open them again. None: they are not there any more."""
+    image, record = Path(character.image_path), Path(character.record_path) if character.record_path else None
+    kept = folder / "character"
+    shutil.rmtree(kept, ignore_errors=True)
+    try:
+        kept.mkdir()
+        shutil.copyfile(image, kept / image.name)
+        if record is not None:
+            shutil.copytree(record, kept / "record")
+    except OSError:
+        return None
+    return replace(
+        character, image_path=str(kept / image.name), record_path=str(kept / "record") if record is not None else None
     )
 
 

@@ -14,11 +14,11 @@ from typing import Any
 
 from bot.clock import Clock
 from bot.domain.figures import Observation
-from bot.domain.lifecycle import BotState
+from bot.domain.lifecycle import BotState, Command
 from bot.errors import BotError
 from bot.log import get_log
 from bot.meeting.lease import TTL_S
-from bot.store import bots, counters, endings, leases, lines, transcripts, turns
+from bot.store import bots, characters, counters, endings, leases, lines, transcripts, turns
 from bot.store.fence import Fenced
 from bot.store.session import DatabaseUnavailable, Session, Transactions
 
@@ -26,6 +26,7 @@ log = get_log(__name__)
 
 _MOST_QUEUED = 1000
 RETRY_S = 1.0
+CONSENT_ENDED = "consent_ended"
 MOST_REMARKS = 5000
 PATIENCE_S = 1.5 * TTL_S  # a lease, and half of one: several tries of a database that is away
 
@@ -180,10 +181,14 @@ class Recorder:
             self._put(write)
 
     async def renew(self, *, pid: int, now: datetime, ttl_s: float) -> str | None:
-        """The heartbeat; not queued. Raises Fenced, DatabaseUnavailable."""
+        """The heartbeat; not queued. Returns what is asked of the bot, CONSENT_ENDED where its face may be shown no
+        longer; a kill goes first. Raises Fenced, DatabaseUnavailable."""
 
         async def write(session: Session) -> str | None:
-            return await leases.renew(session, self._bot_id, attempt=self._attempt, pid=pid, now=now, ttl_s=ttl_s)
+            asked = await leases.renew(session, self._bot_id, attempt=self._attempt, pid=pid, now=now, ttl_s=ttl_s)
+            if asked is not Command.KILL and await characters.is_faceless(session, self._bot_id, now=now):
+                return CONSENT_ENDED
+            return asked
 
         return await self._database.writing(write)
 

@@ -12,6 +12,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bot.assets import camera_picture
 from bot.clock import Clock, RealClock
 from bot.config import Settings
@@ -26,10 +29,10 @@ from bot.meeting.lease import TTL_S, Lease
 from bot.meeting.lines import say_what_is_asked
 from bot.meeting.minds import mind_for, passage_of
 from bot.meeting.outcome import FENCED_EXIT_CODE, REASONS, REFUSALS, SENT_ANEW, STOOD_DOWN, Outcome, failure_of
-from bot.meeting.parts import Parts, open_parts
+from bot.meeting.parts import Parts, open_parts, own_copy
 from bot.meeting.pauses import keep_pauses_short
 from bot.meeting.punctual import until_time
-from bot.meeting.record import RETRY_S, Recorder
+from bot.meeting.record import CONSENT_ENDED, RETRY_S, Recorder
 from bot.meeting.request import request_for
 from bot.meeting.signals import listen
 from bot.meeting.speakers import Speakers
@@ -37,7 +40,7 @@ from bot.meeting.stay import Roster, Stay
 from bot.meeting.talk import Talk
 from bot.meeting.tally import Tally, media_of, page_of
 from bot.meeting.thumbnail import keep_thumbnail
-from bot.meeting.watch import fall_silent_when_killed, follow, keep_the_rules, recognise_bots
+from bot.meeting.watch import fall_silent, follow, keep_the_rules, recognise_bots
 from bot.store import bots, characters, knowledge
 from bot.store.bots import Bot
 from bot.store.characters import Character
@@ -51,6 +54,7 @@ log = get_log(__name__)
 
 LEAVE_TIMEOUT_S = 8.0
 KILLED_LEAVE_TIMEOUT_S = 3.0
+COMMANDS = {"leave": "asked_by_user", "kill": "killed", CONSENT_ENDED: "consent_ended"}  # by what a heartbeat is told
 GONE = frozenset({"removed_by_host", "meeting_ended"})  # there is nothing left to leave
 WAITS = Waits(connect_s=4.0, statement_s=6.0, lock_s=6.0)  # several tries fit into what a record may wait
 T = TypeVar("T")
@@ -142,10 +146,16 @@ class Visit:
             for task in (lease, writing, stay):
                 task.cancel()
             await asyncio.gather(lease, writing, stay, return_exceptions=True)
-            shutil.rmtree(self._workdir, ignore_errors=True)
+            await asyncio.to_thread(self._tidy)
+
+    def _tidy(self) -> None:
+        shutil.rmtree(self._workdir, ignore_errors=True)
+        if self._stay.faceless:  # how it looked last is not for those who watch either
+            with suppress(OSError):
+                camera_picture(self._settings.home, self._bot.id).unlink(missing_ok=True)
 
     def _on_command(self, command: str) -> None:
-        self._stay.end({"leave": "asked_by_user", "kill": "killed"}[command])
+        self._stay.end(COMMANDS[command])
 
     async def _attend(self) -> Outcome:
         try:
@@ -205,7 +215,12 @@ class Visit:
             character = await characters.get(session, self._bot.character_id)
             return character, list(await knowledge.passages(session, character.knowledge_base_id))
 
-        return await _had(lambda: self._database.reading(read), self._clock)
+        for _ in range(2):  # its portrait may be replaced between the row and the files
+            character, passages = await _had(lambda: self._database.reading(read), self._clock)
+            kept = await asyncio.to_thread(own_copy, character, self._workdir)
+            if kept is not None:
+                return kept, passages
+        return character, passages  # the engine says what it lacks
 
     async def _with_background(self, parts: Parts, bridge: Bridge, talk: Talk, character: Character) -> Outcome:
         name, greeting = character.name, character.greeting
@@ -221,7 +236,8 @@ class Visit:
             recorder=self._recorder,
         )
         rules = keep_the_rules(roster, stay, self._limits(), clock, killed=lambda: bridge.killed)
-        thumbnail = keep_thumbnail(lambda: bridge.shown, camera_picture(self._settings.home, self._bot.id), clock)
+        shown = partial(_shown, bridge, stay)
+        thumbnail = keep_thumbnail(shown, camera_picture(self._settings.home, self._bot.id), clock)
         async with asyncio.TaskGroup() as group:
             background = [
                 group.create_task(bridge.pump(), name="pump"),
@@ -229,7 +245,7 @@ class Visit:
                 group.create_task(events, name="events"),
                 group.create_task(talk.run(), name="talk"),
                 group.create_task(rules, name="rules"),
-                group.create_task(fall_silent_when_killed(stay, parts.connector, talk, self._recorder), name="kill"),
+                group.create_task(fall_silent(stay, parts.connector, talk, self._recorder), name="silence"),
                 group.create_task(recognise_bots(roster, self._other_bots, clock), name="bots"),
                 group.create_task(say_what_is_asked(self._recorder.next_line, talk.say_line, clock), name="lines"),
                 group.create_task(talk.speakers.run(), name="speakers"),
@@ -365,6 +381,11 @@ class Visit:
         with suppress(Fenced):
             await self._end(outcome, error=type(error).__name__, **seen)
         return outcome
+
+
+def _shown(bridge: Bridge, stay: Stay) -> NDArray[np.uint8] | None:
+    """What may be kept of the bot's picture."""
+    return None if stay.faceless else bridge.shown
 
 
 def _first(group: BaseException) -> Any:

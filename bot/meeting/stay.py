@@ -14,6 +14,7 @@ from bot.domain.naming import DISCLOSURE
 from bot.meeting.newest import Newest
 from connectors.base import Evidence
 
+AT_ONCE = ("killed", "consent_ended")  # no word more, and the neutral picture
 KNOWN = 1000  # people whose name is remembered when they have left
 
 
@@ -24,7 +25,7 @@ class Stay:
         self.reason: str | None = None
         self._told: set[str] = set()
         self._seen: dict[str, Evidence] = {}
-        self._over, self._killed = asyncio.Event(), asyncio.Event()
+        self._over, self._silenced = asyncio.Event(), asyncio.Event()
 
     def end(self, reason: str, *, evidence: Evidence | None = None) -> None:
         if evidence is not None:
@@ -33,8 +34,8 @@ class Stay:
             self.reason = reason
         self._told.add(reason)
         self._over.set()
-        if reason == "killed":
-            self._killed.set()
+        if reason in AT_ONCE:
+            self._silenced.set()
 
     @property
     def told(self) -> frozenset[str]:
@@ -51,9 +52,15 @@ class Stay:
         assert self.reason is not None
         return self.reason
 
-    async def killed(self) -> None:
-        """Returns when the kill switch is used, also of a stay that is over."""
-        await self._killed.wait()
+    @property
+    def faceless(self) -> bool:
+        """The character's face may not be shown any more."""
+        return "consent_ended" in self._told
+
+    async def silenced(self) -> None:
+        """Returns when the bot is to be neither heard nor seen any more: the kill switch is used or the consent to its
+        face ends, also of a stay that is over."""
+        await self._silenced.wait()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

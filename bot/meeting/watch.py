@@ -130,11 +130,12 @@ async def recognise_bots(roster: Roster, other_bots: OtherBots, clock: Clock) ->
         await clock.sleep(WATCH_S)
 
 
-async def fall_silent_when_killed(stay: Stay, connector: Connector, talk: Talk, recorder: Recorder) -> None:
-    """The kill as the event loop hears of it: by command, or after the device thread, which does not wait for us."""
-    await stay.killed()
+async def fall_silent(stay: Stay, connector: Connector, talk: Talk, recorder: Recorder) -> None:
+    """The kill as the event loop hears of it: by command, or after the device thread, which does not wait for us; and a
+    face whose consent has ended. The devices are neutral for good, whatever the engine still makes."""
+    await stay.silenced()
     with suppress(DeviceFailed):
         await asyncio.to_thread(connector.microphone.neutral)
         await asyncio.to_thread(connector.camera.neutral)
-    recorder.note("kill.silent")
+    recorder.note("consent.ended" if stay.faceless else "kill.silent")
     await talk.close()

@@ -1,4 +1,5 @@
-"""Erases what has been kept long enough, rows and files, a part at a time. One of the dispatcher's steps."""
+"""Erases what has been kept long enough, rows and files, a part at a time, and files of characters that a change left
+behind. One of the dispatcher's steps."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from bot.clock import Clock
 from bot.errors import BotError
+from bot.library import keeping
 from bot.log import get_log
 from bot.store import erasure
 from bot.store.session import Database
@@ -34,6 +36,7 @@ class Retention:
 
     async def step(self) -> int:
         """Returns of how many bots something was erased: of all whose time has come and whose files can be removed."""
+        await keeping.sweep(self._database, self._home)
         erased, stay = 0, set[str]()
         while part := await self._part(stay):
             erased += await self._erase(part, stay)

@@ -95,6 +95,13 @@ async def add_document(
     return _document(created)
 
 
+async def clear(session: Session, knowledge_base_id: str) -> None:
+    """Forget all of it, and what it was called; it stays, empty."""
+    table, base = tables.documents, tables.knowledge_bases
+    await session.execute(sa.delete(table).where(table.c.knowledge_base_id == knowledge_base_id))
+    await session.execute(sa.update(base).where(base.c.id == knowledge_base_id).values(name=""))
+
+
 async def documents(session: Session, knowledge_base_id: str) -> list[Document]:
     """By name."""
     table = tables.documents

@@ -167,6 +167,7 @@ characters = sa.Table(
     sa.Column("settings", Json, nullable=False),
     _created(),
     _time("updated_at"),
+    _time("deleted_at", nullable=True),  # the row is empty from then on, and there for the bots it had
     sa.UniqueConstraint("workspace_id", "slug"),
 )
 

@@ -1,32 +1,52 @@
 """What a character looks like before it is used: a sheet of mouths and lids, a clip that speaks.
 
 The sheet is to be looked at by a person: no number says whether a mouth looks right. Clips need ffmpeg.
+
+As a process, for who has meetings to run: python -m engine.portrait.preview IMAGE RECORD SHEET. The last line of its
+standard output is JSON: {}, or {"code": ..., "error": ..., "bad_picture": ...}. It gives way to meetings, in time and
+in memory.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import subprocess
+import sys
 import tempfile
 import wave
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.api import FRAMES_PER_BLOCK, SPEECH_RATE_HZ, EngineError, Frames, Pcm, SpeechTiming, VideoFormat
+from engine.api import (
+    FRAMES_PER_BLOCK,
+    SPEECH_RATE_HZ,
+    BadCharacter,
+    EngineError,
+    Frames,
+    Pcm,
+    SpeechTiming,
+    VideoFormat,
+)
 from engine.lipsync.mouth import Mouth
 from engine.lipsync.visemes import TARGETS
 from engine.portrait.expression import Look
 from engine.portrait.face import Face
-from engine.portrait.record import Record
+from engine.portrait.parent import be_told_of_its_end
+from engine.portrait.record import Record, load_record
 from engine.portrait.render import Renderer
 
 SIZE = VideoFormat(width=1280, height=720, fps=24)
 TILE_PX, TILES_A_ROW = 300, 5
 BEFORE_S, AFTER_S = 1.0, 2.5  # of the listening face around the speech
 CLIP_TIMEOUT_S = 300.0
+NICE, FIRST_TO_GO = 10, "1000"
 OTHERS: dict[str, Look] = {
     "half a blink": Look(blink=0.5),
     "blink": Look(blink=1.0),
@@ -138,3 +158,22 @@ def _encoded(command: list[str], frames: Iterator[Frames]) -> None:
         raise NoClip("ffmpeg is not installed") from error
     except (BrokenPipeError, subprocess.TimeoutExpired) as error:
         raise NoClip("ffmpeg ended before the clip did, or never") from error
+
+
+def main() -> int:
+    be_told_of_its_end(signal.SIGTERM)
+    os.nice(NICE)
+    with suppress(OSError):  # a system may keep this from us
+        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
+    image, record, sheet = (Path(word) for word in sys.argv[1:4])
+    told = {}
+    try:
+        write_sheet(load_record(image, record), sheet)
+    except EngineError as error:
+        told = {"code": error.code, "error": str(error), "bad_picture": isinstance(error, BadCharacter)}
+    print(json.dumps(told), flush=True)
+    return 1 if told else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -185,7 +185,9 @@ async def seeded(url: str) -> AsyncIterator[Seeded]:
     async with Database.open(url) as database:
         async with database.write() as session:
             workspace = await workspaces.ensure(session)
-            new = characters.NewCharacter(name="Iris", image_path="/nowhere/iris.png", greeting="Hello.")
+            new = characters.NewCharacter(
+                name="Iris", image_path="/nowhere/iris.png", likeness="fictional", greeting="Hello."
+            )
             character = await characters.create(session, workspace_id=workspace.id, new=new)
         yield Seeded(database=database, url=url, workspace=workspace, character=character)
 

@@ -217,7 +217,8 @@ async def test_a_transcript_is_what_holds_over_its_pages_and_for_who_follows(ser
 
 async def test_a_character_is_made_of_a_picture_and_given_something_to_know(served: Served) -> None:
     async with served.client() as client:
-        milo = await client.create_character(name="Milo", image=PNG, aliases=["Mylo"], consent_expires_at=NOW)
+        new: dict[str, Any] = {"image": PNG, "likeness": "fictional", "aliases": ["Mylo"], "consent_expires_at": NOW}
+        milo = await client.create_character(name="Milo", **new)
         assert (await client.character(milo.id)) == milo and milo.consent_expires_at == NOW
         assert await client.character_image(milo.id) == PNG
         added = await client.add_document(milo.id, name="prices.md", text="A seat is 9 euros.")

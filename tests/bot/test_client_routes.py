@@ -35,6 +35,7 @@ GIVEN: dict[str, Any] = {  # by a parameter's name
     "name": "x.png",
     "text": "Hello",
     "image": b"GIF",
+    "likeness": "fictional",
     "join": None,
 }
 MORE: dict[str, list[dict[str, Any]]] = {  # what else is given, once for each

@@ -141,7 +141,11 @@ async def seeded(database: Database, engine: str) -> tuple[str, str]:
     async with database.write() as session:
         workspace = await workspaces.ensure(session)
         new = characters.NewCharacter(
-            name="Iris", image_path=str(SHIPPED / "portrait.png"), record_path=str(SHIPPED / "record"), engine=engine
+            name="Iris",
+            image_path=str(SHIPPED / "portrait.png"),
+            record_path=str(SHIPPED / "record"),
+            likeness="fictional",
+            engine=engine,
         )
         character = await characters.create(session, workspace_id=workspace.id, new=new)
         _, key = await keys.create(session, workspace_id=workspace.id, name="test")

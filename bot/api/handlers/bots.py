@@ -41,7 +41,7 @@ from bot.domain.naming import BadBotName
 from bot.log import get_log
 from bot.scheduling import kill_switch
 from bot.scheduling.retention import FilesStay, erase_files
-from bot.store import bots, characters, erasure, leases, lines, spawning, transcripts, turns
+from bot.store import bots, characters, erasure, leases, lines, occurrences, spawning, transcripts, turns
 from bot.store.bots import MeetingTaken, UnknownBot
 from bot.store.characters import UnknownCharacter
 from bot.store.erasure import NotOver
@@ -60,6 +60,7 @@ async def create(call: Call[NoPath, NoQuery, NewBot]) -> BotView:
     join_at = join_time(wanted.join_at, call.now) if wanted.join_at else None
     link = find_meeting(wanted.meeting_url, own_hosts=call.services.meeting_hosts)
     async with call.services.database.write() as session:
+        await occurrences.lock_workspace(session, call.workspace_id)  # nobody deletes the character meanwhile
         character = await characters.get(session, wanted.character_id, workspace_id=call.workspace_id)
         new = Wanted(
             workspace_id=call.workspace_id,

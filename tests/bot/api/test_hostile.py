@@ -35,6 +35,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "consent_expires_at": "2030-01-01T00:00:00Z",
     },
     "make_portrait": {"points": "{}", "style": "photo"},
+    "renew_consent": {"likeness": "self", "consent_proof": "a letter", "consent_expires_at": "2030-01-01T00:00:00Z"},
     "add_document": {"name": "tea.md", "text": "Green tea.", "media_type": "text/markdown"},
     "retime_bot": {"join_at": "2026-11-21T11:00:00Z"},
     "make_bot_leave": {},

@@ -13,10 +13,12 @@ from bot.api.app import PREFIX, ROUTES, make_app
 from bot.api.problems import ExpectationFailed
 from bot.api.webhook_schemas import Message
 from bot.store import keys, schema
+from bot.store.characters import LIKENESSES
 from bot.store.session import Database
 from tests.bot.stores import NOW
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
+NOBODY = {"likeness": "fictional"}
 
 
 def test_the_description_is_valid_openapi_and_names_every_route():
@@ -158,7 +160,7 @@ async def test_what_a_database_says_of_itself_is_for_the_log_alone(tmp_path):
 
 
 async def test_a_character_is_made_listed_and_taught(api):
-    new = {"name": "Milo", "image_base64": base64.b64encode(PNG).decode(), "aliases": ["Mylo"]}
+    new = {"name": "Milo", "image_base64": base64.b64encode(PNG).decode(), "aliases": ["Mylo"], **NOBODY}
     status, made = await api.ask("POST", "/characters", json=new)
     document = {"name": "tea.md", "text": "Green tea.\n\nBlack tea."}
     taught = [await api.ask("POST", f"/characters/{made['id']}/documents", json=document) for _ in range(2)]
@@ -166,6 +168,17 @@ async def test_a_character_is_made_listed_and_taught(api):
     _, listed = await api.ask("GET", "/characters")
     assert (status, [one["name"] for one in listed["data"]]) == (201, ["Iris", "Milo"])
     assert [answer[0] for answer in taught] == [201, 201] and [one["name"] for one in documents["data"]] == ["tea.md"]
+
+
+async def test_whose_face_it_is_must_be_said_and_what_can_be_said_is_told(api, tmp_path):
+    new = {"name": "Milo", "image_base64": base64.b64encode(PNG).decode()}
+    status, problem = await api.ask("POST", "/characters", json=new)
+    (missing,) = problem["errors"]
+    assert (status, problem["code"], missing["pointer"]) == (422, "invalid_request", "/likeness")
+    _, wrong = await api.ask("POST", "/characters", json={**new, "likeness": "mine"})
+    for kind, meaning in LIKENESSES.items():
+        assert f"`{kind}`: {meaning}" in missing["message"] and f"`{kind}`: {meaning}" in wrong["detail"]
+    assert not (tmp_path / "characters").exists()
 
 
 @pytest.mark.parametrize(
@@ -180,7 +193,7 @@ async def test_a_character_is_made_listed_and_taught(api):
     ],
 )
 async def test_a_character_that_cannot_be_is_refused(api, tmp_path, change, status, code):
-    new = {"name": "Milo", "image_base64": base64.b64encode(PNG).decode(), **change}
+    new = {"name": "Milo", "image_base64": base64.b64encode(PNG).decode(), **NOBODY, **change}
     answer = await api.ask("POST", "/characters", json=new)
     assert (answer[0], answer[1]["code"]) == (status, code)
     assert status != 422 or not (tmp_path / "characters").exists(), "a picture is kept that nobody may show"

@@ -118,7 +118,7 @@ async def test_what_a_bot_shows_is_there_once_it_has_shown_something(page: Dashb
 
 async def test_a_characters_picture_is_shown_where_there_is_one(page: Dashboard) -> None:
     await page.sign_in()
-    new = characters.NewCharacter(name="Milo", image_path=str(SHIPPED / "portrait.png"))
+    new = characters.NewCharacter(name="Milo", image_path=str(SHIPPED / "portrait.png"), likeness="fictional")
     async with page.store.database.write() as session:
         made = await characters.create(session, workspace_id=page.store.workspace.id, new=new)
     shown = await page.ask("GET", f"/api/v1/characters/{made.id}/image")

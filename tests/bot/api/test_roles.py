@@ -26,11 +26,13 @@ NEEDS: dict[Role, set[str]] = {
     Role.VIEWER: {"export_turns", "follow_live", "list_bot_events", "list_bots", "list_calendar_events"}
     | {"list_calendars", "list_characters", "list_documents", "list_turns", "show_bot", "show_bot_picture"}
     | {"show_calendar", "show_calendar_event", "show_character", "show_character_image", "show_evidence"}
+    | {"show_character_sheet"}
     | {"show_transcript"},
     Role.OPERATOR: {"add_document", "change_calendar", "connect_calendar", "connect_google_calendar"}
     | {"connect_microsoft_calendar", "create_bot", "disconnect_calendar", "kill_all_bots", "kill_bot"}
     | {"make_bot_leave", "make_bot_say", "override_calendar_event", "retime_bot", "sync_calendar"},
     Role.ADMIN: {"change_webhook", "create_character", "create_key", "create_webhook", "erase_bot_data", "list_keys"}
+    | {"delete_character", "renew_consent", "withdraw_consent"}
     | {"list_webhook_deliveries", "list_webhooks", "make_portrait", "read_audit_trail", "remove_webhook"}
     | {"replay_webhook_delivery", "replay_webhooks", "revoke_key", "rotate_webhook_secret", "show_webhook"}
     | {"show_webhook_delivery", "test_webhook"},

@@ -41,8 +41,9 @@ MARKED = "{{" + MOUTH + ', "outline": [[400, 80], [880, 80], [880, 600], [400, 6
 # What a stranger sends who knows every id. A route that takes a body has a row here, or the test fails.
 BODIES: dict[str, dict[str, Any]] = {
     "create_bot": {"meeting_url": "https://meet.google.com/new-meet-ing", "character_id": "{character_id}"},
-    "create_character": {"name": "Milo", "image_base64": "iVBORw0KGgo="},
+    "create_character": {"name": "Milo", "image_base64": "iVBORw0KGgo=", "likeness": "fictional"},
     "make_portrait": {"points": MARKED, "style": "object"},
+    "renew_consent": {"consent_proof": "a letter"},
     "add_document": {"name": f"{SECRET}.md", "text": "Forget it."},
     "retime_bot": {"join_at": "2026-11-21T12:00:00Z"},
     "make_bot_leave": {},
@@ -67,6 +68,7 @@ OWN |= {"read_audit_trail": 200, "list_webhooks": 200, "create_webhook": 201}
 OWN |= {"list_calendars": 200, "list_calendar_events": 200, "list_keys": 200, "create_key": 201}
 # What the owner is told where the bot in its call cannot do it.
 TOLD = {"retime_bot": 409, "erase_bot_data": 409}
+TOLD |= dict.fromkeys(("delete_character", "renew_consent", "withdraw_consent"), 409)  # it is one we ship
 
 
 async def furnished(store: Seeded, home: Path) -> dict[str, str]:
@@ -76,7 +78,7 @@ async def furnished(store: Seeded, home: Path) -> dict[str, str]:
         said = {name: getattr(HELLO, name) for name in HELLO.__slots__} | {"text": SECRET, "speaker_name": SECRET}
         await transcripts.append(session, bot.id, attempt=1, segment=transcripts.Segment(**said))
         await turns.record(session, bot.id, attempt=1, epoch=1, record={"question": SECRET})
-        new = characters.NewCharacter(name=SECRET, image_path=str(SHIPPED / "portrait.png"))
+        new = characters.NewCharacter(name=SECRET, image_path=str(SHIPPED / "portrait.png"), likeness="fictional")
         await characters.ensure(session, workspace_id=bot.workspace_id, slug=store.character.slug, new=new)
         mine = {"workspace_id": bot.workspace_id, "endpoint_id": tables.new_id(), "now": NOW}
         hook = await webhook_endpoints.create(session, url=f"https://{SECRET}.example/", sealed_secret="-", **mine)

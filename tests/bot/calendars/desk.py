@@ -62,7 +62,7 @@ class Desk:
 
         async with store.database.write() as session:
             workspace = await workspaces.ensure(session, slug=name)
-            new = characters.NewCharacter(name="Iris", image_path="/nowhere/iris.png")
+            new = characters.NewCharacter(name="Iris", image_path="/nowhere/iris.png", likeness="fictional")
             character = await characters.create(session, workspace_id=workspace.id, new=new)
         return cls(store=store, workspace_id=workspace.id, character_id=character.id, rules=rules)
 

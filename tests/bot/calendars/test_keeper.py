@@ -283,7 +283,7 @@ async def _strangers(store: Seeded, office: Office) -> Calendar:
     """A calendar of another workspace that is due later than those of the office."""
     async with store.database.write() as session:
         workspace = await workspaces.ensure(session, slug="strangers")
-        new = characters.NewCharacter(name="Iris", image_path="/nowhere/iris.png")
+        new = characters.NewCharacter(name="Iris", image_path="/nowhere/iris.png", likeness="fictional")
         character = await characters.create(session, workspace_id=workspace.id, new=new)
         whose = {"workspace_id": workspace.id, "character_id": character.id, "rules": Rules()}
         later = NOW + timedelta(seconds=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,7 @@ from bot.cli import main
 from bot.config import load_settings
 from bot.library import ALL_SHIPPED
 from bot.library.importing import read_character
-from bot.store import characters, workspaces
+from bot.store import audit, characters, workspaces
 from bot.store.session import Database
 from engine.portrait.importing.points import read_points
 from engine.portrait.record import Style, load_record
@@ -148,6 +149,38 @@ def test_a_face_is_not_looked_at_either_once_the_consent_has_ended(home, box, tm
     assert main(["character", "preview", "box", "--sheet", str(tmp_path / "sheet.png")]) == 1
     assert "the consent to show this likeness has expired" in capsys.readouterr().err
     assert not (tmp_path / "sheet.png").exists()
+
+
+def test_a_consent_is_withdrawn_renewed_and_the_character_deleted_and_each_is_written_down(home, box, capsys) -> None:
+    assert main(["db", "upgrade"]) == 0
+    proof = ("--consent-proof", "a letter")
+    assert main(["character", "add", "--name", "Ann", "--image", str(box), "--likeness", "consented", *proof]) == 0
+    assert len(list((home / "characters").iterdir())) == 1
+    assert main(["character", "withdraw", "ann"]) == 0
+    assert asyncio.run(kept("ann")).consent_is_over(datetime.now(UTC))
+    assert main(["character", "renew", "ann"]) == 1 and "proof of consent" in capsys.readouterr().err
+    assert main(["character", "renew", "ann", *proof, "--consent-expires", "2099-01-31"]) == 0
+    assert "until 2099-01-31" in capsys.readouterr().out
+    assert not asyncio.run(kept("ann")).consent_is_over(datetime.now(UTC))
+    assert main(["character", "delete", "ann"]) == 0
+    assert list((home / "characters").iterdir()) == []
+    trail = asyncio.run(written_down())
+    assert [one.action for one in trail] == ["withdraw_consent", "renew_consent", "delete_character"]
+    assert {one.actor["by"] for one in trail} == {"command_line"} and "letter" not in str(trail)
+    assert trail[1].details == {"likeness": "consented", "consent_expires_at": "2099-01-31T23:59:59.999999+00:00"}
+
+
+def test_what_we_ship_keeps_its_consent_and_stays(home, capsys) -> None:
+    assert main(["db", "upgrade"]) == 0 and main(["character", "ensure-shipped"]) == 0
+    for words in (["withdraw", "iris"], ["renew", "iris"], ["delete", "iris"]):
+        assert main(["character", *words]) == 1
+        assert "comes with Understudy" in capsys.readouterr().err
+
+
+async def written_down() -> list[audit.Entry]:
+    async with Database.open(load_settings()) as database, database.write() as session:
+        workspace = await workspaces.ensure(session)
+        return await audit.page(session, workspace_id=workspace.id)
 
 
 async def kept(slug: str) -> characters.Character:

@@ -26,7 +26,7 @@ async def test_markup_control_and_turning_characters_stay_text(shown: Shown) -> 
     bot = await shown.live_bot(bot_name="Iris <b>bold</b>")
     await shown.say(bot, HOSTILE + "\x07\u202eabc", speaker_name=f"{HOSTILE}\u202e\n")
     async with shown.dashboard.store.database.write() as session:
-        new = characters.NewCharacter(name=f"Milo {HOSTILE}\u202e", image_path="/nowhere")
+        new = characters.NewCharacter(name=f"Milo {HOSTILE}\u202e", image_path="/nowhere", likeness="fictional")
         await characters.create(session, workspace_id=bot.workspace_id, new=new)
         data = {
             "pii_name": HOSTILE,

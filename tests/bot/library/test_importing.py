@@ -82,6 +82,12 @@ def test_an_end_that_cannot_be_read_is_not_taken_for_none(folder, told):
         read_character(folder)
 
 
+def test_a_folder_that_does_not_say_whose_face_it_is_is_no_character(folder):
+    (folder / "character.toml").write_text(TOML.replace('likeness = "fictional"', ""))
+    with pytest.raises(BadCharacter, match="lacks likeness, whose face it is: `fictional`: nobody's"):
+        read_character(folder)
+
+
 @pytest.mark.parametrize("broken", ["portrait.png", "character.toml"])
 async def test_a_folder_with_a_part_missing_is_a_typed_error(sqlite_store, folder, broken):
     (folder / broken).unlink()

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from bot.clock import RealClock
-from bot.domain.lifecycle import BotState
+from bot.domain.lifecycle import BotState, Command
 from bot.meeting.lease import Lease
-from bot.meeting.record import PATIENCE_S, Recorder
-from bot.store import bots, counters, leases, transcripts, turns
+from bot.meeting.record import CONSENT_ENDED, PATIENCE_S, Recorder
+from bot.store import bots, characters, counters, leases, transcripts, turns
+from bot.store.characters import NewConsent
 from bot.store.fence import Fenced
 from bot.store.session import Database, DatabaseUnavailable, Session
-from tests.bot.clocks import HurriedLoop, LoopClock
+from tests.bot.clocks import HandClock, HurriedLoop, LoopClock
 from tests.bot.stores import NOW, Seeded, SqliteTemplate, seeded
 
 
@@ -141,3 +142,33 @@ def test_a_move_waits_for_a_database_that_is_away_for_as_long_as_a_lease_lives(
         became, lost, ended_s = runner.run(moved_while_away(sqlite_template, tmp_path, back_s=back_s))
     assert (became, lost) == (state, fenced)
     assert ended_s >= back_s if not fenced else ended_s == pytest.approx(PATIENCE_S)
+
+
+async def test_a_heartbeat_tells_that_the_consent_to_the_face_has_ended_by_date_or_word(store: Seeded) -> None:
+    bot = await claimed(store)
+    recorder = Recorder(store.database, bot_id=bot.id, attempt=bot.attempt, clock=HandClock())
+    mine = {"workspace_id": store.workspace.id, "now": NOW}
+
+    async def told(*, after_s: float) -> str | None:
+        return await recorder.renew(pid=7, now=NOW + timedelta(seconds=after_s), ttl_s=15)
+
+    async with store.database.write() as session:
+        new = NewConsent(consent_expires_at=NOW + timedelta(seconds=60))
+        await characters.renew_consent(session, store.character.id, **mine, new=new)
+    assert [await told(after_s=at) for at in (0, 59, 60)] == [None, None, CONSENT_ENDED]
+    async with store.database.write() as session:
+        await characters.withdraw_consent(session, store.character.id, **mine)
+        await bots.move(session, bot.id, attempt=bot.attempt, to=BotState.STARTING, at=NOW)
+        await leases.ask(session, bot.id, command=Command.LEAVE, at=NOW)
+    assert await told(after_s=1) == CONSENT_ENDED, "the face before a goodbye"
+
+
+async def test_a_kill_is_told_before_an_ended_consent(store: Seeded) -> None:
+    bot = await claimed(store)
+    recorder = Recorder(store.database, bot_id=bot.id, attempt=bot.attempt, clock=HandClock())
+    async with store.database.write() as session:
+        await bots.move(session, bot.id, attempt=bot.attempt, to=BotState.STARTING, at=NOW)
+        await leases.ask(session, bot.id, command=Command.KILL, at=NOW)
+        mine = {"workspace_id": store.workspace.id, "now": NOW}
+        await characters.withdraw_consent(session, store.character.id, **mine)
+    assert await recorder.renew(pid=7, now=NOW, ttl_s=15) == Command.KILL

@@ -8,7 +8,10 @@ from itertools import permutations
 import pytest
 
 from bot.domain.leave_rules import LEAVE_RULES, Limits
+from bot.domain.lifecycle import Command
 from bot.meeting.outcome import REASONS
+from bot.meeting.record import CONSENT_ENDED
+from bot.meeting.run import COMMANDS
 from bot.meeting.stay import KNOWN, Roster, Stay
 from bot.meeting.watch import keep_the_rules
 from tests.bot.clocks import HandClock
@@ -151,9 +154,25 @@ async def test_a_kill_has_the_last_word(call: Call, other: str) -> None:
     call.stay.end(other)
     call.killed = True
     assert await call.after(0) == "killed"
-    await asyncio.wait_for(call.stay.killed(), 1)
+    await asyncio.wait_for(call.stay.silenced(), 1)
     call.stay.end(other)
     assert call.stay.reason == "killed"
+
+
+@pytest.mark.parametrize("before", [None, "asked_by_user", "meeting_ended", "killed"])
+async def test_a_face_whose_consent_ends_is_off_at_once_whatever_the_stay_ends_with(before: str | None) -> None:
+    stay = Stay()
+    if before:
+        stay.end(before)
+    assert not stay.faceless
+    stay.end("consent_ended")
+    assert stay.faceless and not REASONS["consent_ended"].goodbye
+    await asyncio.wait_for(stay.silenced(), 1)
+    assert stay.reason == (before if before in ("asked_by_user", "killed") else "consent_ended")
+
+
+def test_whatever_a_heartbeat_is_told_is_a_reason() -> None:
+    assert COMMANDS.keys() == {*Command, CONSENT_ENDED} and set(COMMANDS.values()) <= REASONS.keys()
 
 
 async def test_who_is_seen_without_a_name_is_company_until_they_have_gone(call: Call) -> None:

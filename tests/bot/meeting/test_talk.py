@@ -17,7 +17,7 @@ from bot.meeting.bridge import Bridge
 from bot.meeting.parts import Parts
 from bot.meeting.stay import Roster, Stay
 from bot.meeting.talk import Talk
-from bot.meeting.watch import fall_silent_when_killed, follow
+from bot.meeting.watch import fall_silent, follow
 from connectors.base import ChatMessage, ParticipantRenamed, Speaking
 from tests.bot.meeting.talk_doubles import (
     MemoryConnector,
@@ -263,11 +263,29 @@ async def test_after_a_kill_nothing_is_said_any_more(room: Room) -> None:
     saying = asyncio.create_task(room.talk.notify("I am an AI and I talk for a long time."))
     await eventually(lambda: not room.talk.quiet)
     connector: Any = room.connector
-    killing = asyncio.create_task(fall_silent_when_killed(room.stay, connector, room.talk, room.recorder))  # type: ignore[arg-type]
+    killing = asyncio.create_task(fall_silent(room.stay, connector, room.talk, room.recorder))  # type: ignore[arg-type]
     room.stay.end("killed")
     await killing
     heard = await saying
     assert heard is not None and heard.cut and "kill.silent" in dict(room.recorder.notes)
+    assert await room.talk.notify("More.") is None
+
+
+async def test_a_face_whose_consent_ends_gives_way_to_the_neutral_picture_for_good(room: Room) -> None:
+    saying = asyncio.create_task(room.talk.notify("I am an AI and I talk for a long time."))
+    await eventually(lambda: not room.talk.quiet)
+    connector: Any = room.connector
+    neutral: list[str] = []
+    connector.camera.neutral = lambda: neutral.append("camera")
+    connector.microphone.neutral = lambda: neutral.append("microphone")
+    taking_off = asyncio.create_task(fall_silent(room.stay, connector, room.talk, room.recorder))  # type: ignore[arg-type]
+    room.stay.end("asked_by_user")
+    await asyncio.sleep(0)
+    assert neutral == []
+    room.stay.end("consent_ended")
+    await taking_off
+    await saying
+    assert neutral == ["microphone", "camera"] and "consent.ended" in dict(room.recorder.notes)
     assert await room.talk.notify("More.") is None
 
 

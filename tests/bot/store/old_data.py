@@ -23,6 +23,7 @@ VALUES: dict[tuple[str, str], Any] = {
     ("bots", "bot_name"): "Iris (AI)",
     ("bots", "meeting_url"): "https://meet.google.com/abc-defg-hij",
     ("characters", "aliases"): ["Irene"],
+    ("characters", "deleted_at"): None,
     ("api_keys", "scopes"): ["bots:read"],
     ("leases", "attempt"): 1,
     ("heartbeats", "attempt"): 1,
