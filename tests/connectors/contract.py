@@ -288,7 +288,7 @@ class ConnectorContract:
             own = (await until(lambda: [p for p in notes.of(ParticipantJoined) if p.is_self]))[0].participant
             await until(lambda: self.stand_as_told(connector, notes, {own, guest}))
             await stage.guest_beeps(600.0, 2.0)
-            assert await self.stand_as_told(connector, notes, {own, guest}), notes.events
+            await until(lambda: self.stand_as_told(connector, notes, {own, guest}))
             assert len(notes.of(Layout)) <= 4, "speech moves no picture, nor does time"
             await stage.guest_leaves()
             await until(lambda: not notes.of(Layout)[-1].others)
