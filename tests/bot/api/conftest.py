@@ -18,16 +18,6 @@ from bot.store import keys, workspaces
 from tests.bot.stores import NOW, Seeded
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The fast part asks the API on SQLite alone: what differs between the databases is the store's, whose tests are in
-    it on both. On PostgreSQL the API's run right after."""
-    for item in items:
-        if item.get_closest_marker("postgres") and Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.slow)
-            item.add_marker(pytest.mark.parallel)
-
-
 class FixedClock:
     def monotonic_s(self) -> float:
         return 0.0
