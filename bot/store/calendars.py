@@ -6,7 +6,7 @@ dropped once the provider has been told.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -212,11 +212,16 @@ async def opened_by(session: Session, calendar_id: str, *, sealed_secret: str, n
     await _set(session, calendar_id, values)
 
 
-async def rotated(session: Session, calendar: Calendar, *, sealed_secret: str) -> None:
+async def rotated(
+    session: Session, calendar: Calendar, *, sealed_secret: str, is_the_same: Callable[[str], bool]
+) -> None:
     """What it was opened with has been replaced by this; where its owner has connected it again meanwhile, theirs
-    stays."""
-    same = sa.and_(calendars.c.id == calendar.id, calendars.c.sealed_secret == calendar.sealed_secret)
-    await session.execute(sa.update(calendars).where(same).values(sealed_secret=sealed_secret))
+    stays. `is_the_same`: is this, sealed, what it was opened with? A change of keys seals the same secret anew."""
+    mine = calendars.c.id == calendar.id
+    query = sa.select(calendars.c.sealed_secret).where(mine).with_for_update(key_share=True)
+    now_is = (await session.execute(query)).scalar_one_or_none()
+    if now_is is not None and (now_is == calendar.sealed_secret or is_the_same(now_is)):
+        await session.execute(sa.update(calendars).where(mine).values(sealed_secret=sealed_secret))
 
 
 async def is_opened_otherwise(session: Session, calendar: Calendar) -> bool:
