@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from aiohttp import web
 
@@ -20,10 +20,12 @@ from bot.calendars.google.client import GoogleLimited
 from bot.calendars.microsoft import source as microsoft
 from bot.calendars.microsoft.client import MicrosoftLimited
 from bot.clock import Clock
+from bot.domain.figures import Observation
 from bot.log import get_log
-from bot.store import calendar_channels, calendars
+from bot.store import calendar_channels, calendars, counters
 from bot.store.calendar_channels import Channel
 from bot.store.session import Database, Session
+from bot.store.tables import new_id
 
 log = get_log(__name__)
 
@@ -38,9 +40,12 @@ SLOWER = frozenset({GoogleLimited.code, MicrosoftLimited.code})
 class Notices:
     """Shared: whose message it is, and what follows."""
 
+    provider: ClassVar[str]
+
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
         self.forged = 0  # messages without the secret of a channel
+        self._counted = 0  # of them those that metrics have
         self._told_at_s = -TELL_EVERY_S
 
     def add_to(self, router: web.UrlDispatcher) -> None:
@@ -53,6 +58,21 @@ class Notices:
         if now_s - self._told_at_s >= TELL_EVERY_S:
             self._told_at_s = now_s
             log.warning("messages without the secret of their channel", forged=self.forged)
+
+    async def count_up(self) -> None:
+        """Write down how many were forged since the last time. Not as they come: they are to cost nothing. Raises
+        DatabaseUnavailable: they are counted the next time."""
+        forged = self.forged
+        if forged == self._counted:
+            return
+        seen = Observation(figure="calendar_notices_forged", labels=(self.provider,), value=forged - self._counted)
+        counted, self._counted = self._counted, forged  # who comes meanwhile does not count them, too
+        try:
+            async with self._database.write() as session:
+                await counters.add(session, [seen], shard_of=new_id())
+        except BaseException:
+            self._counted -= forged - counted
+            raise
 
     async def _later(self, session: Session, channels: Sequence[Channel]) -> list[str]:
         """The calendars of these that have to be made due: of a burst of messages all but the first find none."""
@@ -69,6 +89,8 @@ class Notices:
 
 class GoogleNotices(Notices):
     """developers.google.com/workspace/calendar/api/guides/push: headers alone, the body is empty."""
+
+    provider = "google"
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         router.add_post(google.NOTICES_PATH, self._notice)
@@ -97,6 +119,8 @@ LIFECYCLE = {  # learn.microsoft.com/graph/change-notifications-lifecycle-events
 class MicrosoftNotices(Notices):
     """learn.microsoft.com/graph/change-notifications-delivery-webhooks: many notices in one message, of several
     subscriptions; each is judged by itself."""
+
+    provider = "microsoft"
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         router.add_post(microsoft.NOTICES_PATH, self._notice)

@@ -71,6 +71,7 @@ async def test_a_forged_message_is_answered_and_costs_nothing(
     assert await scene.office.calendar() == before
     told = [one for one in caplog.messages if "without the secret" in one]
     assert len(told) == 1, "whoever sends them does not fill the log"
+    assert await scene.forged() == await scene.forged() == 4
 
 
 @pytest.mark.parametrize(
