@@ -6,7 +6,7 @@ dropped once the provider has been told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -234,16 +234,6 @@ async def read_anew(session: Session, calendar_ids: Sequence[str], *, now: datet
     """Have these read at the next look, from the beginning: something of them was missed."""
     those = sa.update(calendars).where(calendars.c.id.in_(calendar_ids), calendars.c.state == ACTIVE)
     await session.execute(those.values(cursor={}, next_sync_at=now))
-
-
-async def active_after(
-    session: Session, calendar_ids: Sequence[str], at: datetime, *, without: Collection[str]
-) -> list[str]:
-    """Those of these whose next sync is later, but not where the last one failed by one of the codes `without`."""
-    later = sa.and_(calendars.c.state == ACTIVE, calendars.c.next_sync_at > at)
-    borne = sa.or_(calendars.c.code.is_(None), calendars.c.code.not_in(without))
-    query = sa.select(calendars.c.id).where(calendars.c.id.in_(calendar_ids), later, borne)
-    return list((await session.execute(query)).scalars())
 
 
 async def all_due_now(session: Session, calendar_ids: Sequence[str], *, now: datetime) -> None:
