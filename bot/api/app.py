@@ -13,12 +13,12 @@ from pathlib import Path
 from aiohttp import web
 
 from bot.api import bodies, openapi
-from bot.api.calendar_notices import GoogleNotices, MicrosoftNotices
+from bot.api.calendar_notices import GoogleNotices, MicrosoftNotices, Notices
 from bot.api.consent import ConsentDoor
 from bot.api.feed import Feed
 from bot.api.handlers import audit, bots, calendars, characters, keys, live, webhooks
 from bot.api.handlers.live import FEED, LIMITS, StreamLimits
-from bot.api.metrics import Access, expose
+from bot.api.metrics import COUNTED_HERE, Access, count_up, expose
 from bot.api.pages import Pages
 from bot.api.problems import REQUEST_ID, Handler, NotReady, problems, reshape
 from bot.api.rates import Rates
@@ -38,7 +38,7 @@ ROUTES: tuple[Route, ...] = (
     *(*bots.ROUTES, *characters.ROUTES, *live.ROUTES, *webhooks.ROUTES),
     *(*audit.ROUTES, *calendars.ROUTES, *keys.ROUTES),
 )
-NOTICES = {"google": GoogleNotices, "microsoft": MicrosoftNotices}
+NOTICES: dict[str, type[Notices]] = {"google": GoogleNotices, "microsoft": MicrosoftNotices}
 READY_TIMEOUT_S = 5.0
 
 
@@ -91,9 +91,13 @@ def make_app(
     app.router.add_get("/openapi.json", _describe)
     SignIn(database, clock).add_to(app.router)
     Pages().add_to(app.router)
-    for provider, door in doors.items():
+    notices: list[Notices] = [NOTICES[provider](database, clock) for provider in doors]
+    for door in doors.values():
         door.add_to(app.router)
-        NOTICES[provider](database, clock).add_to(app.router)
+    for notice in notices:
+        notice.add_to(app.router)
+    app[COUNTED_HERE] = [one.count_up for one in notices]
+    app.on_shutdown.append(count_up)
     if metrics is not None:
         app.router.add_get("/metrics", expose(metrics))
     return app

@@ -19,6 +19,7 @@ from bot.calendars.channels import hashed, new_token
 from bot.calendars.connect import connect_granted
 from bot.calendars.grants import NoLastingGrant, Provider, challenge_of
 from bot.calendars.model import Rules
+from bot.calendars.owners import owner_of
 from bot.calendars.shape import rules_body, rules_of
 from bot.clock import Clock
 from bot.store.session import Database
@@ -49,10 +50,10 @@ def begin_url(
     rules: Rules,
     now: datetime,
 ) -> str:
-    """What a person opens to let their calendar be read; for ten minutes."""
+    """What a person opens to let their calendar be read; for ten minutes. Raises BadOwner."""
     wanted: dict[str, Any] = {
         "workspace_id": workspace_id,
-        "owner": owner,
+        "owner": owner_of(owner),
         "calendar": calendar,
         "character_id": character_id,
     }
@@ -74,7 +75,7 @@ class ConsentDoor:
         router.add_get(callback_path(self._provider), self._come_back)
 
     def consent_url(self, *, workspace_id: str, owner: str, calendar: str, character_id: str, rules: Rules) -> str:
-        """Where a person says yes."""
+        """Where a person says yes. Raises BadOwner."""
         return begin_url(
             self._vault,
             provider=self._provider,

@@ -1,7 +1,8 @@
 """`/metrics`: the installation's counters in Prometheus' text format, version 0.0.4.
 
-Bots are processes of their own and write into the database what is counted; this only reads, so any number of API
-processes show the same and a scrape costs two queries, whatever the number of turns. They are the operator's figures,
+Bots are processes of their own and write into the database what is counted; this reads, so any number of API processes
+show the same and a scrape costs two queries, whatever the number of turns. What strangers can make an API process count
+is written when that process is asked, or ends: they cannot make it write. They are the operator's figures,
 over all workspaces, and hold nobody's words, names or links; so no workspace's API key opens them, but a token of the
 operator's, or nothing where the API listens on loopback alone.
 """
@@ -9,7 +10,7 @@ operator's, or nothing where the API listens on loopback alone.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -22,11 +23,15 @@ from bot.api.problems import Handler
 from bot.api.routes import SERVICES
 from bot.domain.figures import FIGURES, NO_BOUND, Figure, bound_name
 from bot.domain.lifecycle import BotState
-from bot.errors import BotError
+from bot.errors import BotError, Unavailable
+from bot.log import get_log
 from bot.store import counters
 from bot.store.counters import Counted, Series
 
+log = get_log(__name__)
+
 PREFIX = "understudy_"
+COUNTED_HERE: web.AppKey[Sequence[Callable[[], Awaitable[None]]]] = web.AppKey("counted_here", Sequence)
 
 
 class BadMetricsToken(BotError):
@@ -51,12 +56,22 @@ def expose(allowed: Access) -> Handler:
     async def metrics(request: web.Request) -> web.Response:
         if allowed.token and not hmac.compare_digest(_shown(request), allowed.token.encode()):
             raise BadMetricsToken
+        await count_up(request.app)
         async with request.app[SERVICES].database.read() as session:
             counted = await counters.read(session)
             states = await counters.bots_by_state(session)
         return web.Response(body=exposition(counted, states), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     return metrics
+
+
+async def count_up(app: web.Application) -> None:
+    """Have the database know what this process has counted by itself; where it cannot now, it does the next time."""
+    for count in app[COUNTED_HERE]:
+        try:
+            await count()
+        except Unavailable as error:
+            log.info("what was counted here waits for the database", code=error.code)
 
 
 def exposition(counted: Counted, states: Mapping[BotState, int]) -> bytes:

@@ -152,6 +152,7 @@ class NewBot(Strict):
 
 class Retime(Strict):
     join_at: GivenTime = Field(description="the new time")
+    override: bool = Field(False, description="also where the bot of the meeting then was stopped or has left")
 
 
 class Leave(Strict):

@@ -9,6 +9,7 @@ from datetime import datetime
 from bot.calendars import shape
 from bot.calendars.ics import feed
 from bot.calendars.model import Rules
+from bot.calendars.owners import owner_of
 from bot.egress.addresses import Network
 from bot.store import calendars, characters
 from bot.store.calendars import Calendar
@@ -30,7 +31,7 @@ async def connect(
     allow: Sequence[Network] = (),
     now: datetime,
 ) -> Calendar:
-    """Raises AddressRefused, UnknownCharacter, CalendarConnected, TooManyCalendars."""
+    """Raises AddressRefused, BadOwner, UnknownCharacter, CalendarConnected, TooManyCalendars."""
     url = feed.feed_address(address, tuple(allow))
     character = await characters.get(session, character_id, workspace_id=workspace_id)
     calendar_id = new_id()
@@ -44,7 +45,7 @@ async def connect(
         sealed_secret=vault.seal(url, place=calendars.place(calendar_id)),
         source_sha256=hashlib.sha256(url.encode()).hexdigest(),
         shown_address=feed.shown(url),
-        owner=owner.strip().casefold(),
+        owner=owner_of(owner),
         character_id=character.id,
         rules=shape.rules_body(rules),
     )
@@ -63,8 +64,8 @@ async def connect_granted(
     rules: Rules,
     now: datetime,
 ) -> Calendar:
-    """With a new grant: connected, or connected again. Raises UnknownCharacter, TooManyCalendars."""
-    owner = owner.strip().casefold()
+    """With a new grant: connected, or connected again. Raises BadOwner, UnknownCharacter, TooManyCalendars."""
+    owner = owner_of(owner)
     source = hashlib.sha256(f"{provider}:{owner}:{calendar}".encode()).hexdigest()
     mine = await calendars.list_all(session, workspace_id=workspace_id)
     known = next((one for one in mine if one.source_sha256 == source), None)

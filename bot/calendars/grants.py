@@ -130,7 +130,13 @@ async def opened(provider: Provider, calendar: Calendar, secret: str, *, databas
                 raise GrantReplaced from error
         raise
     if grant.refresh_token and grant.refresh_token != secret:
-        sealed = vault.seal(grant.refresh_token, place=calendars.place(calendar.id))
+        place = calendars.place(calendar.id)
+        sealed = vault.seal(grant.refresh_token, place=place)
         async with database.write() as session:
-            await calendars.rotated(session, calendar, sealed_secret=sealed)
+            await calendars.rotated(
+                session,
+                calendar,
+                sealed_secret=sealed,
+                is_the_same=lambda stored: vault.open(stored, place=place) == secret,
+            )
     return grant

@@ -25,6 +25,7 @@ from bot.store import bots, calendar_events, calendars, characters, occurrences,
 from bot.store.bots import MeetingTaken
 from bot.store.calendar_events import Meeting, StoredEvent
 from bot.store.session import Session
+from bot.store.spawning import AlreadyJoining, OccurrenceClosed
 from bot.store.tables import new_id
 
 log = get_log(__name__)
@@ -86,7 +87,7 @@ class _Work:
         elif step.do in (Do.SPAWN, Do.REPLACE) and want is not None:
             await self._keep(meeting_id, want, *await self._spawn(want, insist=insist))
         elif step.do is Do.RETIME and standing is not None and want is not None:
-            await self._keep(meeting_id, want, *await self._retime(standing, want))
+            await self._keep(meeting_id, want, *await self._retime(standing, want, insist=insist))
         elif step.do is Do.KEEP and standing is not None and want is not None:
             if not _is_as_kept(standing, want, step.stand):
                 await self._keep(meeting_id, want, step.stand, standing.bot_id)
@@ -115,7 +116,7 @@ class _Work:
         if spawned.because == spawning.LIVE:
             leaves = spawned.bot_id is None or await self._is_withdrawn(spawned.bot_id)
             return (Stand.PLANNED, None) if leaves else (Stand.TAKEN, spawned.bot_id)
-        return Stand.STOPPED if Disposition(spawned.because) in STICKY else Stand.SERVED, spawned.bot_id
+        return _stand_of_closed(spawned.because), spawned.bot_id
 
     async def _is_withdrawn(self, bot_id: str) -> bool:
         """It is on its way out because a calendar took it back: the next look finds it gone."""
@@ -123,10 +124,16 @@ class _Work:
         of = await occurrences.get(self.session, bot.occurrence_id) if bot.occurrence_id else None
         return of is not None and of.code == occurrences.WITHDRAWN
 
-    async def _retime(self, standing: Standing, want: Want) -> tuple[Stand, str | None]:
+    async def _retime(self, standing: Standing, want: Want, *, insist: bool) -> tuple[Stand, str | None]:
         assert standing.bot_id is not None
+        asked: dict[str, Any] = {"by_rule": True, "override": insist, "by": BY, "at": self.now}
         try:
-            await spawning.retime(self.session, standing.bot_id, join_at=want.start, by=BY, at=self.now)
+            await spawning.retime(self.session, standing.bot_id, join_at=want.start, **asked)
+        except OccurrenceClosed as closed:  # a person has stopped the bot that was in this room at this time, say
+            await self._withdraw(standing)
+            return _stand_of_closed(closed.fields["disposition"]), closed.fields["bot_id"]
+        except AlreadyJoining:  # since it was looked at here; the next look sees where it is
+            return Stand.BOOKED, standing.bot_id
         except MeetingTaken as taken:  # another one goes there already
             await self._withdraw(standing)
             self.was_in_the_way = True
@@ -152,6 +159,10 @@ class _Work:
     async def _keep(self, meeting_id: str, want: Want, stand: Stand, bot_id: str | None) -> None:
         values = {**_where(want), "state": stand, "bot_id": bot_id, "updated_at": self.now}
         await calendar_events.keep_meeting(self.session, meeting_id, workspace_id=self.workspace_id, values=values)
+
+
+def _stand_of_closed(disposition: str) -> Stand:
+    return Stand.STOPPED if Disposition(disposition) in STICKY else Stand.SERVED
 
 
 def _is_as_kept(standing: Standing, want: Want, stand: Stand) -> bool:

@@ -102,9 +102,10 @@ class Bots(Connection):
             if query["cursor"] is None:
                 return
 
-    async def move(self, bot_id: str, join_at: datetime) -> Bot:
+    async def move(self, bot_id: str, join_at: datetime, *, override: bool = False) -> Bot:
         """Raises ApiError: `already_joining`, or as `send`."""
-        return read(Bot, await self._ask("PATCH", f"/bots/{bot_id}", body={"join_at": join_at}))
+        body = {"join_at": join_at, "override": override}
+        return read(Bot, await self._ask("PATCH", f"/bots/{bot_id}", body=body))
 
     async def say(self, bot_id: str, text: str) -> Bot:
         return read(Bot, await self._ask("POST", f"/bots/{bot_id}/say", body={"text": text}))

@@ -138,7 +138,8 @@ async def _connect(work: _Work) -> list[str]:
 
 
 async def _begin(work: _Work, rules: Rules) -> str:
-    """What the owner opens; the API connects the calendar when they come back. Raises NotRegistered, NoOwner."""
+    """What the owner opens; the API connects the calendar when they come back. Raises NotRegistered, NoOwner,
+    BadOwner."""
     from bot.api.consent import begin_url
     from bot.commands.calendar_keeper import google_of, microsoft_of
     from bot.vault import Vault
@@ -147,7 +148,7 @@ async def _begin(work: _Work, rules: Rules) -> str:
     registered = {"google": google_of, "microsoft": microsoft_of}[args.url](settings)
     if registered is None or not settings.public_url:
         raise NotRegistered
-    if "@" not in args.owner:
+    if not args.owner.strip():
         raise NoOwner
     return begin_url(
         Vault.of(settings),

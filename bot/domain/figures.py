@@ -72,6 +72,11 @@ FIGURES: dict[str, Figure] = {
         Figure(name="bots_over", meaning="Bots that came to a final state", labels=("state", "code")),
         Figure(name="audio_dropped_seconds", meaning="Sound of meetings that nobody could listen to in time"),
         Figure(name="silence_filled_seconds", meaning="Silence sent because no block was ready"),
+        Figure(
+            name="calendar_notices_forged",
+            meaning="Messages to a calendar's address without the secret of a channel",
+            labels=("provider",),
+        ),
     )
 }
 

@@ -104,13 +104,17 @@ class Dispatcher:
         return reaped + await reaper.give_up(self._database, now=now, policy=policy)
 
     async def prune(self) -> int:
-        """Drop messages sent long ago, and answers kept for repetitions that nobody sends any more."""
-        now = self._clock.now()
+        """Drop messages done with long ago, and answers kept for repetitions that nobody sends any more."""
+        now, policy = self._clock.now(), self._policy
+        done_before, waiting_since = (now - timedelta(seconds=s) for s in (policy.keep_sent_s, policy.keep_untold_s))
         if self._retention is not None:
             await self._retention.step()
         async with self._database.write() as session:
             await idempotency.prune(session, now=now)
-            return await outbox.prune(session, sent_before=now - timedelta(seconds=self._policy.keep_sent_s))
+            pruned = await outbox.prune(session, done_before=done_before, waiting_since=waiting_since)
+        if pruned.unheard:
+            log.error("events that webhook endpoints were never told of were dropped", events=pruned.unheard)
+        return pruned.dropped
 
     async def _serve(self) -> None:
         """Dispatch at each bot's time: a look is due then, and otherwise every `poll_s`."""

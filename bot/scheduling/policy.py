@@ -15,7 +15,8 @@ class Policy:
     relay_limit: int = 1000  # messages in one delivery
     relay_hide_s: float = 10.0  # a message taken and not marked sent comes back after so long
     reap_limit: int = 100
-    keep_sent_s: float = 7 * 24 * 3600.0  # sent messages are kept for so long, to look into what happened
+    keep_sent_s: float = 7 * 24 * 3600.0  # messages sent and told of are kept for so long, to look into what happened
+    keep_untold_s: float = 30 * 24 * 3600.0  # and those no courier has come for, as long as couriers keep their own
     prune_s: float = 600.0  # between two clean-ups
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
-from bot.store.calendar_tables import calendar_channels
+from bot.store.calendar_tables import calendar_channels, calendars
 from bot.store.session import Session
 
 
@@ -43,10 +44,39 @@ async def find(session: Session, channel_id: str) -> Channel | None:
     return Channel(**row._mapping) if row is not None else None
 
 
-async def find_all(session: Session, channel_ids: Sequence[str]) -> dict[str, Channel]:
-    """Those there are, by id."""
-    query = sa.select(calendar_channels).where(calendar_channels.c.id.in_(channel_ids))
-    return {row.id: Channel(**row._mapping) for row in await session.execute(query)}
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """A channel by which something was told. `waits`: its calendar is not read soon, and nothing stands against it."""
+
+    channel: Channel
+    waits: bool
+
+
+async def find_told(
+    session: Session, channel_ids: Sequence[str], *, soon: datetime, without: Collection[str]
+) -> dict[str, Told]:
+    """Those there are, by id, in one look. What waits: a calendar whose next sync is later than `soon`, and whose last
+    one did not fail by one of the codes `without`."""
+    if not channel_ids:
+        return {}
+    given = {"ids": list(channel_ids), "soon": soon, "without": list(without)}
+    found = {}
+    for row in await session.execute(_TOLD, given):
+        values = dict(row._mapping)
+        found[row.id] = Told(waits=bool(values.pop("waits")), channel=Channel(**values))
+    return found
+
+
+def _told() -> sa.Select[Any]:
+    table, of = calendar_channels, calendars
+    borne = sa.or_(of.c.code.is_(None), of.c.code.not_in(sa.bindparam("without", expanding=True)))
+    later = of.c.next_sync_at > sa.bindparam("soon", type_=of.c.next_sync_at.type)
+    waits = sa.and_(of.c.state == "active", later, borne).label("waits")
+    these = table.c.id.in_(sa.bindparam("ids", expanding=True))
+    return sa.select(table, waits).join(of, of.c.id == table.c.calendar_id).where(these)
+
+
+_TOLD = _told()  # made once: it is asked at every message of a provider, and making it costs as much as asking
 
 
 async def with_resources(session: Session, resource_ids: Sequence[str]) -> set[str]:

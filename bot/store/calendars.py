@@ -6,7 +6,7 @@ dropped once the provider has been told.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -212,11 +212,16 @@ async def opened_by(session: Session, calendar_id: str, *, sealed_secret: str, n
     await _set(session, calendar_id, values)
 
 
-async def rotated(session: Session, calendar: Calendar, *, sealed_secret: str) -> None:
+async def rotated(
+    session: Session, calendar: Calendar, *, sealed_secret: str, is_the_same: Callable[[str], bool]
+) -> None:
     """What it was opened with has been replaced by this; where its owner has connected it again meanwhile, theirs
-    stays."""
-    same = sa.and_(calendars.c.id == calendar.id, calendars.c.sealed_secret == calendar.sealed_secret)
-    await session.execute(sa.update(calendars).where(same).values(sealed_secret=sealed_secret))
+    stays. `is_the_same`: is this, sealed, what it was opened with? A change of keys seals the same secret anew."""
+    mine = calendars.c.id == calendar.id
+    query = sa.select(calendars.c.sealed_secret).where(mine).with_for_update(key_share=True)
+    now_is = (await session.execute(query)).scalar_one_or_none()
+    if now_is is not None and (now_is == calendar.sealed_secret or is_the_same(now_is)):
+        await session.execute(sa.update(calendars).where(mine).values(sealed_secret=sealed_secret))
 
 
 async def is_opened_otherwise(session: Session, calendar: Calendar) -> bool:
@@ -229,16 +234,6 @@ async def read_anew(session: Session, calendar_ids: Sequence[str], *, now: datet
     """Have these read at the next look, from the beginning: something of them was missed."""
     those = sa.update(calendars).where(calendars.c.id.in_(calendar_ids), calendars.c.state == ACTIVE)
     await session.execute(those.values(cursor={}, next_sync_at=now))
-
-
-async def active_after(
-    session: Session, calendar_ids: Sequence[str], at: datetime, *, without: Collection[str]
-) -> list[str]:
-    """Those of these whose next sync is later, but not where the last one failed by one of the codes `without`."""
-    later = sa.and_(calendars.c.state == ACTIVE, calendars.c.next_sync_at > at)
-    borne = sa.or_(calendars.c.code.is_(None), calendars.c.code.not_in(without))
-    query = sa.select(calendars.c.id).where(calendars.c.id.in_(calendar_ids), later, borne)
-    return list((await session.execute(query)).scalars())
 
 
 async def all_due_now(session: Session, calendar_ids: Sequence[str], *, now: datetime) -> None:

@@ -57,6 +57,17 @@ async def find(
     return min(chosen, key=lambda one: (abs(one.starts_at - wanted), one.id), default=None)
 
 
+async def near(
+    session: Session, *, workspace_id: str, meeting_key: str, start: datetime, besides: str | None
+) -> list[Occurrence]:
+    """Those of that start, or near it, but for one; the nearest first."""
+    table = tables.occurrences
+    mine = sa.and_(table.c.workspace_id == workspace_id, table.c.meeting_key == meeting_key)
+    query = sa.select(table).where(mine, table.c.starts_at.between(start - NEAR, start + NEAR))
+    found = [_occurrence(row) for row in await session.execute(query) if row.id != besides]
+    return sorted(found, key=lambda one: (abs(one.starts_at - start), one.id))
+
+
 async def make(
     session: Session, *, workspace_id: str, meeting_key: str, starts_at: datetime, now: datetime
 ) -> Occurrence:

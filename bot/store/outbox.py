@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from bot.store import tables
 from bot.store.session import Session
+from bot.store.webhook_tables import endpoints
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +74,22 @@ async def mark_sent(session: Session, ids: Sequence[int], *, now: datetime) -> N
         await session.execute(sa.update(tables.outbox).where(tables.outbox.c.id.in_(ids)).values(sent_at=now))
 
 
-async def prune(session: Session, *, sent_before: datetime) -> int:
-    """Drop messages sent before then; returns how many."""
-    dropped = await session.execute(sa.delete(tables.outbox).where(tables.outbox.c.sent_at < sent_before))
-    return dropped.rowcount
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pruned:
+    """How many messages were dropped. `unheard`: of them, those that an endpoint was still to be told of."""
+
+    dropped: int
+    unheard: int
+
+
+async def prune(session: Session, *, done_before: datetime, waiting_since: datetime) -> Pruned:
+    """Drop what was sent and told of before `done_before`, as far as there is anybody to tell. What was sent and waits
+    to be told of is kept until then, however old, but not from before `waiting_since`: without a bound a courier that
+    never comes would fill the disk."""
+    table = tables.outbox
+    there = sa.and_(endpoints.c.workspace_id == table.c.workspace_id, endpoints.c.created_at <= table.c.created_at)
+    waits = sa.and_(table.c.told_at.is_(None), sa.exists().where(there))
+    told = sa.or_(table.c.told_at < done_before, sa.and_(table.c.told_at.is_(None), ~waits))
+    done = await session.execute(sa.delete(table).where(table.c.sent_at < done_before, told))
+    unheard = await session.execute(sa.delete(table).where(table.c.sent_at < waiting_since, waits))
+    return Pruned(dropped=done.rowcount + unheard.rowcount, unheard=unheard.rowcount)

@@ -42,7 +42,7 @@ class OccurrenceClosed(Conflict):
 
 
 class AlreadyJoining(Conflict):
-    """The bot is on its way into its meeting, or over; its time can no longer be changed."""
+    """The bot is on its way into its meeting, told to leave, or over; its time can no longer be changed."""
 
     code = "already_joining"
 
@@ -71,8 +71,12 @@ class Spawned:
         """The same as an error, for who wanted a bot and nothing else."""
         if self.because == LIVE:
             return MeetingTaken(bot_id=self.bot_id)
-        words = f"{RULES[Disposition(self.because)].sentence} `override` sends another one all the same."
-        return OccurrenceClosed(words, bot_id=self.bot_id, disposition=self.because)
+        return closed(Disposition(self.because), bot_id=self.bot_id)
+
+
+def closed(disposition: Disposition, *, bot_id: str | None) -> OccurrenceClosed:
+    words = f"{RULES[disposition].sentence} `override` sends another one all the same."
+    return OccurrenceClosed(words, bot_id=bot_id, disposition=disposition.value)
 
 
 async def spawn(
@@ -108,9 +112,19 @@ async def withdraw(session: Session, bot_id: str, *, by: Mapping[str, Any], at: 
     return await leases.ask(session, bot_id, command=Command.LEAVE, by=by, withdrawn=True, at=at)
 
 
-async def retime(session: Session, bot_id: str, *, join_at: datetime, by: Mapping[str, Any], at: datetime) -> Bot:
+async def retime(
+    session: Session,
+    bot_id: str,
+    *,
+    join_at: datetime,
+    by: Mapping[str, Any],
+    by_rule: bool = False,
+    override: bool = False,
+    at: datetime,
+) -> Bot:
     """Have a bot join at another time. One that waits is moved; one whose process is being made ready obeys: it waits
-    longer, or stands down and is sent anew. Its occurrence moves with it. Raises UnknownBot, AlreadyJoining,
+    longer, or stands down and is sent anew. Its occurrence moves with it, but not onto one that would get no bot by
+    `spawn`: what a person has stopped there stays stopped. Raises UnknownBot, AlreadyJoining, OccurrenceClosed,
     MeetingTaken: another bot is on its way to that occurrence."""
     query = sa.select(tables.bots.c.workspace_id).where(tables.bots.c.id == bot_id)
     workspace_id = (await session.execute(query)).scalar_one_or_none()
@@ -118,9 +132,10 @@ async def retime(session: Session, bot_id: str, *, join_at: datetime, by: Mappin
         await occurrences.lock_workspace(session, workspace_id)
     row = await fence.lock(session, bot_id)
     state = BotState(row.state)
-    if state not in (BotState.SCHEDULED, BotState.CLAIMED, BotState.STARTING):
+    waits = state in (BotState.SCHEDULED, BotState.CLAIMED, BotState.STARTING)
+    if not waits or await bots.asked(session, bot_id) is not None:
         raise AlreadyJoining(state=state)
-    await _make_room(session, row, join_at, at)
+    await _make_room(session, row, join_at, at, by_rule=by_rule, override=override)
     launch_at = launch_time(join_at, bot_id=bot_id, now=at)
     values = {"join_at": join_at, "launch_at": launch_at, "updated_at": at}
     await session.execute(sa.update(tables.bots).where(tables.bots.c.id == bot_id).values(**values))
@@ -130,8 +145,10 @@ async def retime(session: Session, bot_id: str, *, join_at: datetime, by: Mappin
     return await bots.tell(session, bot_id, kind="retimed", data=data, at=at)
 
 
-async def _make_room(session: Session, row: sa.Row[Any], join_at: datetime, at: datetime) -> None:
-    """The bot's occurrence at its new time. Raises MeetingTaken."""
+async def _make_room(
+    session: Session, row: sa.Row[Any], join_at: datetime, at: datetime, *, by_rule: bool, override: bool
+) -> None:
+    """The bot's occurrence at its new time. Raises MeetingTaken, OccurrenceClosed."""
     table = tables.bots
     near = table.c.join_at.between(join_at - NEAR, join_at + NEAR)
     mine = sa.and_(table.c.workspace_id == row.workspace_id, table.c.meeting_key == row.meeting_key)
@@ -139,6 +156,10 @@ async def _make_room(session: Session, row: sa.Row[Any], join_at: datetime, at: 
     holder = (await session.execute(rival)).scalar_one_or_none()
     if holder is not None:
         raise MeetingTaken(bot_id=holder)
+    where = {"workspace_id": row.workspace_id, "meeting_key": row.meeting_key}
+    for there in await occurrences.near(session, **where, start=join_at, besides=row.occurrence_id):
+        if not may_spawn(there.disposition, by_rule=by_rule, override=override):
+            raise closed(there.disposition, bot_id=there.bot_id)
     table = tables.occurrences
     moved = sa.update(table).where(table.c.id == row.occurrence_id)
     await session.execute(moved.values(starts_at=join_at, updated_at=at))

@@ -316,8 +316,9 @@ async def replay(
 
 
 async def prune(session: Session, *, before: datetime) -> int:
-    """Drop what ended before then, and what has been held since before then; returns how many."""
-    held = sa.and_(deliveries.c.state == DeliveryState.HELD, deliveries.c.created_at < before)
+    """Drop what ended before then, and what has been held since before then; returns how many. What is held counts from
+    when it was to be sent, not from when it happened: it may have been told late, or replayed."""
+    held = sa.and_(deliveries.c.state == DeliveryState.HELD, deliveries.c.next_at < before)
     return (await session.execute(sa.delete(deliveries).where(sa.or_(deliveries.c.ended_at < before, held)))).rowcount
 
 

@@ -179,6 +179,26 @@ def test_what_tests_only_wish_for_is_tried_once_and_can_be_missing(tmp_path: Pat
     assert len(installs) == tries and all(" janus" in call for call in installs)
 
 
+def test_acceptance_sizes_wish_for_another_broker_too_and_no_package_starts_what_it_brings(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, parts=(*PARTS, "flite", "espeak-ng"))
+    command, policy = machine.checkout / "understudy", tmp_path / "policy-rc.d"
+    places = {"/usr/sbin/policy-rc.d": str(policy), "/usr/lib/rabbitmq": str(tmp_path / "rabbitmq")}
+    for place, ours in places.items():
+        assert place in command.read_text()
+        command.write_text(command.read_text().replace(place, ours))
+    (machine.programs / "install").symlink_to(shutil.which("install") or "install")
+    machine.program("apt-get", f'{policy} 2>/dev/null; echo "apt-get $* by $?" >>$calls')
+    for words in (("test",), ("test", "--all"), ("test", "--all"), ("bench", "api")):
+        assert machine.start(*words)[0] == 0
+    plain, full = machine.calls("apt-get install")
+    assert " janus" in plain and "rabbitmq" not in plain
+    assert full.endswith(" rabbitmq-server by 101"), "a policy that lets nothing be started"
+    assert plain.endswith(" by 101") and not policy.exists()
+    policy.write_text("the operator's own")
+    (machine.checkout / ".venv" / ".understudy-wished").unlink()
+    assert machine.start("test")[0] == 0 and policy.read_text() == "the operator's own"
+
+
 @pytest.mark.parametrize("changed", ["constraints.txt", "pyproject.toml"])
 def test_changed_dependencies_are_installed_at_the_next_start(tmp_path: Path, changed: str) -> None:
     machine = Machine(tmp_path)

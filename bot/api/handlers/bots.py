@@ -84,7 +84,8 @@ async def retime(call: Call[BotPath, NoQuery, Retime]) -> BotView:
     join_at = join_time(call.body.join_at, call.now)
     async with call.services.database.write() as session:
         bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
-        return BotView.of(await spawning.retime(session, bot.id, join_at=join_at, by=call.asked_by, at=call.now))
+        asked: dict[str, Any] = {"override": call.body.override, "by": call.asked_by, "at": call.now}
+        return BotView.of(await spawning.retime(session, bot.id, join_at=join_at, **asked))
 
 
 async def list_some(call: Call[NoPath, BotsQuery, NoBody]) -> BotList:
@@ -223,7 +224,7 @@ ROUTES = (
         path_model=BotPath,
         body=Retime,
         answer=BotView,
-        errors=(UnknownBot, BadJoinTime, AlreadyJoining, MeetingTaken),
+        errors=(UnknownBot, BadJoinTime, AlreadyJoining, MeetingTaken, OccurrenceClosed),
     ),
     Route(
         method="GET",

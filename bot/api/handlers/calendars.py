@@ -25,6 +25,7 @@ from bot.api.calendar_schemas import (
 from bot.api.routes import Call, NoBody, NoPath, NoQuery, Route, Services
 from bot.calendars import shape
 from bot.calendars.connect import connect
+from bot.calendars.owners import BadOwner, owner_of
 from bot.calendars.reconcile import reconcile
 from bot.egress.addresses import AddressRefused
 from bot.errors import Conflict
@@ -107,7 +108,7 @@ async def change(call: Call[CalendarPath, NoQuery, CalendarChange]) -> CalendarV
     given = call.body
     values: dict[str, Any] = given.model_dump(exclude_none=True, exclude={"rules"})
     if given.owner is not None:
-        values["owner"] = given.owner.casefold()
+        values["owner"] = owner_of(given.owner)
     if given.rules is not None:
         values["rules"] = shape.rules_body(given.rules.rules())
     async with call.services.database.write() as session:
@@ -183,7 +184,7 @@ ROUTES = (
         body=NewCalendar,
         answer=CalendarView,
         status=201,
-        errors=(AddressRefused, UnknownCharacter, CalendarConnected, TooManyCalendars),
+        errors=(AddressRefused, BadOwner, UnknownCharacter, CalendarConnected, TooManyCalendars),
     ),
     Route(
         method="POST",
@@ -195,7 +196,7 @@ ROUTES = (
         handler=create_google,
         body=NewGoogleCalendar,
         answer=Consent,
-        errors=(UnknownCharacter, NoGoogle),
+        errors=(BadOwner, UnknownCharacter, NoGoogle),
     ),
     Route(
         method="POST",
@@ -207,7 +208,7 @@ ROUTES = (
         handler=create_microsoft,
         body=NewMicrosoftCalendar,
         answer=Consent,
-        errors=(UnknownCharacter, NoMicrosoft),
+        errors=(BadOwner, UnknownCharacter, NoMicrosoft),
     ),
     Route(
         method="GET",
@@ -242,7 +243,7 @@ ROUTES = (
         path_model=CalendarPath,
         body=CalendarChange,
         answer=CalendarView,
-        errors=(UnknownCalendar, UnknownCharacter),
+        errors=(BadOwner, UnknownCalendar, UnknownCharacter),
     ),
     Route(
         method="POST",

@@ -1,15 +1,17 @@
 """A feed's text to the events of a window: series unfolded, their exceptions put in place. Pure.
 
 Components are gathered by UID before anything is decided: an exception may stand before its series, one that is
-cancelled cancels itself alone, and one that was moved is no longer where the series has it.
+cancelled cancels itself alone, and one that was moved is no longer where the series has it. One of a range
+(`RANGE=THISANDFUTURE`) is what the series is from there on.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from bot.calendars import links
@@ -20,6 +22,7 @@ from bot.calendars.ics.times import Moment, Zones, duration, moment, moments, na
 from bot.calendars.model import Event, Kind, Link, Response
 
 LONGEST = timedelta(days=31)  # of an event; one that began this long before the window is not looked for
+FARTHEST = timedelta(days=366)  # that the rest of a series is moved and still looked for
 
 _A_ZONE = timedelta(days=2)  # no two clocks of the world are further apart
 _LINK_FIELDS = (  # property, what it counts as
@@ -109,11 +112,22 @@ class _Entry:
 
     @cached_property
     def start(self) -> Moment | None:
-        return self.moment("DTSTART")
+        """An exception that does not say, as one that is cancelled need not, begins where its series has it."""
+        return self.moment("DTSTART") if first(self.component, "DTSTART") else self.instance
 
     @cached_property
     def instance(self) -> Moment | None:
         return self.moment("RECURRENCE-ID")
+
+    @cached_property
+    def and_later(self) -> bool:
+        """Does the exception hold for all that come after it, too (RFC 5545, 3.2.13)?"""
+        found = first(self.component, "RECURRENCE-ID")
+        return found is not None and found.parameters.get("RANGE", "").upper() == "THISANDFUTURE"
+
+    @cached_property
+    def cancelled(self) -> bool:
+        return self.cancelled_feed or self._text("STATUS").strip().upper() == "CANCELLED"
 
     @cached_property
     def sequence(self) -> int:
@@ -180,7 +194,7 @@ class _Entry:
             end=at + self.length if self.length is not None and self.length >= timedelta(0) else None,
             zone=name_of(self.start.zone),
             all_day=all_day,
-            cancelled=self.cancelled_feed or self._text("STATUS").strip().upper() == "CANCELLED",
+            cancelled=self.cancelled,
             kind=_KINDS.get(busy.strip(), Kind.MEETING),
             response=self.response(owner),
             private=self._text("CLASS").strip().upper() in ("PRIVATE", "CONFIDENTIAL"),
@@ -202,16 +216,22 @@ def _of_uid(
     entries: Iterable[_Entry], *, calendar_id: str, owner: str, window: Window, budget: Budget
 ) -> Iterator[Event]:
     master: _Entry | None = None
-    named: dict[datetime, _Entry] = {}
+    named: dict[tuple[datetime, bool], _Entry] = {}
     for entry in entries:  # of two that say the same thing, the one said last, unless its sequence is lower
-        known = master if entry.instance is None else named.get(entry.instance.utc)
+        name = None if entry.instance is None else (entry.instance.utc, entry.and_later)
+        known = master if name is None else named.get(name)
         if known is not None and entry.sequence < known.sequence:
             continue
-        if entry.instance is None:
+        if name is None:
             master = entry
         else:
-            named[entry.instance.utc] = entry
-    exceptions = {_original(entry, master): entry for entry in named.values()}
+            named[name] = entry
+    ranges = _Ranges([(_original(entry, master), entry) for entry in named.values() if entry.and_later])
+    exceptions = ranges.first | {
+        original: entry
+        for original, entry in ((_original(one, master), one) for one in named.values() if not one.and_later)
+        if not ranges.take_back(entry, original)
+    }
     whose = {"calendar_id": calendar_id, "owner": owner}
     for original, entry in exceptions.items():
         assert entry.start is not None
@@ -225,11 +245,46 @@ def _of_uid(
             yield master.event(**whose, at=master.start.utc, original=None)
         return
     more, without = master.all_moments("RDATE"), master.all_moments("EXDATE")
-    earlier = Window(begin=window.begin - LONGEST, end=window.end)
-    for local in instances(master.start, master.rules, more, without, earlier, budget):
-        at = master.start.at(local)
-        if at not in exceptions and master.touches(at, window):
-            yield master.event(**whose, at=at, original=at)
+    wider = Window(begin=window.begin - LONGEST - ranges.reach, end=window.end + ranges.reach)
+    for local in instances(master.start, master.rules, more, without, wider, budget):
+        original = master.start.at(local)
+        entry, at = ranges.find(original) or (master, original)
+        if original not in exceptions and entry.touches(at, window):
+            yield entry.event(**whose, at=at, original=original)
+
+
+class _Ranges:
+    """The exceptions of a series that hold from one of its instances on: each until the next one begins."""
+
+    def __init__(self, entries: Sequence[tuple[datetime, _Entry]]) -> None:
+        self.first = dict(sorted(entries, key=lambda one: one[0]))
+        self._begins = list(self.first)
+
+    @cached_property
+    def reach(self) -> timedelta:
+        """How far instances outside a window may be moved into it."""
+        moves = (abs(entry.start.utc - original) for original, entry in self.first.items() if entry.start)
+        return min(max(moves, default=timedelta(0)), FARTHEST)
+
+    def find(self, original: datetime) -> tuple[_Entry, datetime] | None:
+        """What an instance of the series is now, and when: moved as far as the first of its range by the wall clock of
+        the place it was moved to. None: it is as the series says."""
+        place = bisect_right(self._begins, original)
+        if place == 0:
+            return None
+        begin = self._begins[place - 1]
+        entry = self.first[begin]
+        assert entry.start is not None
+        try:
+            here, there = (one.astimezone(entry.start.zone).replace(tzinfo=None) for one in (original, begin))
+            return entry, entry.start.at(here + (entry.start.local - there))
+        except OverflowError:  # to a year there is no number for
+            return entry, datetime.max.replace(tzinfo=UTC)
+
+    def take_back(self, exception: _Entry, original: datetime) -> bool:
+        """Was the rest of the series cancelled after this one of it was changed?"""
+        found = self.find(original)
+        return found is not None and found[0].cancelled and found[0].sequence > exception.sequence
 
 
 def _original(exception: _Entry, master: _Entry | None) -> datetime:

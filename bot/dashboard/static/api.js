@@ -80,7 +80,19 @@ export const leave = (id) => change("Telling the bot to leave", "POST", botPath(
 export const stop = (id) => change("Stop now", "POST", botPath(id, "/kill"), undefined, `./understudy kill ${id}`);
 
 export const calendars = async () => (await ask("GET", `${API}/calendars`)).data;
-export const calendarEvents = async () => (await ask("GET", `${API}/calendar-events`)).data;
+
+// The first so many pages of what comes up, as one: {data, next_cursor}. A list that changes while it is read may tell of
+// an event twice.
+export async function calendarEvents(pages) {
+  const found = new Map();
+  let cursor = "";
+  for (let page = 0; page < pages && cursor !== null; page += 1) {
+    const { data, next_cursor: next } = await ask("GET", `${API}/calendar-events?${new URLSearchParams(cursor && { cursor })}`);
+    for (const event of data) found.set(event.id, event);
+    cursor = next;
+  }
+  return { data: [...found.values()], next_cursor: cursor };
+}
 export const connectCalendar = (wanted) => change("Connecting the calendar", "POST", `${API}/calendars`, wanted);
 export const askConsent = async (provider, wanted) =>
   (await change("Connecting the calendar", "POST", `${API}/calendars/${encodeURIComponent(provider)}`, wanted)).consent_url;

@@ -32,9 +32,15 @@ const CHOICES = [
 export function Calendar({ focus }) {
   const [known, setKnown] = useState(null);
   const heading = useRef(null);
+  const pages = useRef(1); // of what comes up: what is shown is read anew as far as it was
   const load = async () => {
-    const found = await attempt(async () => ({ calendars: await api.calendars(), events: await api.calendarEvents() }));
-    if (found) setKnown(found);
+    const asked = pages.current;
+    const found = await attempt(async () => ({ calendars: await api.calendars(), events: await api.calendarEvents(asked) }));
+    if (found && asked === pages.current) setKnown(found); // else more is wanted by now, and asked for
+  };
+  const loadMore = () => {
+    pages.current += 1;
+    return load();
   };
   useEffect(() => {
     load();
@@ -50,7 +56,7 @@ export function Calendar({ focus }) {
     ${may("calendars:write") && html`<${Connect} onConnected=${load} />`}
     ${!known && html`<p class="hint">Loading…</p>`}
     ${known?.calendars.map((one) => html`<${Connected} key=${one.id} calendar=${one} onChanged=${load} />`)}
-    ${known && html`<${Upcoming} events=${known.events} any=${known.calendars.length > 0} onChanged=${load} />`}
+    ${known && html`<${Upcoming} events=${known.events.data} goesOn=${known.events.next_cursor !== null} any=${known.calendars.length > 0} onChanged=${load} onMore=${loadMore} />`}
   </main>`;
 }
 
@@ -128,13 +134,14 @@ function Connected({ calendar, onChanged }) {
   </section>`;
 }
 
-function Upcoming({ events, any, onChanged }) {
+function Upcoming({ events, goesOn, any, onChanged, onMore }) {
   return html`<section class="card" aria-labelledby="upcoming-heading">
-    <h2 id="upcoming-heading">Coming up <span class="count">${events.length}</span></h2>
+    <h2 id="upcoming-heading">Coming up <span class="count">${events.length}${goesOn ? "+" : ""}</span></h2>
     ${!events.length && html`<p class="hint">${any ? "Nothing in the next four weeks." : "No calendar is connected."}</p>`}
     <ul class="events">
       ${events.map((event) => html`<${Upcome} key=${event.id} event=${event} onChanged=${onChanged} />`)}
     </ul>
+    ${goesOn && html`<button type="button" class="plain-button" onClick=${onMore}>Show later events</button>`}
   </section>`;
 }
 

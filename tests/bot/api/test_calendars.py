@@ -103,6 +103,21 @@ async def test_an_owner_is_known_by_any_spelling_of_their_address(api: Any) -> N
     assert changed["owner"] == "ann@own.org"
 
 
+@pytest.mark.parametrize(
+    "owner", ["ann", "ann@", "@own.org", "Ann <ann@own.org>", "ann@own.org, bob@own.org", "a\x7f@b"]
+)
+async def test_an_owner_that_is_no_address_is_refused_by_name(api: Any, owner: str) -> None:
+    calendar, who = await connected(api), api.store.character.id
+    for method, path, more in (
+        ("POST", "/calendars", {"url": URL.replace("basic", "other"), "character_id": who}),
+        ("PATCH", f"/calendars/{calendar['id']}", {}),
+        ("POST", "/calendars/google", {"character_id": who}),
+        ("POST", "/calendars/microsoft", {"character_id": who}),
+    ):
+        status, problem = await api.ask(method, path, json={"owner": owner, **more})
+        assert (status, problem["code"]) == (422, "bad_owner"), path
+
+
 async def test_a_sync_makes_a_calendar_due(api: Any) -> None:
     calendar = await connected(api)
     status, due = await api.ask("POST", f"/calendars/{calendar['id']}/sync", json={})

@@ -13,6 +13,7 @@ from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer, unused_port
 
 from bot.api.app import make_app
+from bot.api.metrics import Access
 from bot.calendars.ics.feed import LIMITS
 from bot.calendars.keeper import Keeper
 from bot.egress.addresses import parse_networks
@@ -87,6 +88,13 @@ class Scene(Generic[S]):
         await self.office.keeper.sync_due()
         return await self.office.joins()
 
+    async def forged(self) -> float:
+        """As metrics tell it."""
+        async with self.client.get("/metrics") as answer:
+            told = await answer.text()
+        name = f'understudy_calendar_notices_forged_total{{provider="{self.provider}"}} '
+        return next((float(line.removeprefix(name)) for line in told.splitlines() if line.startswith(name)), 0.0)
+
     def another_browser(self) -> None:
         jar = self.client.session.cookie_jar
         assert isinstance(jar, CookieJar)
@@ -111,7 +119,7 @@ async def playing(
     async with server.serving():
         of_provider, public_url = client(sender), f"http://127.0.0.1:{port}"
         given: dict[str, Any] = {"clock": clock, "vault": vault, "public_url": public_url, provider: of_provider}
-        api = make_app(store.database, home=folder, split=lambda _n, _t: [], **given)
+        api = make_app(store.database, home=folder, split=lambda _n, _t: [], metrics=Access(), **given)
         sources = {provider: source(of_provider, store.database, vault, public_url=public_url, own_hosts=(OWN_HOST,))}
         keeper = Keeper(store.database, vault, sources, clock=clock, chance=lambda: 1.0)
         async with TestClient(TestServer(api, port=port)) as browser:

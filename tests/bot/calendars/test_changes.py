@@ -119,6 +119,21 @@ async def test_a_stopped_bot_stays_away_for_a_day_of_syncs_and_returns_when_chos
 
 @pytest.mark.slow
 @pytest.mark.parallel
+async def test_an_event_moved_onto_a_meeting_whose_bot_was_stopped_brings_none_there(store: Seeded) -> None:
+    desk = await Desk.of(store, "desk")
+    await desk.show(ann(event(at=60)))
+    await desk.stop()
+    await desk.show(ann(event(at=60), event("b", at=300)))
+    assert await desk.goes() == [(1, 300)]
+    for _ in range(3):
+        await desk.show(ann(event("b", at=62)))
+        assert await desk.goes() == []
+    await desk.choose(True, event_id="b")
+    assert await desk.goes() == [(1, 62)]
+
+
+@pytest.mark.slow
+@pytest.mark.parallel
 async def test_cancelled_in_the_meeting_and_taken_back_the_bot_comes_again(sqlite_store: Seeded) -> None:
     desk = await Desk.of(sqlite_store, "desk")
     await desk.show(ann(event(at=0, lasts=60)))

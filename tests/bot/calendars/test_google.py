@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from bot.calendars.google.client import MOST_PAGES, App, Google
 from bot.calendars.google.events import event_of
@@ -19,6 +21,7 @@ from bot.rehearsal.google_calendar import GoogleCalendar, timed
 from bot.store import calendar_channels
 from tests.bot.calendars.feeds import ZOOM
 from tests.bot.calendars.scenes import ANN, Scene, playing
+from tests.bot.clocks import until
 from tests.bot.stores import NOW, Seeded
 
 pytestmark = [pytest.mark.slow, pytest.mark.parallel]
@@ -71,6 +74,32 @@ async def test_a_forged_message_is_answered_and_costs_nothing(
     assert await scene.office.calendar() == before
     told = [one for one in caplog.messages if "without the secret" in one]
     assert len(told) == 1, "whoever sends them does not fill the log"
+    assert await scene.forged() == await scene.forged() == 4
+
+
+async def test_messages_that_come_while_one_is_written_down_are_written_together(
+    scene: Scene[GoogleCalendar],
+) -> None:
+    await scene.connect()
+    (channel,) = scene.server.channels.values()
+    headers = {
+        "X-Goog-Channel-ID": channel.id,
+        "X-Goog-Channel-Token": channel.token,
+        "X-Goog-Resource-State": "exists",
+    }
+    database, said = scene.office.store.database, list[str]()
+
+    async def notice() -> int:
+        async with scene.client.post("/calendars/google/notices", headers=headers) as answer:
+            return answer.status
+
+    sa.event.listen(database.engine.sync_engine, "before_cursor_execute", lambda *given: said.append(given[2]))
+    async with database.write():
+        asked = [asyncio.create_task(notice()) for _ in range(20)]
+        await until(lambda: sum("calendar_channels" in one for one in said) == len(asked))
+        said.clear()
+    assert await asyncio.gather(*asked) == [200] * len(asked)
+    assert 0 < said.count("BEGIN IMMEDIATE") < 5 and (await scene.office.calendar()).next_sync_at == NOW
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,73 @@ def test_a_cancelled_exception_cancels_itself_alone() -> None:
     assert starts(gone, DAILY) == ["11-23 10:00", "11-25 10:00", "11-26 10:00"]
 
 
+AND_LATER = "RECURRENCE-ID;RANGE=THISANDFUTURE:"
+RANGES: dict[str, tuple[tuple[str, ...], list[str]]] = {  # RFC 5545, 3.2.13 and 3.8.4.4: exceptions of DAILY, starts
+    "moved by five hours": (
+        (vevent("d", f"{AND_LATER}20261124T100000Z", start=":20261124T150000Z", end=":20261124T153000Z"),),
+        ["11-23 10:00", "11-24 15:00", "11-25 15:00", "11-26 15:00"],
+    ),
+    "moved to the day before": (
+        (vevent("d", f"{AND_LATER}20261125T100000Z", start=":20261124T080000Z", end=":20261124T083000Z"),),
+        ["11-23 10:00", "11-24 08:00", "11-24 10:00", "11-25 08:00"],
+    ),
+    "cancelled": (
+        (vevent("d", f"{AND_LATER}20261125T100000Z", "STATUS:CANCELLED", start=":20261125T100000Z"),),
+        ["11-23 10:00", "11-24 10:00"],
+    ),
+    "cancelled, without saying when it is": (
+        (vevent("d", f"{AND_LATER}20261124T100000Z", "STATUS:CANCELLED", start="", end=""),),
+        ["11-23 10:00"],
+    ),
+    "one after the other": (
+        (
+            vevent("d", f"{AND_LATER}20261126T100000Z", start=":20261126T120000Z", end=":20261126T123000Z"),
+            vevent("d", f"{AND_LATER}20261124T100000Z", start=":20261124T150000Z", end=":20261124T153000Z"),
+        ),
+        ["11-23 10:00", "11-24 15:00", "11-25 15:00", "11-26 12:00"],
+    ),
+    "but for one": (
+        (
+            vevent("d", "RECURRENCE-ID:20261125T100000Z", start=":20261125T180000Z", end=":20261125T183000Z"),
+            vevent("d", f"{AND_LATER}20261124T100000Z", start=":20261124T150000Z", end=":20261124T153000Z"),
+        ),
+        ["11-23 10:00", "11-24 15:00", "11-25 18:00", "11-26 15:00"],
+    ),
+    "cancelled, one that was changed before with it": (
+        (
+            vevent("d", "RECURRENCE-ID:20261125T100000Z", start=":20261125T180000Z", end=":20261125T183000Z"),
+            vevent("d", f"{AND_LATER}20261124T100000Z", "STATUS:CANCELLED", "SEQUENCE:2", start=":20261124T100000Z"),
+        ),
+        ["11-23 10:00"],
+    ),
+    "to another age": (
+        (vevent("d", f"{AND_LATER}20261124T100000Z", start=":99970101T230000Z", end=":99970101T233000Z"),),
+        ["11-23 10:00"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", RANGES)
+def test_an_exception_of_a_range_is_what_the_series_is_from_there_on(case: str) -> None:
+    exceptions, expected = RANGES[case]
+    for order in ((DAILY, *exceptions), (*exceptions, DAILY)):
+        assert starts(*order) == expected
+
+
+def test_the_rest_of_a_series_keeps_its_new_wall_clock_its_length_and_its_identities() -> None:
+    berlin = {"start": ";TZID=Europe/Berlin:20261013T100000", "end": ";TZID=Europe/Berlin:20261013T103000"}
+    longer = {"start": ";TZID=Europe/Berlin:20261020T090000", "end": ";TZID=Europe/Berlin:20261020T110000"}
+    window = {"begin": datetime(2026, 10, 12, tzinfo=UTC), "end": datetime(2026, 11, 4, tzinfo=UTC)}
+    series = vevent("w", "RRULE:FREQ=WEEKLY", **berlin)
+    changed = vevent("w", f"{AND_LATER}20261020T080000Z", f"LOCATION:{ZOOM}", **longer)
+    before, after = read(series, **window), read(series, changed, **window)
+    assert starts(series, changed, **window) == ["10-13 08:00", "10-20 07:00", "10-27 08:00", "11-03 08:00"]
+    assert {one.identity for one in before} == {one.identity for one in after}
+    lengths = {one.start: one.end - one.start for one in after if one.start and one.end}
+    assert [lengths[at].seconds // 60 for at in sorted(lengths)] == [30, 120, 120, 120]
+    assert [bool(one.links) for one in sorted(after, key=lambda one: str(one.start))] == [False, True, True, True]
+
+
 def test_an_exception_long_past_does_not_take_its_series_away() -> None:
     series = vevent("d", "RRULE:FREQ=DAILY", start=":20250101T100000Z", end=":20250101T103000Z")
     old = vevent("d", "RECURRENCE-ID:20250105T100000Z", start=":20250105T120000Z", end=":20250105T123000Z")
@@ -188,6 +255,8 @@ HOSTILE = (
     feed(vevent("a", "RRULE:FREQ=NEVER", "DURATION:PT99999999H", "SEQUENCE:-1", 'ATTENDEE;CN="\\":x')),
     feed(vevent("a", start=":99991231T235959Z", end=":20261301T990000Z")),
     feed(vevent("a", start=";TZID=../../etc/passwd:20261123T100000")),
+    feed(DAILY, vevent("d", "RECURRENCE-ID;RANGE=THISANDFUTURE;TZID=Asia/Tokyo:00010102T000000")),
+    feed(DAILY, vevent("d", "RECURRENCE-ID;RANGE=THISANDFUTURE:20261124T100000Z", start=":00010101T000000Z")),
     feed("BEGIN:VTIMEZONE\r\nTZID:X\r\nEND:VTIMEZONE\r\n", vevent("a", start=";TZID=X:20261123T100000")),
 )
 

@@ -111,6 +111,7 @@ async def test_a_forged_notice_is_answered_and_costs_nothing(scene: Outlook) -> 
         async with scene.client.post(NOTICES, data=raw) as answer:
             assert answer.status == status
     assert await scene.office.calendar() == before
+    assert await scene.forged() == 7 * 3
 
 
 async def test_a_challenge_is_met_by_a_renewal(scene: Outlook) -> None:

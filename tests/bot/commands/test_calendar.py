@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from bot.calendars.owners import BadOwner
 from bot.commands import calendar
 from bot.commands.calendar import NoCharacter, NoOwner, NotRegistered
 from bot.config import Settings
@@ -77,6 +78,11 @@ async def test_an_accounts_calendar_begins_in_its_owners_browser(settings: Setti
     }
     with pytest.raises(NoOwner):
         await typed(replace(settings, **mine), capsys, "connect", "microsoft")
+    for where in ("microsoft", "https://x.org/a.ics"):
+        with pytest.raises(BadOwner):
+            await typed(
+                replace(settings, **mine), capsys, "connect", where, "--owner", "ann@example.com bob@example.com"
+            )
     (url,) = await typed(replace(settings, **mine), capsys, "connect", "microsoft", "--owner", "ann@example.com")
     assert url.startswith("https://bots.example.com/calendars/microsoft/begin?asked=") and "ann@" not in unquote(url)
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from playwright.async_api import Route
 
+from bot.calendars import shape
+from bot.calendars.model import Rules
 from bot.domain.lifecycle import Command
-from bot.store import bots, leases
+from bot.store import bots, calendar_events, calendars, leases
 from bot.store.session import Session
+from bot.store.tables import new_id
+from tests.bot.calendars.desk import event
 from tests.bot.dashboard.stage import HOUR, LIVE_PATH, Shown
 from tests.bot.stores import NOW
 
@@ -101,6 +106,26 @@ async def test_of_more_live_ones_than_are_listed_it_is_said_that_there_are_more(
     await section.locator("button", has_text="Show more").click()
     await shown.page.locator(".hold", has_text=f"Stop all ({PAGE + 2})").wait_for()
     assert await count(shown, "live") == str(PAGE + 2) and await section.locator("button").count() == 0
+
+
+async def test_what_comes_up_in_calendars_goes_on_behind_the_first_hundred(shown: Shown) -> None:
+    store, calendar_id = shown.dashboard.store, new_id()
+    mine: dict[str, Any] = {"workspace_id": store.workspace.id, "now": NOW}
+    values = {"provider": "ics", "name": "Ann", "sealed_secret": "-", "source_sha256": "-", "shown_address": "-"}
+    values |= {"owner": "", "rules": shape.rules_body(Rules()), "character_id": store.character.id}
+    fresh = [shape.stored(event(f"e{number}", number, title=f"Of {number}")) for number in range(1, MANY + 1)]
+    async with store.database.write() as session:
+        await calendars.create(session, id=calendar_id, **values, **mine)
+        await calendar_events.replace_all(session, calendar_id=calendar_id, events=fresh, **mine)
+    await shown.enter()
+    await shown.page.goto(f"{shown.address}#/calendar")
+    of_list, more = shown.page.locator("li.event strong"), shown.page.locator("text=Show later events")
+    await more.wait_for()
+    assert await of_list.count() == PAGE and await shown.page.inner_text("#upcoming-heading .count") == "100+"
+    await more.click()
+    await more.wait_for(state="detached")
+    assert [name.strip() for name in await of_list.all_inner_texts()] == of_days(*range(1, MANY + 1))
+    assert await shown.page.inner_text("#upcoming-heading .count") == str(MANY)
 
 
 async def test_a_bot_behind_the_list_that_is_looked_at_stays_when_the_lists_are_read_anew(shown: Shown) -> None:

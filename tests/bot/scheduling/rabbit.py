@@ -1,21 +1,25 @@
-"""A real RabbitMQ of a test's own: its node, its cookie, its port mapper and its files are private, and end with it.
+"""A real RabbitMQ of a test's own: its node, its cookie, its port mapper and its files are private, and end with it,
+however it ends.
 
-`apt-get install --no-install-recommends rabbitmq-server` brings it; without, what needs it is skipped with the reason.
+`./understudy test --all` installs it on Debian where nobody has to be asked; without, what needs it is skipped with the
+reason.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import amqp
 import pytest
 
+from bot.supervision.kernel import dying_with_parent
 from tests.bot.scheduling.brokers import free_port
 from tests.polling import until_true
 
@@ -52,7 +56,9 @@ def environment(folder: Path, port: int) -> dict[str, str]:
     named |= {"DIST_PORT": free_port(), "CTL_DIST_PORT_MIN": free_port(), "SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1"}
     ours = {f"RABBITMQ_{name}": str(value) for name, value in named.items()}
     ours["RABBITMQ_CTL_DIST_PORT_MAX"] = ours["RABBITMQ_CTL_DIST_PORT_MIN"]
-    return {**os.environ, **ours, "HOME": str(folder), "ERL_EPMD_PORT": str(free_port())}
+    ours |= {"HOME": str(folder), "ERL_EPMD_PORT": str(free_port()), "ERL_EPMD_ADDRESS": "127.0.0.1"}
+    ours["RUNNING_UNDER_SYSTEMD"] = "true"  # the script becomes the node, which then is our own child
+    return {**os.environ, **ours}
 
 
 @contextmanager
@@ -61,19 +67,20 @@ def rabbitmq(home: Path) -> Iterator[RabbitMq]:
         pytest.skip("there is no rabbitmq-server; apt-get install --no-install-recommends rabbitmq-server")
     folder, port = home / "rabbitmq", free_port()
     ours = environment(folder, port)
-    with (folder / "server.log").open("ab") as log:
-        server = subprocess.Popen([PROGRAMS / "rabbitmq-server"], env=ours, stdout=log, stderr=log)
-    try:
+    with (folder / "server.log").open("ab") as log, ExitStack() as stack:
+        own: dict[str, Any] = {"env": ours, "stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+        for argv in (["epmd"], [PROGRAMS / "rabbitmq-server"]):  # else the node starts a mapper that nobody ends
+            process = subprocess.Popen(argv, **own, preexec_fn=dying_with_parent())
+            stack.callback(process.wait, 20)
+            stack.callback(process.kill)
+            until_true(lambda: listens(int(ours["ERL_EPMD_PORT"])), START_S)
         until_true(lambda: answers(port), START_S)
         yield RabbitMq(url=f"amqp://understudy:{PASSWORD}@127.0.0.1:{port}//", environment=ours)
-    finally:
-        subprocess.run([PROGRAMS / "rabbitmqctl", "--quiet", "stop"], env=ours, timeout=60, capture_output=True)
-        try:
-            server.wait(30)
-        finally:
-            server.kill()
-            mapper = shutil.which("epmd") or "epmd"
-            subprocess.run([mapper, "-kill"], env=ours, timeout=20, capture_output=True)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as trial:
+        return trial.connect_ex(("127.0.0.1", port)) == 0
 
 
 def answers(port: int) -> bool:

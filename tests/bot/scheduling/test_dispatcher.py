@@ -14,10 +14,12 @@ from bot.scheduling.dispatcher import Dispatcher
 from bot.scheduling.launchers import LaunchRefused
 from bot.scheduling.policy import Policy
 from bot.scheduling.relay import BrokerUnavailable
-from bot.store import bots, leases
+from bot.store import bots, leases, tables, webhook_deliveries, webhook_endpoints
 from bot.store.session import Database
 from tests.bot.clocks import HandClock, until
 from tests.bot.stores import NOW
+
+DAY_S = 24 * 3600.0
 
 
 class Broker:
@@ -194,6 +196,28 @@ async def test_what_was_sent_long_ago_is_pruned_and_what_waits_is_kept(store, di
     await store.bot("new")
     assert await dispatcher.prune() == 2
     assert await dispatcher.relay() == 1
+
+
+async def test_what_an_endpoint_was_not_told_of_outlives_a_courier_that_was_away_but_not_for_ever(
+    store, dispatcher, clock
+):
+    async with store.database.write() as session:
+        where = {"workspace_id": store.workspace.id, "url": "https://hooks.example.com/", "sealed_secret": "one"}
+        await webhook_endpoints.create(session, endpoint_id=tables.new_id(), **where, now=NOW)
+    await store.bot("old")
+    await dispatcher.relay()
+    clock.advance(8 * DAY_S)
+    assert await dispatcher.prune() == 0
+    async with store.database.write() as session:
+        assert await webhook_deliveries.tell(session, now=clock.now(), limit=9) == 1
+    clock.advance(6 * DAY_S)
+    assert await dispatcher.prune() == 0, "it was told six days ago"
+    clock.advance(2 * DAY_S)
+    await store.bot("new", at=clock.now())
+    await dispatcher.relay()
+    assert await dispatcher.prune() == 1
+    clock.advance(31 * DAY_S)
+    assert await dispatcher.prune() == 1, "no courier has come in a month"
 
 
 @pytest.mark.slow

@@ -185,6 +185,40 @@ async def test_a_bot_is_not_moved_onto_another_and_not_once_it_joins(store):
             await retime(session, first.bot_id, join_at=START + 2 * HOUR, by={}, at=START)
 
 
+@pytest.mark.parametrize("minutes", [-5, 0, 4])
+async def test_no_bot_is_moved_onto_a_meeting_whose_bot_a_user_stopped_unless_it_is_said_to(store, minutes):
+    stopped, other = await sent(store), await sent(store, join_at=START + 3 * HOUR)
+    await stop(store, stopped.bot_id)
+
+    async def moved(**how):
+        async with store.database.write() as session:
+            return await retime(session, other.bot_id, join_at=START + minutes * MINUTE, by={}, at=NOW, **how)
+
+    for by_rule in (True, False):
+        with pytest.raises(spawning.OccurrenceClosed) as refused:
+            await moved(by_rule=by_rule)
+        assert refused.value.fields == {"bot_id": stopped.bot_id, "disposition": "stopped"}
+    async with store.database.read() as session:
+        assert (await bots.get(session, other.bot_id)).join_at == START + 3 * HOUR
+    assert (await moved(override=True)).join_at == START + minutes * MINUTE
+
+
+async def test_a_bot_that_was_stopped_is_moved_no_more_wherever_it_is(store):
+    first = await sent(store)
+    async with store.database.write() as session:
+        await leases.claim_due(session, owner="d", data={}, due_by=START, now=START, launch_by=START, limit=9)
+        await bots.move(session, first.bot_id, attempt=1, to=BotState.STARTING, at=START)
+    await stop(store, first.bot_id, at=START)
+    for override in (False, True):
+        with pytest.raises(spawning.AlreadyJoining):
+            async with store.database.write() as session:
+                await retime(session, first.bot_id, join_at=START + 3 * HOUR, by={}, override=override, at=START)
+    assert (await sent(store, at=START)).because == "live", "its occurrence stays where it was stopped"
+    async with store.database.write() as session:
+        left = await bots.move(session, first.bot_id, attempt=1, to=BotState.SCHEDULED, code="retimed", at=START)
+    assert left.state is BotState.CANCELLED and (await sent(store, at=START)).because == "stopped"
+
+
 async def test_a_bot_waits_while_another_of_its_workspace_is_in_the_room(store):
     async def due(at):
         async with store.database.write() as session:

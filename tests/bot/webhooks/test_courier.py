@@ -303,3 +303,31 @@ async def test_deliveries_of_long_ago_are_dropped_and_what_waits_is_kept(alone: 
     await alone.courier.tell()
     assert await alone.courier.prune() == 1
     assert [one.sequence for one in await deliveries(alone, endpoint)] == [2]
+
+
+async def test_what_is_held_counts_from_when_it_was_to_be_sent_not_from_when_it_happened(post: Post) -> None:
+    receiver = Receiver()
+    async with receiving(receiver) as url:
+        endpoint, _ = await post.endpoint(url)
+        post.clock.advance(1)
+        await post.bot("told-late")
+        post.clock.advance(DEFAULT.keep_s)  # no courier was there
+        mine = {"workspace_id": endpoint.workspace_id, "now": post.clock.now()}
+        async with post.store.database.write() as session:
+            await webhook_endpoints.change(session, endpoint.id, values={"enabled": False}, **mine)
+        await post.courier.tell()
+        post.clock.advance(60)
+        assert await post.courier.prune() == 0
+        mine["now"] = post.clock.now()
+        async with post.store.database.write() as session:
+            await webhook_endpoints.change(session, endpoint.id, values={"enabled": True}, **mine)
+        await post.settle()
+    assert len(receiver.taken) == 1
+    mine["now"] = post.clock.now()
+    async with post.store.database.write() as session:
+        await webhook_deliveries.replay(session, endpoint.id, **mine)
+        await webhook_endpoints.change(session, endpoint.id, values={"enabled": False}, **mine)
+    post.clock.advance(DEFAULT.keep_s)
+    assert await post.courier.prune() == 0
+    post.clock.advance(60)
+    assert await post.courier.prune() == 1, "an endpoint that is disabled for good keeps a month"
