@@ -7,6 +7,7 @@ made before an interruption and arrives after it is not shown: the last frame is
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,12 +36,14 @@ from engine.api import (
 )
 from engine.blocks import Blocks
 from engine.messages import MOST_SOUND_S, BadMessage
+from engine.pieces import pieces_of
 
 BLOCK_TIMEOUT_S = 10.0
 OPEN_TIMEOUT_S = 60.0
 CLOSE_TIMEOUT_S = 2.0
 MAX_UNSENT_BYTES = 256 * 1024  # of listening; beyond it the way is too slow and the sound is dropped
 ALIVE_S = 5.0
+MOST_SAMPLES = MOST_SOUND_S * SPEECH_RATE_HZ
 
 
 class EngineBusy(EngineError):
@@ -180,6 +183,8 @@ class RemoteSession:
         self._unsent_bytes = 0
         self._asked = 0  # blocks asked for and not arrived
         self._epoch = self._queued = 0
+        self._waiting: deque[tuple[Pcm, SpeechTiming | None]] = deque()  # speech a server would not take yet
+        self._sent = 0  # samples the server has been given and has not voiced
         self._last: Frames | None = None
         self._dead: EngineError | None = None
         self._closed = False
@@ -208,11 +213,19 @@ class RemoteSession:
         if epoch < self._epoch or not len(pcm):
             return
         self._queued += len(pcm)
-        phonemes = messages.phonemes_of(timing)
-        self._send(messages.Speak(epoch=epoch, phonemes=phonemes, tail=messages.sound_bytes(pcm)))
+        self._waiting.extend(pieces_of(pcm, timing, most=MOST_SAMPLES))
+        self._give()
 
     def _takes_more(self, epoch: int) -> bool:
-        return self._queued < MOST_SOUND_S * SPEECH_RATE_HZ or epoch < self._epoch
+        return self._queued < MOST_SAMPLES or epoch < self._epoch
+
+    def _give(self) -> None:
+        """As much of what waits as a server takes: it ends a session that gives it more."""
+        while self._waiting and self._sent < MOST_SAMPLES:
+            pcm, timing = self._waiting.popleft()
+            self._sent += len(pcm)
+            phonemes = messages.phonemes_of(timing)
+            self._send(messages.Speak(epoch=self._epoch, phonemes=phonemes, tail=messages.sound_bytes(pcm)))
 
     def listen(self, pcm: Pcm, *, speaker_id: str | None = None, gaze_xy: tuple[float, float] | None = None) -> None:
         if self._closed or self._dead or self._unsent_bytes > MAX_UNSENT_BYTES:
@@ -223,7 +236,8 @@ class RemoteSession:
     def interrupt(self, epoch: int) -> None:
         if self._closed or epoch <= self._epoch:
             return
-        self._epoch, self._queued = epoch, 0
+        self._epoch, self._queued, self._sent = epoch, 0, 0
+        self._waiting.clear()
         self._room.set()
         self._send(messages.Interrupt(epoch=epoch))
 
@@ -282,6 +296,8 @@ class RemoteSession:
     def _shown(self, block: AvBlock) -> AvBlock:
         if block.epoch == self._epoch:
             self._queued -= block.spoken_to - block.spoken_from
+            self._sent -= block.spoken_to - block.spoken_from
+            self._give()
         self._room.set()
         if block.epoch < self._epoch and self._last is not None:
             silence, held = np.zeros_like(block.sound), np.repeat(self._last[-1:], FRAMES_PER_BLOCK, axis=0)

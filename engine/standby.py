@@ -132,6 +132,8 @@ class StandbySession:
         self._came_back: Session | None = None
         self._said: deque[Said] = deque()
         self._epoch = self._given = self._voiced = 0  # samples of the epoch
+        self._told = 0  # of them, to the face that took over
+        self._telling: asyncio.Task[None] | None = None
         self._offset = self._offset_epoch = 0  # of what the present face counts from 0
         self._index = 0
         self._last: Frames = np.zeros((FRAMES_PER_BLOCK, *video.frame_shape), np.uint8)
@@ -160,7 +162,12 @@ class StandbySession:
         if len(pcm):
             self._said.append(Said(start=self._given, pcm=np.array(pcm, copy=True), timing=timing))
             self._given += len(pcm)
-        await self._give(self._face, pcm, timing, epoch)
+        if self._telling is None or self._telling.done():
+            await self._give(self._face, pcm, timing, epoch)
+            return
+        await asyncio.wait({self._telling})  # behind what the new face is still being told
+        if self._closed:
+            raise SessionClosed(SessionClosed.__doc__)
 
     def listen(self, pcm: Pcm, *, speaker_id: str | None = None, gaze_xy: tuple[float, float] | None = None) -> None:
         self._face.listen(pcm, speaker_id=speaker_id, gaze_xy=gaze_xy)
@@ -168,7 +175,7 @@ class StandbySession:
     def interrupt(self, epoch: int) -> None:
         if self._closed or epoch <= self._epoch:
             return
-        self._epoch, self._given, self._voiced = epoch, 0, 0
+        self._epoch, self._given, self._voiced, self._told = epoch, 0, 0, 0
         self._said.clear()
         self._face.interrupt(epoch)
 
@@ -232,11 +239,20 @@ class StandbySession:
         return None
 
     async def _tell_what_was_said(self) -> None:
-        """The new face says what the old one had not voiced."""
+        """The new face says what the old one had not voiced. It takes no more than a minute at once, and the rest as
+        its blocks are taken: that is not waited for here, where they are."""
         if self._epoch:
             self._face.interrupt(self._epoch)
-        for said in list(self._said):
-            rest = said.after(self._voiced)
+        self._told = self._voiced
+        if self._telling is None or self._telling.done():
+            self._telling = self._begin(self._tell())
+        await asyncio.sleep(0)  # what it takes now is in its next block
+
+    async def _tell(self) -> None:
+        """All that was said and is said meanwhile, in order, to whoever is the face."""
+        while (said := next((one for one in self._said if one.end > self._told), None)) is not None:
+            rest = said.after(self._told)
+            self._told = said.end
             await self._give(self._face, rest.pcm, rest.timing, self._epoch)
 
     async def _come_back(self) -> None:
@@ -279,10 +295,11 @@ class StandbySession:
         self._return_if_quiet()
         return block
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 async def _end(session: Session) -> None:

@@ -39,6 +39,7 @@ from engine.api import (
     require_consent,
 )
 from engine.blocks import Blocks
+from engine.pieces import pieces_of
 from engine.portrait import wire
 from engine.portrait.nursery import GOES_ON
 
@@ -209,7 +210,7 @@ class PortraitSession:
         if epoch < self._epoch or not len(pcm):
             return
         self._queued += len(pcm)
-        for piece, theirs in wire.pieces_of(pcm, timing):
+        for piece, theirs in pieces_of(pcm, timing, most=wire.MAX_SAMPLES):
             self._send({"do": "speak", "epoch": epoch, "phonemes": wire.timing_to_wire(theirs)}, piece)
 
     def _takes_more(self, epoch: int) -> bool:

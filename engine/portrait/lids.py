@@ -116,7 +116,8 @@ def shut_eyes(record: Record, lids: LidColumns, still: Picture) -> tuple[Field, 
         width, on_eye = end - begin, (begin - 1 <= left + x - 1) & (left + x - 1 <= end + 1)
         covered = (y > np.minimum(skin, lash - 1.5)) & (y < lower + 0.04 * width + 1.5) & on_eye
         luma = np.asarray(cv2.cvtColor(window, cv2.COLOR_BGR2GRAY), np.uint8)
-        dark.append(window[(y > lash) & (y < upper) & on_eye])
+        line = (y > lash) & (y < upper) & on_eye
+        dark.append(window[line if line.any() else covered])  # lashes thinner than a row of a small picture
         if record.style is Style.PHOTO:
             covered |= _shadow_beside(luma, covered, x.astype(np.float64), y, record, lids, n)
         soft = (0.045 if record.style is Style.PHOTO else 0.012) * width
@@ -148,15 +149,18 @@ def _shadow_beside(
     """The dark lashes beside a photo's eye, outwards much farther than inwards."""
     eye_x, eye_y, _ = lids.irises[n, :3]
     outwards = -1.0 if eye_x < record.head.face[0] * lids.irises[n, 0] / record.eyes[n].iris[0] else 1.0
-    left, right = np.flatnonzero(lids.lashes[n] > 0)[[0, -1]]
+    lashes = np.flatnonzero(lids.lashes[n] > 0)
+    if len(lashes) < 2:
+        return np.zeros_like(covered)
+    left, right = lashes[[0, -1]]
     width, middle = float(right - left), (left + right) / 2
     off = (x - middle) * outwards / width
     near = (off > 0.0) & (off < 0.5 + 0.85 * _BESIDE) & (np.abs(y - eye_y + 0.08 * width) < 0.22 * width)
     around = _around(luma[..., None].astype(np.float32), ~covered, 0.2 * width)[..., 0]
     dark = ((around - luma > _DARK) & near) | covered
     _, parts = cv2.connectedComponents(dark.astype(np.uint8))
-    lashes = np.isin(parts, np.unique(parts[covered])) & near  # and no brow's end
-    return np.asarray(cv2.dilate(lashes.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+    shadow = np.isin(parts, np.unique(parts[covered])) & near  # and no brow's end
+    return np.asarray(cv2.dilate(shadow.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
 
 
 def _unlike(window: Picture, skin: Picture) -> NDArray[np.bool_]:

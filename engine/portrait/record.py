@@ -147,7 +147,7 @@ def _parsed(facts: dict[str, Any], image: Path, folder: Path) -> Record:
             teeth=_teeth(mouth["teeth_at"], folder),
         ),
         jaw=_curve(facts["jaw"]),
-        eyes=tuple(_eye(eye) for eye in facts["eyes"]),
+        eyes=tuple(_eye(eye, width, height) for eye in facts["eyes"]),
         brows=tuple(
             Brow(centre=_numbers(brow["centre"], 2, float), reach=_numbers(brow["reach"], 2, float))
             for brow in facts["brows"]
@@ -169,10 +169,14 @@ def _teeth(at: list[float] | None, folder: Path) -> ShownTeeth | None:
     return ShownTeeth(bgra=np.asarray(found, np.uint8), at=_numbers(at, 2, float))
 
 
-def _eye(facts: dict[str, Any]) -> Eye:
+def _eye(facts: dict[str, Any], width: int, height: int) -> Eye:
+    upper, lower = _curve(facts["upper"]), _curve(facts["lower"])
+    low, high = np.vstack([upper, lower]).min(0), np.vstack([upper, lower]).max(0)
+    if (high <= 0).any() or (low >= (width, height)).any():
+        raise ValueError("an eye lies beyond the picture")
     return Eye(
-        upper=_curve(facts["upper"]),
-        lower=_curve(facts["lower"]),
+        upper=upper,
+        lower=lower,
         lash_px=float(facts["lash_px"]),
         lid_px=float(facts["lid_px"]),
         skin_px=float(facts["skin_px"]),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -41,25 +40,6 @@ def sizes(header: bytes) -> tuple[int, int]:
 def unpacked(head: bytes, tail: bytes) -> tuple[Message, Pcm]:
     message: Message = json.loads(head)
     return message, np.frombuffer(tail, "<i2").astype(np.int16)
-
-
-def pieces_of(
-    pcm: Pcm, timing: SpeechTiming | None, most: int = MAX_SAMPLES
-) -> Iterator[tuple[Pcm, SpeechTiming | None]]:
-    """All of it, in order, as messages take it: cut where a phoneme begins, if one lies across."""
-    phonemes = timing.phonemes if timing is not None else ()
-    start = 0
-    while start < len(pcm):
-        end = min(start + most, len(pcm))
-        across = next((one.start for one in phonemes if start < one.start < end < one.end), None)
-        end = end if across is None else across
-        theirs = tuple(
-            Phoneme(start=max(one.start, start) - start, end=min(one.end, end) - start, symbol=one.symbol)
-            for one in phonemes
-            if one.start < end and one.end > start
-        )
-        yield pcm[start:end], None if timing is None else SpeechTiming(phonemes=theirs)
-        start = end
 
 
 def timing_to_wire(timing: SpeechTiming | None) -> list[list[Any]] | None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from engine.api import (
     FRAMES_PER_BLOCK,
+    SPEECH_RATE_HZ,
     AvBlock,
     BadFormat,
     CharacterAssets,
@@ -24,6 +25,8 @@ from engine.api import (
 )
 from engine.diffusion.timeline import Timeline
 
+MOST_QUEUED_S = 60
+
 
 class PaintedSession:
     def __init__(self, video: VideoFormat, seed: int, colour: int) -> None:
@@ -31,18 +34,25 @@ class PaintedSession:
         self.timeline = Timeline(1)
         self.alive = asyncio.Event()
         self.alive.set()
+        self._room = asyncio.Event()
         self.died = self.closed = False
         self.heard: list[str | None] = []
 
     async def speak(self, pcm: Pcm, *, timing: SpeechTiming | None, epoch: int) -> None:
         self._check()
-        self.timeline.speak(pcm, epoch)
+        timeline = self.timeline
+        while timeline.queued_samples >= MOST_QUEUED_S * SPEECH_RATE_HZ and epoch == timeline.epoch:
+            self._room.clear()
+            await self._room.wait()
+            self._check()
+        timeline.speak(pcm, epoch)
 
     def listen(self, pcm: Pcm, *, speaker_id: str | None = None, gaze_xy: tuple[float, float] | None = None) -> None:
         self.heard.append(speaker_id)
 
     def interrupt(self, epoch: int) -> None:
         self.timeline.interrupt(epoch)
+        self._room.set()
 
     async def blocks(self) -> AsyncIterator[AvBlock]:
         while not self.closed:
@@ -56,6 +66,7 @@ class PaintedSession:
     def _painted(self) -> AvBlock:
         index = self.timeline.taken_samples // self.video.samples_per_block
         taken = self.timeline.take(self.video.samples_per_block)
+        self._room.set()
         level = int(np.abs(taken.pcm).mean()) % 50
         shades = self._colour + (7 * (index * FRAMES_PER_BLOCK + np.arange(FRAMES_PER_BLOCK)) + self._seed) % 23 + level
         frames = np.empty((FRAMES_PER_BLOCK, *self.video.frame_shape), np.uint8)
@@ -73,10 +84,12 @@ class PaintedSession:
     def die(self) -> None:
         self.died = True
         self.alive.set()
+        self._room.set()
 
     async def aclose(self) -> None:
         self.closed = True
         self.alive.set()
+        self._room.set()
 
     async def __aenter__(self) -> Self:
         return self

@@ -234,6 +234,28 @@ async def test_more_blocks_or_speech_than_may_wait_are_refused(character):
             await session.aclose()
 
 
+async def test_speech_longer_than_a_server_takes_at_once_is_said_whole(character):
+    video, seconds = VideoFormat(width=64, height=32, fps=8), 150
+    said = (np.arange(seconds * 24_000) % 30_011).astype(np.int16)
+    async with serving() as server, await remote(server).open(character, video) as session:
+        await session.speak(said, timing=None, epoch=1)
+        blocks = await take(session.blocks(), 2 * seconds + 2)
+    heard = np.concatenate([block.sound[: block.spoken_to - block.spoken_from] for block in blocks])
+    np.testing.assert_array_equal(heard, said)
+
+
+async def test_nothing_of_long_speech_follows_its_interruption(character):
+    video = VideoFormat(width=64, height=32, fps=8)
+    async with serving() as server, await remote(server).open(character, video) as session:
+        await session.speak(tone(150.0), timing=None, epoch=1)
+        await take(session.blocks(), 3)
+        session.interrupt(2)
+        await session.speak(tone(1.0), timing=None, epoch=2)
+        blocks = await take(session.blocks(), 8)
+    assert [block.epoch for block in blocks] == [2] * 8
+    assert sum(block.spoken_to - block.spoken_from for block in blocks) == 24_000
+
+
 async def test_an_impossible_size_is_the_servers_word(character):
     async with serving() as server:
         with pytest.raises(BadFormat, match="too small"):

@@ -84,6 +84,44 @@ async def test_what_was_not_voiced_is_said_by_the_other_once_and_in_order(charac
     np.testing.assert_array_equal(heard, said)
 
 
+async def test_more_than_a_face_takes_at_once_is_said_by_the_other_while_its_blocks_are_taken(character):
+    first, second = pair()
+    said = [tone(25.0) for _ in range(5)]
+    async with await StandbyEngine(first, second).open(character, LARGE) as session:
+
+        async def say():
+            for clause in said:
+                await session.speak(clause, timing=None, epoch=1)
+
+        saying, blocks = asyncio.create_task(say()), session.blocks()
+        before = await take(blocks, 3)
+        first.die()
+        async with asyncio.timeout(10):
+            taken = [block for block in before + await take(blocks, 752) if block.voiced]
+        await saying
+    heard = np.concatenate([block.sound[: block.spoken_to - block.spoken_from] for block in taken])
+    np.testing.assert_array_equal(heard, np.concatenate(said))
+
+
+async def test_what_waits_for_the_other_face_is_forgotten_when_it_is_interrupted(character):
+    first, second = pair()
+    async with await StandbyEngine(first, second).open(character, LARGE) as session:
+
+        async def say(epoch, *lengths):
+            for length in lengths:
+                await session.speak(tone(length), timing=None, epoch=epoch)
+
+        saying, blocks = asyncio.create_task(say(1, 65.0, 5.0, 5.0)), session.blocks()
+        await take(blocks, 3)
+        first.die()
+        async with asyncio.timeout(10):
+            await take(blocks, 3)
+            session.interrupt(2)
+            await asyncio.gather(saying, say(2, 0.5, 0.5))
+            after = [block for block in await take(blocks, 8) if block.voiced]
+    assert {block.epoch for block in after} == {2} and after[-1].spoken_to == 24_000
+
+
 async def test_an_interruption_holds_across_the_loss(character):
     first, second = pair()
     async with await StandbyEngine(first, second).open(character, LARGE) as session:

@@ -187,6 +187,8 @@ async def evidence(_request: web.Request, call: Call[EvidencePath, NoQuery, NoBo
 async def picture(_request: web.Request, call: Call[BotPath, PictureQuery, NoBody]) -> web.Response:
     async with call.services.database.read() as session:
         bot = await bots.get(session, call.path.bot_id, workspace_id=call.workspace_id)
+        if await characters.is_faceless(session, bot.id, now=call.now):
+            raise pictures.NoPicture  # a bot that was over before, or was killed, has left one
     return await pictures.answer(camera_picture(call.services.home, bot.id))
 
 

@@ -116,6 +116,18 @@ async def test_what_a_bot_shows_is_there_once_it_has_shown_something(page: Dashb
     assert (await page.ask("GET", f"{address}?at=x")).status == 422
 
 
+async def test_what_a_bot_showed_is_not_there_any_more_when_the_consent_to_its_face_has_ended(page: Dashboard) -> None:
+    await page.sign_in()
+    bot = await page.store.bot()
+    kept = camera_picture(page.home, bot.id)
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(thumbnail(neutral_picture(320, 180)))
+    mine = {"workspace_id": page.store.workspace.id}
+    async with page.store.database.write() as session:
+        await characters.withdraw_consent(session, bot.character_id, **mine, now=page.clock.now())
+    assert (await page.ask("GET", f"/api/v1/bots/{bot.id}/picture")).status == 404
+
+
 async def test_a_characters_picture_is_shown_where_there_is_one(page: Dashboard) -> None:
     await page.sign_in()
     new = characters.NewCharacter(name="Milo", image_path=str(SHIPPED / "portrait.png"), likeness="fictional")

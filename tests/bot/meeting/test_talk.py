@@ -18,7 +18,7 @@ from bot.meeting.parts import Parts
 from bot.meeting.stay import Roster, Stay
 from bot.meeting.talk import Talk
 from bot.meeting.watch import fall_silent, follow
-from connectors.base import ChatMessage, ParticipantRenamed, Speaking
+from connectors.base import ChatMessage, DeviceFailed, ParticipantRenamed, Speaking
 from tests.bot.meeting.talk_doubles import (
     MemoryConnector,
     MemoryRecorder,
@@ -287,6 +287,19 @@ async def test_a_face_whose_consent_ends_gives_way_to_the_neutral_picture_for_go
     await saying
     assert neutral == ["microphone", "camera"] and "consent.ended" in dict(room.recorder.notes)
     assert await room.talk.notify("More.") is None
+
+
+async def test_a_microphone_that_fails_leaves_no_face_on_the_camera(room: Room) -> None:
+    connector: Any = room.connector
+    neutral: list[str] = []
+
+    def fails() -> None:
+        raise DeviceFailed("the sound server is gone")
+
+    connector.microphone.neutral, connector.camera.neutral = fails, lambda: neutral.append("camera")
+    room.stay.end("consent_ended")
+    await fall_silent(room.stay, connector, room.talk, room.recorder)  # type: ignore[arg-type]
+    assert neutral == ["camera"]
 
 
 async def test_in_a_mix_the_question_is_of_whom_the_platform_shows(room: Room) -> None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
 import cv2
 import numpy as np
+import pytest
 
-from engine.portrait.lids import _grain, _unlike
+from engine.api import BadCharacter
+from engine.portrait.lids import LidColumns, _grain, _unlike, shut_eyes
+from engine.portrait.record import Eye, Style, load_record
 
+IRIS = Path(__file__).parents[3] / "bot" / "library" / "iris"
 SKIN = (86, 110, 160)
 
 
@@ -47,3 +56,45 @@ def test_hair_and_brows_are_not_the_skin_and_its_shade_is() -> None:
         True,
         False,
     ]
+
+
+def eye_at(x: float, y: float, width: float, height: float) -> Eye:
+    across = np.linspace(-1, 1, 9)
+    curve = height / 2 * (1 - across**2)
+    upper, lower = (np.stack([x + across * width / 2, y + side * curve], 1) for side in (-1, 1))
+    lash_px = round(0.16 * height, 2)
+    return Eye(upper=upper, lower=lower, lash_px=lash_px, lid_px=10.0, skin_px=5.0, iris=(x, y, height / 2 + 2))
+
+
+@pytest.mark.parametrize("style", list(Style))
+@pytest.mark.parametrize("size", [(1280, 720), (640, 360)])
+@pytest.mark.parametrize(
+    ("x", "y", "width", "height"),
+    [
+        (600, 300, 60, 1.0),
+        (600, 300, 60, 0.0),
+        (600, 300, 24, 3.0),
+        (600, 300, 4, 2.0),
+        (8, 300, 60, 20),
+        (600, 718, 60, 20),
+    ],
+    ids=["nearly shut", "shut", "small", "tiny", "at the left edge", "at the lower edge"],
+)
+def test_eyes_that_hardly_open_and_eyes_at_the_edge_shut_too(
+    style: Style, size: tuple[int, int], x: float, y: float, width: float, height: float
+) -> None:
+    eyes = (eye_at(x, y, width, height), eye_at(x + 100, y, width, height))
+    record = replace(load_record(IRIS / "portrait.png", IRIS / "record"), eyes=eyes, style=style)
+    scale = size[0] / record.still.shape[1]
+    lids = LidColumns.of(record, scale)
+    made, lashes = shut_eyes(record, lids, np.asarray(cv2.resize(record.still, size), np.uint8))
+    assert np.isfinite(made).all() and made[..., 3].max() > 0 and lashes.shape == (3,)
+
+
+def test_a_record_with_an_eye_beyond_the_picture_is_refused(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(IRIS / "record", tmp_path / "record"))
+    facts = json.loads((folder / "record.json").read_text())
+    facts["eyes"][0]["upper"], facts["eyes"][0]["lower"] = ([[x, y] for x in (-90, -60, -30)] for y in (300, 310))
+    (folder / "record.json").write_text(json.dumps(facts))
+    with pytest.raises(BadCharacter, match="beyond the picture"):
+        load_record(IRIS / "portrait.png", folder)
