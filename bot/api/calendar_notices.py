@@ -24,10 +24,11 @@ from bot.calendars.microsoft import source as microsoft
 from bot.calendars.microsoft.client import MicrosoftLimited
 from bot.clock import Clock
 from bot.domain.figures import Observation
+from bot.errors import Unavailable
 from bot.log import get_log
 from bot.store import calendar_channels, calendars, counters
 from bot.store.calendar_channels import Channel, Told
-from bot.store.session import Database
+from bot.store.session import Database, DatabaseUnavailable
 from bot.store.tables import new_id
 
 log = get_log(__name__)
@@ -36,6 +37,7 @@ SOON = timedelta(seconds=1)
 TELL_EVERY_S = 60.0
 MOST_BYTES, MOST_NOTICES = 1024 * 1024, 2000
 LONGEST_TOKEN = 4096
+LONGEST_ID = 36  # of a channel
 SLOWER = frozenset({GoogleLimited.code, MicrosoftLimited.code})
 """Who asks us to be slower goes on telling us of changes: they wait for the time that was asked for."""
 
@@ -46,6 +48,7 @@ class _Batch:
 
     calendar_ids: set[str] = field(default_factory=set)
     written: bool = False
+    failed: bool = False
 
 
 class Notices:
@@ -87,12 +90,18 @@ class Notices:
             raise
 
     async def _find(self, channel_ids: Sequence[str]) -> dict[str, Told]:
+        """Those there are, by id. What names none of ours is not looked for."""
+        channel_ids = [one for one in channel_ids if 0 < len(one) <= LONGEST_ID]
+        if not channel_ids:
+            return {}
         async with self._database.read() as session:
             soon = self._clock.now() + SOON
             return await calendar_channels.find_told(session, channel_ids, soon=soon, without=SLOWER)
 
     async def _make_due(self, told: Iterable[Told]) -> None:
-        """The calendars of these; of a burst of messages all but the first find none that waits."""
+        """The calendars of these; of a burst of messages all but the first find none that waits. A database that does
+        not answer is waited for once for all who wait: one by one they would outlast it, and those behind them more.
+        Raises DatabaseUnavailable: the provider tells again."""
         calendar_ids = {one.channel.calendar_id for one in told if one.waits}
         if not calendar_ids:
             return
@@ -101,10 +110,16 @@ class Notices:
         async with self._writing:
             if batch.written:
                 return  # by somebody who waited before
+            if batch.failed:
+                raise DatabaseUnavailable
             if batch is self._batch:
                 self._batch = _Batch()
-            async with self._database.write() as session:
-                await calendars.all_due_now(session, sorted(batch.calendar_ids), now=self._clock.now())
+            try:
+                async with self._database.write() as session:
+                    await calendars.all_due_now(session, sorted(batch.calendar_ids), now=self._clock.now())
+            except Unavailable:
+                batch.failed = True
+                raise
             batch.written = True
 
 

@@ -6,6 +6,7 @@ many who ask at once one makes the bot and the others find it. Keep such transac
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -88,6 +89,15 @@ async def given_a_bot(session: Session, occurrence_id: str, *, bot_id: str, now:
     table = tables.occurrences
     values = {"bot_id": bot_id, "made": table.c.made + 1, "disposition": Disposition.OPEN, "code": None}
     await session.execute(sa.update(table).where(table.c.id == occurrence_id).values(**values, updated_at=now))
+
+
+async def reopen(session: Session, occurrence_ids: Sequence[str], *, now: datetime) -> None:
+    """A bot of another time is sent there: as when one is made for it, what was no longer stands against anybody."""
+    table = tables.occurrences
+    closed = sa.and_(table.c.id.in_(occurrence_ids), table.c.disposition != Disposition.OPEN)
+    values = {"disposition": Disposition.OPEN, "code": None, "updated_at": now}
+    if occurrence_ids:
+        await session.execute(sa.update(table).where(closed).values(**values))
 
 
 async def mark(

@@ -157,9 +157,11 @@ async def _make_room(
     if holder is not None:
         raise MeetingTaken(bot_id=holder)
     where = {"workspace_id": row.workspace_id, "meeting_key": row.meeting_key}
-    for there in await occurrences.near(session, **where, start=join_at, besides=row.occurrence_id):
+    found = await occurrences.near(session, **where, start=join_at, besides=row.occurrence_id)
+    for there in found:
         if not may_spawn(there.disposition, by_rule=by_rule, override=override):
             raise closed(there.disposition, bot_id=there.bot_id)
+    await occurrences.reopen(session, [there.id for there in found], now=at)
     table = tables.occurrences
     moved = sa.update(table).where(table.c.id == row.occurrence_id)
     await session.execute(moved.values(starts_at=join_at, updated_at=at))

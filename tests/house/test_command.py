@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,7 +70,12 @@ class Machine:
         (self.programs / name).chmod(0o755)
 
     def begin(
-        self, *words: str, folder: Path | None = None, command: Path | None = None, user: int | None = None
+        self,
+        *words: str,
+        folder: Path | None = None,
+        command: Path | None = None,
+        user: int | None = None,
+        alone: bool = False,
     ) -> subprocess.Popen[str]:
         environment = {"PATH": str(self.programs), "HOME": str(self.programs.parent), "CI": "true"}
         return subprocess.Popen(
@@ -83,6 +89,7 @@ class Machine:
             user=user,
             group=user,
             extra_groups=None if user is None else [],
+            start_new_session=alone,
         )
 
     def start(self, *words: str, **options: Any) -> tuple[int, str, str]:
@@ -197,6 +204,36 @@ def test_acceptance_sizes_wish_for_another_broker_too_and_no_package_starts_what
     policy.write_text("the operator's own")
     (machine.checkout / ".venv" / ".understudy-wished").unlink()
     assert machine.start("test")[0] == 0 and policy.read_text() == "the operator's own"
+
+
+def test_of_services_only_those_are_masked_that_a_package_brings_and_that_are_not_there_yet(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, parts=(*PARTS, "flite", "espeak-ng"))
+    command, units = machine.checkout / "understudy", tmp_path / "units"
+    units.mkdir()
+    (units / "epmd.service").touch()  # of another program that is written in Erlang
+    text = command.read_text().replace("/usr/sbin/policy-rc.d", str(tmp_path / "policy-rc.d"))
+    text = text.replace("/usr/lib/rabbitmq", str(tmp_path / "rabbitmq"))
+    command.write_text(re.sub(r"UNITS=\(.*\)", f"UNITS=({units})", text))
+    machine.program("systemctl", 'echo "systemctl $*" >>$calls')
+    for words in (("test",), ("test", "--all")):
+        assert machine.start(*words)[0] == 0
+    masked = [call.removeprefix("systemctl mask ") for call in machine.calls("systemctl mask")]
+    assert masked == ["janus.service", "rabbitmq-server.service epmd.socket"]
+
+
+def test_a_start_that_is_stopped_lets_no_service_start_that_is_still_being_installed(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, parts=(*PARTS, "flite", "espeak-ng"))
+    command, policy = machine.checkout / "understudy", tmp_path / "policy-rc.d"
+    command.write_text(command.read_text().replace("/usr/sbin/policy-rc.d", str(policy)))
+    (machine.programs / "install").symlink_to(shutil.which("install") or "install")
+    done = f"trap '' TERM; sleep 1; [[ -e {policy} ]] && echo still >>$calls; exit"
+    machine.program("apt-get", f'echo "apt-get $*" >>$calls; [[ $* != *install* ]] || {{ {done}; }}')
+    started = machine.begin("test", alone=True)
+    until_true(lambda: bool(machine.calls("apt-get install")), DEADLINE_S)
+    os.killpg(started.pid, signal.SIGTERM)
+    started.communicate(timeout=DEADLINE_S)
+    until_true(lambda: not policy.exists(), DEADLINE_S)
+    assert machine.calls("still"), "it was removed beneath an apt-get that goes on"
 
 
 @pytest.mark.parametrize("changed", ["constraints.txt", "pyproject.toml"])

@@ -18,7 +18,7 @@ from bot.calendars import links
 from bot.calendars.ics import lines
 from bot.calendars.ics.lines import Component, first
 from bot.calendars.ics.recurrence import Budget, Window, instances
-from bot.calendars.ics.times import Moment, Zones, duration, moment, moments, name_of
+from bot.calendars.ics.times import Moment, Zones, duration, is_utc, moment, moments, name_of
 from bot.calendars.model import Event, Kind, Link, Response
 
 LONGEST = timedelta(days=31)  # of an event; one that began this long before the window is not looked for
@@ -226,14 +226,19 @@ def _of_uid(
             master = entry
         else:
             named[name] = entry
-    ranges = _Ranges([(_original(entry, master), entry) for entry in named.values() if entry.and_later])
+    originals = [(_original(one, master), one) for one in named.values()]
+    ranges = _Ranges([one for one in originals if one[1].and_later], master)
     exceptions = ranges.first | {
         original: entry
-        for original, entry in ((_original(one, master), one) for one in named.values() if not one.and_later)
-        if not ranges.take_back(entry, original)
+        for original, entry in originals
+        if not entry.and_later and not ranges.take_back(entry, original)
     }
+    more, without = (master.all_moments(name) if master else [] for name in ("RDATE", "EXDATE"))
+    gone = {_instant(one, master) for one in without}
     whose = {"calendar_id": calendar_id, "owner": owner}
     for original, entry in exceptions.items():
+        if entry.and_later and original in gone:  # an exception that is off is left out, but this one tells of others
+            continue
         assert entry.start is not None
         if entry.touches(entry.start.utc, window):
             yield entry.event(**whose, at=entry.start.utc, original=original)
@@ -244,7 +249,6 @@ def _of_uid(
         if master.start.utc not in exceptions and master.touches(master.start.utc, window):
             yield master.event(**whose, at=master.start.utc, original=None)
         return
-    more, without = master.all_moments("RDATE"), master.all_moments("EXDATE")
     wider = Window(begin=window.begin - LONGEST - ranges.reach, end=window.end + ranges.reach)
     for local in instances(master.start, master.rules, more, without, wider, budget):
         original = master.start.at(local)
@@ -256,9 +260,14 @@ def _of_uid(
 class _Ranges:
     """The exceptions of a series that hold from one of its instances on: each until the next one begins."""
 
-    def __init__(self, entries: Sequence[tuple[datetime, _Entry]]) -> None:
-        self.first = dict(sorted(entries, key=lambda one: one[0]))
-        self._begins = list(self.first)
+    def __init__(self, entries: Sequence[tuple[datetime, _Entry]], master: _Entry | None) -> None:
+        self.first: dict[datetime, _Entry] = {}
+        self._begins: list[datetime] = []
+        self._of_series = master.start.zone if master is not None and master.start is not None else UTC
+        for original, entry in sorted(entries, key=lambda one: one[0]):
+            if not self.take_back(entry, original):
+                self.first[original] = entry
+                self._begins = list(self.first)
 
     @cached_property
     def reach(self) -> timedelta:
@@ -267,33 +276,44 @@ class _Ranges:
         return min(max(moves, default=timedelta(0)), FARTHEST)
 
     def find(self, original: datetime) -> tuple[_Entry, datetime] | None:
-        """What an instance of the series is now, and when: moved as far as the first of its range by the wall clock of
-        the place it was moved to. None: it is as the series says."""
+        """What an instance of the series is now, and when: moved as far as the first of its range, from wall clock to
+        wall clock. A time that was written as UTC's is the series' own clock: it is no place. None: it is as the series
+        says."""
         place = bisect_right(self._begins, original)
         if place == 0:
             return None
         begin = self._begins[place - 1]
         entry = self.first[begin]
         assert entry.start is not None
+        zone = entry.start.zone if entry.start.is_date or not is_utc(entry.start.zone) else self._of_series
         try:
-            here, there = (one.astimezone(entry.start.zone).replace(tzinfo=None) for one in (original, begin))
-            return entry, entry.start.at(here + (entry.start.local - there))
+            here, there = (one.astimezone(self._of_series).replace(tzinfo=None) for one in (original, begin))
+            moved = here + (entry.start.utc.astimezone(zone).replace(tzinfo=None) - there)
+            return entry, moved.replace(tzinfo=zone).astimezone(UTC)
         except OverflowError:  # to a year there is no number for
             return entry, datetime.max.replace(tzinfo=UTC)
 
     def take_back(self, exception: _Entry, original: datetime) -> bool:
-        """Was the rest of the series cancelled after this one of it was changed?"""
+        """Was the same instance said anew with all later ones, or the rest of the series cancelled, after this one of
+        it was changed?"""
         found = self.find(original)
-        return found is not None and found[0].cancelled and found[0].sequence > exception.sequence
+        if found is None or found[0].sequence <= exception.sequence:
+            return False
+        return found[0].cancelled or (self.first.get(original) is found[0] and not exception.and_later)
 
 
 def _original(exception: _Entry, master: _Entry | None) -> datetime:
-    """When its series has it; some name it by its day alone."""
-    named = exception.instance
-    assert named is not None
-    if named.is_date and master is not None and master.start is not None and not master.start.is_date:
+    """When its series has it; some name it by its day alone, or by the series' own wall clock without its zone."""
+    assert exception.instance is not None
+    return _instant(exception.instance, master)
+
+
+def _instant(named: Moment, master: _Entry | None) -> datetime:
+    if master is None or master.start is None or master.start.is_date:
+        return named.utc
+    if named.is_date:
         return master.start.at(datetime.combine(named.local.date(), master.start.local.time()))
-    return named.utc
+    return master.start.at(named.local) if named.is_floating and named.zone is UTC else named.utc
 
 
 def _address(text: str) -> str:

@@ -26,6 +26,7 @@ class Moment:
     local: datetime  # naive
     zone: tzinfo
     is_date: bool = False
+    is_floating: bool = False  # no zone is written with it
 
     @property
     def utc(self) -> datetime:
@@ -84,6 +85,11 @@ def name_of(zone: tzinfo) -> str:
     return str(getattr(zone, "key", "UTC"))
 
 
+def is_utc(zone: tzinfo) -> bool:
+    """Is it no place's?"""
+    return zone is UTC or getattr(zone, "key", "") in ("UTC", "Etc/UTC")
+
+
 def moment(text: Property, zones: Zones) -> Moment | None:
     """What a DTSTART or its like says; None for what says nothing."""
     return next(iter(moments(text, zones)), None)
@@ -106,7 +112,7 @@ def moments(text: Property, zones: Zones) -> Iterator[Moment]:
         if not MINYEAR < on.year < MAXYEAR:  # some zone would put it where no time is
             continue
         zone = UTC if is_utc else named or zones.floating
-        yield Moment(local=local, zone=zone, is_date=not hour)
+        yield Moment(local=local, zone=zone, is_date=not hour, is_floating=not is_utc and named is None)
 
 
 def duration(text: str) -> timedelta | None:

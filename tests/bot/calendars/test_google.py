@@ -77,29 +77,52 @@ async def test_a_forged_message_is_answered_and_costs_nothing(
     assert await scene.forged() == await scene.forged() == 4
 
 
-async def test_messages_that_come_while_one_is_written_down_are_written_together(
-    scene: Scene[GoogleCalendar],
-) -> None:
-    await scene.connect()
+async def test_a_message_that_names_no_channel_asks_the_database_nothing(scene: Scene[GoogleCalendar]) -> None:
+    said = list[str]()
+    sa.event.listen(scene.office.store.database.engine.sync_engine, "begin", lambda _: said.append("a transaction"))
+    for headers in ({}, {"X-Goog-Channel-ID": "a" * 37}):
+        async with scene.client.post("/calendars/google/notices", headers=headers) as answer:
+            assert answer.status == 200
+    assert not said
+
+
+async def notice(scene: Scene[GoogleCalendar]) -> int:
     (channel,) = scene.server.channels.values()
     headers = {
         "X-Goog-Channel-ID": channel.id,
         "X-Goog-Channel-Token": channel.token,
         "X-Goog-Resource-State": "exists",
     }
+    async with scene.client.post("/calendars/google/notices", headers=headers) as answer:
+        return answer.status
+
+
+async def test_messages_that_come_while_one_is_written_down_are_written_together(
+    scene: Scene[GoogleCalendar],
+) -> None:
+    await scene.connect()
     database, said = scene.office.store.database, list[str]()
-
-    async def notice() -> int:
-        async with scene.client.post("/calendars/google/notices", headers=headers) as answer:
-            return answer.status
-
     sa.event.listen(database.engine.sync_engine, "before_cursor_execute", lambda *given: said.append(given[2]))
     async with database.write():
-        asked = [asyncio.create_task(notice()) for _ in range(20)]
+        asked = [asyncio.create_task(notice(scene)) for _ in range(20)]
         await until(lambda: sum("calendar_channels" in one for one in said) == len(asked))
         said.clear()
     assert await asyncio.gather(*asked) == [200] * len(asked)
     assert 0 < said.count("BEGIN IMMEDIATE") < 5 and (await scene.office.calendar()).next_sync_at == NOW
+
+
+async def test_a_database_that_does_not_answer_is_waited_for_by_all_messages_together(
+    scene: Scene[GoogleCalendar],
+) -> None:
+    await scene.connect()
+    engine, said = scene.office.store.database.engine, list[str]()
+    sa.event.listen(engine.sync_engine, "checkout", lambda driver, *_: driver.execute("PRAGMA busy_timeout = 1000"))
+    sa.event.listen(engine.sync_engine, "before_cursor_execute", lambda *given: said.append(given[2]))
+    async with scene.office.store.database.write():
+        said.clear()
+        assert set(await asyncio.gather(*(notice(scene) for _ in range(20)))) == {503}
+        assert 0 < said.count("BEGIN IMMEDIATE") < 10, "one after the other they would wait for a minute"
+    assert await notice(scene) == 200 and (await scene.office.calendar()).next_sync_at == NOW
 
 
 @pytest.mark.parametrize(

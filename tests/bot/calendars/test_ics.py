@@ -122,6 +122,27 @@ RANGES: dict[str, tuple[tuple[str, ...], list[str]]] = {  # RFC 5545, 3.2.13 and
         ),
         ["11-23 10:00"],
     ),
+    "over one that was changed before": (
+        (
+            vevent("d", f"{AND_LATER}20261124T100000Z", "SEQUENCE:2", start=":20261124T150000Z"),
+            vevent("d", "RECURRENCE-ID:20261124T100000Z", "SEQUENCE:1", start=":20261124T180000Z"),
+        ),
+        ["11-23 10:00", "11-24 15:00", "11-25 15:00", "11-26 15:00"],
+    ),
+    "cancelled, a later range that was changed before with it": (
+        (
+            vevent("d", f"{AND_LATER}20261125T100000Z", "SEQUENCE:1", start=":20261125T150000Z"),
+            vevent("d", f"{AND_LATER}20261124T100000Z", "SEQUENCE:2", "STATUS:CANCELLED", start=":20261124T100000Z"),
+        ),
+        ["11-23 10:00"],
+    ),
+    "cancelled, and taken up again later": (
+        (
+            vevent("d", f"{AND_LATER}20261124T100000Z", "SEQUENCE:2", "STATUS:CANCELLED", start=":20261124T100000Z"),
+            vevent("d", f"{AND_LATER}20261125T100000Z", "SEQUENCE:3", start=":20261125T150000Z"),
+        ),
+        ["11-23 10:00", "11-25 15:00", "11-26 15:00"],
+    ),
     "to another age": (
         (vevent("d", f"{AND_LATER}20261124T100000Z", start=":99970101T230000Z", end=":99970101T233000Z"),),
         ["11-23 10:00"],
@@ -148,6 +169,54 @@ def test_the_rest_of_a_series_keeps_its_new_wall_clock_its_length_and_its_identi
     lengths = {one.start: one.end - one.start for one in after if one.start and one.end}
     assert [lengths[at].seconds // 60 for at in sorted(lengths)] == [30, 120, 120, 120]
     assert [bool(one.links) for one in sorted(after, key=lambda one: str(one.start))] == [False, True, True, True]
+
+
+@pytest.mark.parametrize("without", ["EXDATE:20261124T100000Z", "EXDATE;VALUE=DATE:20261124"])
+def test_the_first_of_a_changed_rest_can_be_taken_out_like_any_other(without: str) -> None:
+    series = vevent("d", "RRULE:FREQ=DAILY;COUNT=4", without, "EXDATE:20261126T100000Z")
+    changed = vevent("d", f"{AND_LATER}20261124T100000Z", start=":20261124T150000Z", end=":20261124T153000Z")
+    assert starts(series, changed) == ["11-23 10:00", "11-25 15:00"]
+
+
+BERLIN, OF_THE_RANGE = ";TZID=Europe/Berlin:20261013T100000", "RECURRENCE-ID;RANGE=THISANDFUTURE"
+REST: dict[str, tuple[str, str, str, list[str]]] = {  # its series' start, its name, its start; clocks change on 10-25
+    "by the clock of where it goes": (
+        *(BERLIN, ";TZID=Europe/Berlin:20261020T100000", ";TZID=America/New_York:20261020T100000"),
+        ["10-13 08:00", "10-20 14:00", "10-27 14:00", "11-03 15:00"],
+    ),
+    "by the series' clock where a time is UTC's": (
+        *(BERLIN, ":20261020T080000Z", ":20261020T070000Z"),
+        ["10-13 08:00", "10-20 07:00", "10-27 08:00", "11-03 08:00"],
+    ),
+    "by the series' clock where UTC is called a zone": (
+        *(BERLIN, ":20261020T080000Z", ";TZID=UTC:20261020T070000"),
+        ["10-13 08:00", "10-20 07:00", "10-27 08:00", "11-03 08:00"],
+    ),
+    "to whole days": (
+        *(BERLIN, ":20261020T080000Z", ";VALUE=DATE:20261021"),
+        ["10-13 08:00", "10-21 00:00", "10-28 00:00", "11-04 00:00"],
+    ),
+    "from whole days": (
+        *(";VALUE=DATE:20261013", ";VALUE=DATE:20261020", ";TZID=Europe/Berlin:20261020T090000"),
+        ["10-13 00:00", "10-20 07:00", "10-27 08:00", "11-03 08:00"],
+    ),
+    "named by the series' clock without a zone": (
+        *(BERLIN, ":20261020T100000", ";TZID=Europe/Berlin:20261020T090000"),
+        ["10-13 08:00", "10-20 07:00", "10-27 08:00", "11-03 08:00"],
+    ),
+    "floating": (
+        *(":20261013T100000", ":20261020T100000", ":20261020T090000"),
+        ["10-13 10:00", "10-20 09:00", "10-27 09:00", "11-03 09:00"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REST)
+def test_the_rest_of_a_series_is_moved_from_wall_clock_to_wall_clock(case: str) -> None:
+    of_series, named, of_rest, expected = REST[case]
+    window = {"begin": datetime(2026, 10, 12, tzinfo=UTC), "end": datetime(2026, 11, 5, tzinfo=UTC)}
+    changed = vevent("w", f"{OF_THE_RANGE}{named}", start=of_rest, end=of_rest)
+    assert starts(vevent("w", "RRULE:FREQ=WEEKLY", start=of_series, end=of_series), changed, **window) == expected
 
 
 def test_an_exception_long_past_does_not_take_its_series_away() -> None:

@@ -203,6 +203,28 @@ async def test_no_bot_is_moved_onto_a_meeting_whose_bot_a_user_stopped_unless_it
     assert (await moved(override=True)).join_at == START + minutes * MINUTE
 
 
+@pytest.mark.parametrize(("how_it_ended", "how"), [("removed", {"override": True}), ("broken", {})])
+async def test_a_bot_that_was_moved_onto_a_closed_meeting_follows_it_as_one_that_was_made_for_it(
+    store, how_it_ended, how
+):
+    state, code, _ = ENDS[how_it_ended]
+    first = await sent(store)
+    await end(store, first, state, code)
+    other = await sent(store, at=START, join_at=START + 3 * HOUR)
+
+    async def moved(to, **how):
+        async with store.database.write() as session:
+            return await retime(session, other.bot_id, join_at=to, by={}, at=START, **how)
+
+    with pytest.raises(spawning.OccurrenceClosed):
+        await moved(START, by_rule=True)
+    await moved(START, **how)
+    assert (await moved(START + MINUTE, by_rule=True)).join_at == START + MINUTE
+    async with store.database.write() as session:
+        await withdraw(session, other.bot_id, by={}, at=START)
+    assert (await sent(store, at=START, join_at=START)).made, "it was taken back by no person"
+
+
 async def test_a_bot_that_was_stopped_is_moved_no_more_wherever_it_is(store):
     first = await sent(store)
     async with store.database.write() as session:
