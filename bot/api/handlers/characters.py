@@ -110,6 +110,7 @@ async def make_portrait(call: Call[CharacterPath, NoQuery, NewPortrait]) -> Port
     character_id, workspace_id, services = call.path.character_id, call.workspace_id, call.services
     async with services.database.read() as session:
         character = await characters.get(session, character_id, workspace_id=workspace_id)
+    keeping.refuse_shipped(character)
     if IMPORTING.locked():
         raise PortraitUnavailable("Another picture is being imported; try again in a minute.")
     async with IMPORTING:
@@ -250,7 +251,7 @@ ROUTES = (
         path_model=CharacterPath,
         body=NewPortrait,
         answer=PortraitView,
-        errors=(UnknownCharacter, PictureRefused, PortraitUnavailable),
+        errors=(UnknownCharacter, ShippedCharacter, PictureRefused, PortraitUnavailable),
     ),
     Route(
         method="GET",
