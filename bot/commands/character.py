@@ -186,8 +186,10 @@ async def _preview(args: argparse.Namespace, settings: Settings) -> None:
     if not (args.sheet or args.clip):
         raise BadInput("say what to make: --sheet FILE.png, --clip FILE.mp4 or both")
     for path in (args.sheet, args.clip):  # minutes may pass before they are written
-        if path and (path.is_dir() or not path.parent.is_dir()):
-            raise BadInput(f"{path} is a folder" if path.is_dir() else f"{path.parent} is no folder")
+        if path and not path.parent.is_dir():
+            raise BadInput(f"{path.parent} is no folder")
+        if path and path.exists() and not path.is_file():  # a device's place would be taken
+            raise BadInput(f"{path} is a folder" if path.is_dir() else f"{path} is no plain file")
     async with Database.open(settings) as database, database.write() as session:
         workspace = await workspaces.ensure(session)
         character = await characters.named(session, workspace_id=workspace.id, name=args.id)

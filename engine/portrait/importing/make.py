@@ -204,8 +204,7 @@ def _write(folder: Path, prepared: _Prepared, report: dict[str, Any], content: b
         if teeth is not None:
             pictures[record / "teeth.png"] = teeth
         for path, pixels in pictures.items():
-            if not cv2.imwrite(str(path), pixels):
-                raise OSError(f"{path.name} cannot be written")
+            path.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())  # which says why it cannot, as imwrite does not
         (part / f"original{suffix_of(content)}").write_bytes(content)
         (record / "record.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
         (part / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

@@ -147,7 +147,12 @@ def test_a_new_face_takes_nothing_else_from_a_character(home, box, tmp_path, cap
 
 
 def test_a_preview_that_cannot_be_written_is_not_begun(home, tmp_path, capsys) -> None:
-    for place, words in ((tmp_path / "none" / "sheet.png", "none is no folder"), (tmp_path, f"{tmp_path} is a folder")):
+    places = {
+        tmp_path / "none" / "sheet.png": "none is no folder",
+        tmp_path: f"{tmp_path} is a folder",
+        Path("/dev/null"): "/dev/null is no plain file",
+    }
+    for place, words in places.items():
         assert main(["character", "preview", "iris", "--sheet", str(place)]) == 1
         assert words in capsys.readouterr().err
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import tempfile
 import zlib
 from pathlib import Path
 
@@ -141,4 +142,21 @@ def test_a_figure_without_a_mouth_leaves_nothing_behind(seen: int, tmp_path: Pat
     ):
         with pytest.raises(MouthOutsideFigure):
             import_picture(encoded(picture), tmp_path / "made", analyser=Sees(), points=json.dumps(points))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_without_room_is_named_as_such_and_nothing_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = tmp_path / "part"
+
+    def begun(**_: object) -> str:
+        part.mkdir()
+        (part / "portrait.png").symlink_to("/dev/full")
+        return str(part)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", begun)
+    points = MOUTH | {"outline": [[150, 40], [450, 40], [300, 350]]}
+    with pytest.raises(OSError, match="No space left on device"):
+        import_picture(encoded(grey(360, 600)), tmp_path / "made", analyser=Sees(), points=json.dumps(points))
     assert list(tmp_path.iterdir()) == []
