@@ -17,6 +17,7 @@ from engine.portrait.importing.environment import Found
 from engine.portrait.importing.errors import (
     AnimatedPicture,
     FaceCutOff,
+    FaceNotUpright,
     MouthOutsideFigure,
     NoFace,
     NotAPicture,
@@ -86,6 +87,18 @@ def test_a_photo_that_lies_on_its_side_is_turned_upright() -> None:
     assert turned.shape == (400, 200, 3) and turned[:30].mean() > 240 > 140 > turned[60:].mean()
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_png_is_turned_as_a_jpeg_is(orientation: int) -> None:
+    pixels = grey(200, 400)
+    pixels[:, :40], pixels[:40] = 250, 20
+    jpeg, png = with_exif(encoded(pixels, ".jpg"), orientation), encoded(pixels)
+    note = jpeg[12 : 12 + struct.unpack(">H", jpeg[4:6])[0] - 8]
+    turned = open_picture(png[:33] + png_chunk(b"eXIf", note) + png[33:]).bgr
+    like = open_picture(jpeg).bgr
+    assert turned.shape == like.shape and np.abs(turned.astype(int) - like).mean() < 1
+    assert open_picture(png[:33] + png_chunk(b"eXIf", note[:11]) + png[33:]).bgr.shape == pixels.shape, "damaged"
+
+
 def test_transparency_is_kept_and_its_absence_is_seen() -> None:
     pixels = grey(200, 200, 4)
     pixels[..., 3] = 255
@@ -107,6 +120,9 @@ class Sees:
     def __init__(self, *faces: tuple[float, float, float]) -> None:
         self._faces = [np.array([x, y, 0.0]) + size * MESH for x, y, size in faces]
 
+    def lies(self, landmark: int, x: float, y: float) -> None:
+        self._faces[0][landmark] = (x, y, 0.0)
+
     def analyse(self, picture: np.ndarray) -> Found:
         return Found(faces=tuple(self._faces), figure=np.zeros(picture.shape[:2], np.uint8))
 
@@ -117,6 +133,16 @@ FACES = {
     "two faces": (Sees((150, 200, 100), (450, 200, 90)), SeveralFaces),
     "a face cut off": (Sees((300, 20, 100)), FaceCutOff),
 }
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_head_that_lies_is_refused_before_anything_is_made_of_it(turns: int, tmp_path: Path) -> None:
+    analyser, (sine, cosine) = Sees((300, 200, 100)), ((0, 1), (1, 0), (0, -1), (-1, 0))[turns]
+    analyser.lies(10, 300 - 40 * sine, 200 - 40 * cosine)
+    analyser.lies(152, 300 + 40 * sine, 200 + 40 * cosine)
+    with pytest.raises(FaceNotUpright):
+        import_picture(encoded(grey(400, 600)), tmp_path / "made", analyser=analyser)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", FACES)
