@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
 from pathlib import Path
 
 import cv2
@@ -48,7 +47,6 @@ def begun(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What finds faces says its number in this file, and goes on for minutes; what is passing lies in `passing`."""
     passing, told = home / "passing", home / "pid"
     passing.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(passing))
     monkeypatch.setenv("TMPDIR", str(passing))
     about = '"$$ $(nice) $(cat /proc/$$/oom_score_adj) $(env | grep -c UNDERSTUDY_)"'
     faces_found_by(home, f"echo {about} > {told}.part && mv {told}.part {told} && exec sleep 300")
@@ -81,7 +79,9 @@ async def test_an_import_that_is_killed_says_so_and_leaves_no_picture_and_no_pro
     await eventually(told.exists, 30)
     finding = psutil.Process(int(told.read_text().split()[0]))
     assert list((tmp_path / "passing").iterdir()) == [], "a picture would lie there for ever"
-    finding.parent().kill()
+    importing_process = finding.parent()
+    assert importing_process.cmdline()[3].startswith("/dev/fd/"), "and here"
+    importing_process.kill()
     with pytest.raises(PortraitUnavailable, match="was killed, as where memory ends; try again"):
         await importing
     await eventually(lambda: not finding.is_running() or finding.status() == psutil.STATUS_ZOMBIE)

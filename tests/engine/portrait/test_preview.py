@@ -6,14 +6,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pytest
 
-from engine.portrait import preview
-from engine.portrait.preview import NoClip, NotWritten, _encode, write_sheet
-from engine.portrait.record import Record
+from engine.portrait.preview import NoClip, NotWritten, _encode, _whole
 
 FRAMES = [np.zeros((6, 4), np.uint8)]
 WRITES_HALF = 'cat > /dev/null; echo half > "$0"'
@@ -35,15 +32,15 @@ def test_a_clip_that_broke_off_says_why(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_sheet_without_room_is_refused_in_words_and_the_older_one_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(preview, "sheet_of", lambda _: b"PNG")
+def test_a_sheet_without_room_is_refused_in_words_and_the_older_one_stays(tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.png"
     sheet.write_text("older")
     (tmp_path / ".sheet.png.part").symlink_to("/dev/full")
-    with pytest.raises(NotWritten, match=r"sheet\.png cannot be written: No space left on device"):
-        write_sheet(cast(Record, None), sheet)
+    with (
+        pytest.raises(NotWritten, match=r"sheet\.png cannot be written: No space"),
+        _whole(sheet) as part,
+    ):
+        part.write_bytes(b"PNG")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["older"]
 
 
