@@ -22,7 +22,7 @@ class BotError(Exception):
     detail_is_ours = False  # of a 5xx, clients are told the message only where no other program wrote a word of it
 
     def __init__(self, detail: str | None = None, **fields: Any) -> None:
-        super().__init__(detail or (type(self).__doc__ or "").strip())
+        super().__init__(detail or " ".join((type(self).__doc__ or "").split()))
         self.fields = fields  # facts for the caller, shown in API answers: no secrets, no personal data
 
 

@@ -141,21 +141,26 @@ async def _import(args: argparse.Namespace, settings: Settings) -> None:
     """The id goes to standard output, what to know about the picture to standard error."""
     from bot.library import keeping
     from bot.library.portraits import prepare_portrait
-    from bot.store import characters, workspaces
+    from bot.store import characters, occurrences, workspaces
     from bot.store.session import Database
 
-    name = args.name or args.image.stem
+    name = args.image.stem if args.name is None else args.name
     slug, new = characters.slug_of(name), _new(args, name, Path())
     characters.check(new)  # before anything is written: consent most of all
     points = _content(args.points).decode(errors="replace") if args.points else None
-    made = await prepare_portrait(settings.home, _content(args.image), points=points, style=args.style)
+    content = _content(args.image)
+    async with Database.open(settings) as database, database.write() as session:  # before the work is done
+        workspace = await workspaces.ensure(session)
+        keeping.refuse_shipped(await characters.find(session, workspace_id=workspace.id, slug=slug))
+    made = await prepare_portrait(settings.home, content, points=points, style=args.style)
     new = replace(new, image_path=str(made.image), record_path=str(made.record))
     async with Database.open(settings) as database, keeping.changing(database, settings.home) as change:
         change.touches(new.image_path, new.record_path)
         await keeping.still_there(made)
         async with database.write() as session:
-            workspace = await workspaces.ensure(session)
+            await occurrences.lock_workspace(session, workspace.id)  # two at once onto one name take turns
             there = await characters.find(session, workspace_id=workspace.id, slug=slug)
+            keeping.refuse_shipped(there)
             if there is not None:
                 change.touches(there.image_path, there.record_path)
                 new = _with_new_face(there, new, name=args.name)
@@ -181,8 +186,10 @@ async def _preview(args: argparse.Namespace, settings: Settings) -> None:
     if not (args.sheet or args.clip):
         raise BadInput("say what to make: --sheet FILE.png, --clip FILE.mp4 or both")
     for path in (args.sheet, args.clip):  # minutes may pass before they are written
-        if path and (path.is_dir() or not path.parent.is_dir()):
-            raise BadInput(f"{path} is a folder" if path.is_dir() else f"{path.parent} is no folder")
+        if path and not path.parent.is_dir():
+            raise BadInput(f"{path.parent} is no folder")
+        if path and path.exists() and not path.is_file():  # a device's place would be taken
+            raise BadInput(f"{path} is a folder" if path.is_dir() else f"{path} is no plain file")
     async with Database.open(settings) as database, database.write() as session:
         workspace = await workspaces.ensure(session)
         character = await characters.named(session, workspace_id=workspace.id, name=args.id)

@@ -24,7 +24,7 @@ from bot.assets import camera_picture
 from bot.errors import BotError, Conflict
 from bot.library import is_shipped
 from bot.log import get_log
-from bot.store import characters
+from bot.store import characters, occurrences
 from bot.store.characters import Character
 from bot.store.session import Database
 
@@ -40,8 +40,8 @@ TO_DO = "see that this user may remove it; it is tried again with retention's ne
 
 
 class ShippedCharacter(Conflict):
-    """This character comes with Understudy and is brought back with every update, so it is not deleted and its consent
-    not changed; what shows nobody's face needs none."""
+    """This character comes with Understudy and is brought back with every update, so it is not deleted and given no
+    other face, which a character of another name can have; nor is its consent changed: nobody's face needs none."""
 
     code = "shipped_character"
 
@@ -100,13 +100,15 @@ async def delete(
 async def give_portrait(
     database: Database, home: Path, character_id: str, *, workspace_id: str, made: Portrait
 ) -> Character:
-    """In place of the picture it had, which goes where nobody else has it. Raises UnknownCharacter, and
-    PortraitUnavailable where the portrait was removed before it was anybody's."""
+    """In place of the picture it had, which goes where nobody else has it. Raises UnknownCharacter, ShippedCharacter,
+    and PortraitUnavailable where the portrait was removed before it was anybody's."""
     async with changing(database, home) as change:
         change.touches(str(made.image), str(made.record))
         await still_there(made)
         async with database.write() as session:
+            await occurrences.lock_workspace(session, workspace_id)  # what it had is what nobody replaces meanwhile
             had = await characters.get(session, character_id, workspace_id=workspace_id)
+            refuse_shipped(had)
             change.touches(had.image_path, had.record_path)
             place = {"image_path": str(made.image), "record_path": str(made.record)}
             return await characters.set_portrait(session, character_id, workspace_id=workspace_id, **place)
@@ -121,9 +123,9 @@ async def still_there(made: Portrait) -> None:
         raise PortraitUnavailable("The portrait was removed with another character's; import the picture again.")
 
 
-def refuse_shipped(character: Character) -> None:
+def refuse_shipped(character: Character | None) -> None:
     """Raises ShippedCharacter."""
-    if is_shipped(character.image_path):
+    if character is not None and is_shipped(character.image_path):
         raise ShippedCharacter(character_id=character.id)
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterable
-from contextlib import suppress
+from collections.abc import AsyncIterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from bot.config import environment_without_settings
 from bot.errors import BadInput, BotError, Unavailable
@@ -55,16 +56,15 @@ async def prepare_portrait(home: Path, content: bytes, *, points: str | None, st
     key = hashlib.sha256(b"\0".join((content, (points or "").encode(), (style or "").encode()))).hexdigest()[:32]
     folder = home / "characters" / key
     try:
-        with tempfile.TemporaryDirectory(prefix="import-") as name:
-            picture, marks = Path(name) / "picture", Path(name) / "points.json"
-            picture.write_bytes(content)
-            words = [str(picture), str(folder), str(home / "environments")]
+        with _nameless(content) as picture, _nameless((points or "").encode()) as marks:
+            words = [_path(picture), str(folder), str(home / "environments")]
             if points is not None:
-                marks.write_text(points, encoding="utf-8")
-                words += ["--points", str(marks)]
+                words += ["--points", _path(marks)]
             if style is not None:
                 words += ["--style", style]
-            answer = await _answer_of("engine.portrait.importing", words, timeout_s=IMPORT_TIMEOUT_S)
+            answer = await _answer_of(
+                "engine.portrait.importing", words, timeout_s=IMPORT_TIMEOUT_S, files=(picture, marks)
+            )
     except OSError as error:
         raise PortraitUnavailable(f"the import cannot begin: {error.strerror or error}") from error
     _refuse(answer)
@@ -89,13 +89,26 @@ async def sheet_of(image: Path, record: Path | None) -> bytes:
     if record is None:
         raise PictureRefused("This character has no portrait yet; make one of its picture first.")
     try:
-        with tempfile.TemporaryDirectory(prefix="sheet-") as name:
-            sheet = Path(name) / "sheet.png"
-            words = [str(image), str(record), str(sheet)]
-            _refuse(await _answer_of("engine.portrait.preview", words, timeout_s=SHEET_TIMEOUT_S))
-            return await asyncio.to_thread(sheet.read_bytes)
+        with _nameless() as sheet:
+            words = [str(image), str(record), _path(sheet)]
+            _refuse(await _answer_of("engine.portrait.preview", words, timeout_s=SHEET_TIMEOUT_S, files=(sheet,)))
+            return await asyncio.to_thread(sheet.read)
     except OSError as error:
         raise PortraitUnavailable(f"the sheet cannot be made: {error.strerror or error}") from error
+
+
+@contextmanager
+def _nameless(content: bytes = b"") -> Iterator[IO[bytes]]:
+    """A file with a face that is gone with the processes that have it open, however they end."""
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        yield file
+
+
+def _path(file: IO[bytes]) -> str:
+    """Of an open file, for a process that is given it: opened by this, it is read from its beginning."""
+    return f"/dev/fd/{file.fileno()}"
 
 
 def _refuse(answer: dict[str, Any]) -> None:
@@ -105,12 +118,14 @@ def _refuse(answer: dict[str, Any]) -> None:
         raise kind(answer["error"], reason=answer["code"])
 
 
-async def _answer_of(module: str, words: list[str], *, timeout_s: float) -> dict[str, Any]:
-    """The last line of what a process of the engine says. Raises PortraitUnavailable."""
+async def _answer_of(
+    module: str, words: list[str], *, timeout_s: float, files: tuple[IO[bytes], ...]
+) -> dict[str, Any]:
+    """The last line of what a process of the engine says, which is given `files`. Raises PortraitUnavailable."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", module, *words,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, cwd=_ROOT,
-        env=environment_without_settings(),
+        env=environment_without_settings(), pass_fds=[file.fileno() for file in files],
     )  # fmt: skip
     try:
         async with asyncio.timeout(timeout_s):
@@ -120,10 +135,16 @@ async def _answer_of(module: str, words: list[str], *, timeout_s: float) -> dict
     except TimeoutError as error:
         raise PortraitUnavailable(f"it took longer than {timeout_s:.0f} s") from error
     except (ValueError, IndexError) as error:
-        raise PortraitUnavailable("its process ended without an answer") from error
+        raise PortraitUnavailable(_why_silent(process.returncode)) from error
     finally:
         if process.returncode is None:
             await _ended(process)
+
+
+def _why_silent(code: int | None) -> str:
+    if code == -signal.SIGKILL:
+        return "its process was killed, as where memory ends; try again, or save the picture with fewer pixels"
+    return "its process ended without an answer; try again, and if it stays so, the log says why"
 
 
 async def _ended(process: asyncio.subprocess.Process) -> None:

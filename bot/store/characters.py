@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +23,8 @@ LIKENESSES: Mapping[str, str] = {  # whose face it is
     "consented": "of another real person, with a proof of consent",
 }
 MOST_NAMED = 10  # of what has a character that is to be deleted
+MOST_NAME = 200
+_NOT_IN_A_LINE = ("Cc", "Cs", "Zl", "Zp")  # of Unicode: control, half a character, ends of lines
 NEEDS_PROOF = ("self", "consented")  # the face of a real person
 WHOSE_FACE = "whose face it is: " + "; ".join(f"`{kind}`: {meaning}" for kind, meaning in LIKENESSES.items())
 
@@ -112,8 +114,13 @@ class NewCharacter:
 
 
 def slug_of(name: str) -> str:
-    """Lower-case letters and digits joined by "-". Raises BadCharacter when the name has none."""
-    slug = "-".join(re.findall(r"\w+", name.lower()))[:80]
+    """Lower-case letters, with the marks that belong to them, and digits joined by "-"; however the name is composed.
+    Raises BadCharacter when the name has none."""
+    kept = ""
+    for sign in unicodedata.normalize("NFC", name.lower()):
+        marks_a_letter = unicodedata.category(sign).startswith("M") and not kept.endswith((" ", "_"))
+        kept += sign if sign.isalnum() or sign == "_" or (kept and marks_a_letter) else " "
+    slug = "-".join(kept.split())[:80]
     if not slug:
         raise BadCharacter("A character needs a name with at least one letter or digit.")
     return slug
@@ -122,6 +129,7 @@ def slug_of(name: str) -> str:
 async def create(session: Session, *, workspace_id: str, new: NewCharacter) -> Character:
     """A new character with an empty knowledge base. Raises BadCharacter, CharacterExists."""
     slug = slug_of(new.name)
+    await occurrences.lock_workspace(session, workspace_id)  # of two at once one finds the other
     taken = await find(session, workspace_id=workspace_id, slug=slug)
     if taken is not None:
         raise CharacterExists(character_id=taken.id)
@@ -293,6 +301,8 @@ async def find(session: Session, *, workspace_id: str, slug: str) -> Character |
 def check(new: NewCharacter) -> None:
     """Raises BadCharacter."""
     _check_consent(new.likeness, new.consent_proof)
+    if len(new.name) > MOST_NAME or any(unicodedata.category(sign) in _NOT_IN_A_LINE for sign in new.name):
+        raise BadCharacter(f"A character's name is one line of at most {MOST_NAME} characters.")
     slug_of(new.name)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ctypes
 
 PR_SET_PDEATHSIG = 1
+_PRCTL = ctypes.CDLL(None).prctl  # found beforehand: it is also called between fork and exec, where little may be done
 
 
 def be_told_of_its_end(number: int) -> None:
     """This process gets the signal when its parent ends; not where it has ended before."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
+    _PRCTL(PR_SET_PDEATHSIG, number)

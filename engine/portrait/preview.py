@@ -17,7 +17,7 @@ import sys
 import tempfile
 import wave
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
@@ -69,7 +69,19 @@ class NoClip(EngineError):
     code = "no_clip"
 
 
+class NotWritten(EngineError):
+    """The sheet or clip cannot be written where it shall lie; the message says why."""
+
+    code = "not_written"
+
+
 def write_sheet(record: Record, path: Path) -> None:
+    """What `sheet_of` makes, in a file. Raises NotWritten."""
+    with _whole(path) as part:
+        part.write_bytes(sheet_of(record))
+
+
+def sheet_of(record: Record) -> bytes:
     """Every viseme, the lids and the head, side by side, as PNG."""
     renderer = Renderer(record, SIZE)
     x, y, rx, ry = (value * SIZE.width / record.still.shape[1] for value in record.head.face)
@@ -88,11 +100,11 @@ def write_sheet(record: Record, path: Path) -> None:
         tiles.append(tile)
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % TILES_A_ROW)
     sheet = np.vstack([np.hstack(tiles[at : at + TILES_A_ROW]) for at in range(0, len(tiles), TILES_A_ROW)])
-    path.write_bytes(cv2.imencode(".png", sheet)[1].tobytes())
+    return cv2.imencode(".png", sheet)[1].tobytes()
 
 
 def write_clip(record: Record, speech: Speech, path: Path, *, seed: int = 0) -> None:
-    """The face listens, speaks and listens again, as MP4. Raises NoClip."""
+    """The face listens, speaks and listens again, as MP4. Raises NoClip, NotWritten."""
     count = round(BEFORE_S * SPEECH_RATE_HZ)
     total = count + sum(len(pcm) for pcm, _ in speech) + round(AFTER_S * SPEECH_RATE_HZ)
     blocks = -(-total // SIZE.samples_per_block)
@@ -129,13 +141,22 @@ def _write_sound(path: Path, pieces: Sequence[Pcm], silence: int) -> None:
 
 
 def _encode(command: list[str], frames: Iterator[Frames], path: Path) -> None:
-    """`path` appears whole, or stays as it was."""
+    with _whole(path) as part:
+        _encoded([*command, str(part)], frames)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """What is written here becomes `path` at once, or that stays as it was. Raises NotWritten."""
     part = path.with_name(f".{path.name}.part")
     try:
-        _encoded([*command, str(part)], frames)
+        yield part
         part.replace(path)
+    except OSError as error:
+        raise NotWritten(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written nothing can be removed
+            part.unlink(missing_ok=True)
 
 
 def _encoded(command: list[str], frames: Iterator[Frames]) -> None:
@@ -148,6 +169,8 @@ def _encoded(command: list[str], frames: Iterator[Frames]) -> None:
                     process.stdin.write(frame.tobytes())
                 process.stdin.close()
                 failed = process.wait(CLIP_TIMEOUT_S)
+            except BrokenPipeError:  # it ended before the clip did, and has said why
+                failed = process.wait(CLIP_TIMEOUT_S) or 1
             finally:
                 process.kill()
                 process.wait()
@@ -156,8 +179,8 @@ def _encoded(command: list[str], frames: Iterator[Frames]) -> None:
                 raise NoClip(f"ffmpeg failed: {said.read().decode(errors='replace').strip()[-300:]}")
     except FileNotFoundError as error:
         raise NoClip("ffmpeg is not installed") from error
-    except (BrokenPipeError, subprocess.TimeoutExpired) as error:
-        raise NoClip("ffmpeg ended before the clip did, or never") from error
+    except subprocess.TimeoutExpired as error:
+        raise NoClip("ffmpeg never ended") from error
 
 
 def main() -> int:
@@ -168,9 +191,12 @@ def main() -> int:
     image, record, sheet = (Path(word) for word in sys.argv[1:4])
     told = {}
     try:
-        write_sheet(load_record(image, record), sheet)
+        sheet.write_bytes(sheet_of(load_record(image, record)))
     except EngineError as error:
         told = {"code": error.code, "error": str(error), "bad_picture": isinstance(error, BadCharacter)}
+    except OSError as error:  # its path is nothing for those who ask by the API
+        why = f"the sheet cannot be written: {error.strerror or type(error).__name__}"
+        told = {"code": NotWritten.code, "error": why, "bad_picture": False}
     print(json.dumps(told), flush=True)
     return 1 if told else 0
 

@@ -110,6 +110,9 @@ async def make_portrait(call: Call[CharacterPath, NoQuery, NewPortrait]) -> Port
     character_id, workspace_id, services = call.path.character_id, call.workspace_id, call.services
     async with services.database.read() as session:
         character = await characters.get(session, character_id, workspace_id=workspace_id)
+    keeping.refuse_shipped(character)
+    if character.consent_is_over(call.now):
+        raise ConsentEnded(character_id=character_id)
     if IMPORTING.locked():
         raise PortraitUnavailable("Another picture is being imported; try again in a minute.")
     async with IMPORTING:
@@ -250,7 +253,7 @@ ROUTES = (
         path_model=CharacterPath,
         body=NewPortrait,
         answer=PortraitView,
-        errors=(UnknownCharacter, PictureRefused, PortraitUnavailable),
+        errors=(UnknownCharacter, ShippedCharacter, ConsentEnded, PictureRefused, PortraitUnavailable),
     ),
     Route(
         method="GET",

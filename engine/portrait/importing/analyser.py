@@ -1,7 +1,8 @@
-"""Finds faces and the figure in one picture: ENV/bin/python -I analyser.py PICTURE OUT. Imports nothing of ours.
+"""Finds faces and the figure in one picture: ENV/bin/python -I analyser.py PICTURE FACES FIGURE. Imports nothing
+of ours.
 
-It runs in the pinned environment of `environment.py`, never in the bot. It writes OUT/faces.json (landmarks in pixels,
-the largest face first) and OUT/figure.png (grey, how much of each pixel is a person), and says nothing.
+It runs in the pinned environment of `environment.py`, never in the bot. It writes FACES (JSON: landmarks in pixels, the
+largest face first) and FIGURE (a grey PNG: how much of each pixel is a person), and says nothing.
 """
 
 from __future__ import annotations
@@ -16,20 +17,20 @@ SURE = 0.4  # detection confidence
 SHIFTS = ((0, 0), (9, 0), (-9, 0), (0, 9), (0, -9))  # pixels; the mean of five looks is steadier than one
 
 
-def main(picture: str, out: str) -> None:
+def main(picture: str, faces_told: str, figure: str) -> None:
     import cv2
     import mediapipe
+    import numpy as np
 
-    found_picture: Any = cv2.imread(picture)
+    found_picture: Any = cv2.imdecode(np.fromfile(picture, np.uint8), cv2.IMREAD_COLOR)
     image = cv2.cvtColor(found_picture, cv2.COLOR_BGR2RGB)
-    folder = Path(out)
     faces = found(mediapipe, image)
     if faces:
         faces[0] = steadied(mediapipe, image, faces[0])
-    (folder / "faces.json").write_text(json.dumps([face.round(2).tolist() for face in faces]))
+    Path(faces_told).write_text(json.dumps([face.round(2).tolist() for face in faces]))
     with mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0) as segmentation:
         mask = segmentation.process(image).segmentation_mask
-    cv2.imwrite(str(folder / "figure.png"), (mask * 255).astype("uint8"))
+    Path(figure).write_bytes(cv2.imencode(".png", (mask * 255).astype("uint8"))[1].tobytes())
 
 
 def found(mediapipe: Any, image: Any, most: int = MAX_FACES) -> list[Any]:

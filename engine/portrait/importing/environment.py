@@ -9,17 +9,21 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.portrait.importing.errors import NoAnalyser
+from engine.portrait.parent import be_told_of_its_end
 
 PINNED = (
     "mediapipe==0.10.21",
@@ -69,12 +73,15 @@ class Analyser:
         import cv2
 
         python = self._ready()
-        with tempfile.TemporaryDirectory(prefix="faces-") as name:
-            place = Path(name)
-            cv2.imwrite(str(place / "picture.png"), picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-            _run([str(python), "-I", str(_SCRIPT), str(place / "picture.png"), name], ANALYSE_TIMEOUT_S)
-            figure = cv2.imread(str(place / "figure.png"), cv2.IMREAD_GRAYSCALE)
-            faces = json.loads((place / "faces.json").read_text())
+        with ExitStack() as stack:  # files without names: no face stays behind, however we end
+            given, faces_told, figure_told = files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
+            given.write(cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes())
+            given.flush()
+            numbers = [file.fileno() for file in files]
+            words = [f"/dev/fd/{number}" for number in numbers]
+            _run([str(python), "-I", str(_SCRIPT), *words], ANALYSE_TIMEOUT_S, numbers)
+            figure = cv2.imdecode(np.frombuffer(figure_told.read(), np.uint8), cv2.IMREAD_GRAYSCALE)
+            faces = json.loads(faces_told.read())
         return Found(faces=tuple(np.array(face, np.float64) for face in faces), figure=np.asarray(figure, np.uint8))
 
     def made(self) -> Path | None:
@@ -119,9 +126,12 @@ def _base_python(fitting: tuple[str, ...]) -> tuple[str, str]:
     raise NoAnalyser(f"finding faces needs {' or '.join(PYTHONS)}, and neither is here; or give a points file")
 
 
-def _run(command: list[str], timeout_s: float) -> None:
+def _run(command: list[str], timeout_s: float, files: Sequence[int] = ()) -> None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout_s)
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=timeout_s, pass_fds=files,
+            preexec_fn=partial(be_told_of_its_end, signal.SIGKILL),
+        )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise NoAnalyser(f"{Path(command[0]).name} took longer than {timeout_s:.0f} s") from error
     if done.returncode:

@@ -53,6 +53,12 @@ class FaceCutOff(BadCharacter):
     code = "face_cut_off"
 
 
+class FaceNotUpright(BadCharacter):
+    """The head lies on its side or upside down; turn the picture upright."""
+
+    code = "face_not_upright"
+
+
 class MouthOutsideFigure(BadCharacter):
     """The mouth is not on the figure, which an outline in a points file, or what is not see-through, must include."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import json
+import math
 import shutil
 import tempfile
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from engine.portrait.importing import lids, lips, matte, quality
 from engine.portrait.importing.canvas import Stage, sharpened, staged
 from engine.portrait.importing.environment import Analyser, Found
-from engine.portrait.importing.errors import FaceCutOff, MouthOutsideFigure, NoFace, SeveralFaces
+from engine.portrait.importing.errors import FaceCutOff, FaceNotUpright, MouthOutsideFigure, NoFace, SeveralFaces
 from engine.portrait.importing.features import Features, from_landmarks, turned_share
 from engine.portrait.importing.picture import Picture, open_picture, suffix_of
 from engine.portrait.importing.points import MarkedFace, read_points
@@ -31,6 +32,8 @@ from engine.portrait.record import Style
 
 ANALYSED_SIDE_PX = 1600  # a larger picture is made smaller for finding the face; the stage is looked at again
 SECOND_FACE = 0.45  # of the largest face's size: from there on nobody can say whose picture it is
+_FOREHEAD, _CHIN = 10, 152  # of the landmarks
+_LIES_DEG = 60  # from upright: beyond, what is a head's width and height is no longer told apart
 _EDGE = 0.02  # of the face's size that must be free around it
 _LIBC, _AT_FDCWD, _RENAME_EXCHANGE = ctypes.CDLL(None), -100, 2  # linux/fs.h
 _FLAT = 0.42  # share of the head without any texture, from which a picture is a drawing
@@ -88,7 +91,7 @@ def _looked_at(picture: Picture, analyser: Analyser) -> tuple[Picture, Found]:
 
 
 def _face(found: Found, picture: Picture) -> Features:
-    """The one face. Raises NoFace, SeveralFaces, FaceCutOff."""
+    """The one face. Raises NoFace, SeveralFaces, FaceCutOff, FaceNotUpright."""
     if not found.faces:
         raise NoFace
     heights = [float(np.ptp(face[:, 1])) for face in found.faces]
@@ -100,6 +103,9 @@ def _face(found: Found, picture: Picture) -> Features:
     low, high = mesh.min(0), mesh.max(0)
     if (low < margin).any() or high[0] > width - margin or high[1] > height - margin:
         raise FaceCutOff
+    down = mesh[_CHIN] - mesh[_FOREHEAD]
+    if math.degrees(math.atan2(abs(down[0]), down[1])) > _LIES_DEG:
+        raise FaceNotUpright
     return from_landmarks(found.faces[0])
 
 
@@ -204,8 +210,7 @@ def _write(folder: Path, prepared: _Prepared, report: dict[str, Any], content: b
         if teeth is not None:
             pictures[record / "teeth.png"] = teeth
         for path, pixels in pictures.items():
-            if not cv2.imwrite(str(path), pixels):
-                raise OSError(f"{path.name} cannot be written")
+            path.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())  # which says why it cannot, as imwrite does not
         (part / f"original{suffix_of(content)}").write_bytes(content)
         (record / "record.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
         (part / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

@@ -6,6 +6,7 @@ Size and kind are read from the header before anything is decoded, so that a sma
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,16 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _INKS = 4
+_ORIENTATION = 0x112  # EXIF's tag
+_TURNED: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {  # what makes a picture of that orientation upright
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    8: lambda pixels: np.rot90(pixels),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,6 +114,28 @@ def _jpeg_size(content: bytes) -> tuple[int, int]:
     raise NotAPicture("the JPEG file is damaged")
 
 
+def _png_orientation(content: bytes) -> int:
+    """As its EXIF says, 1 where it says nothing."""
+    at = 8
+    while at + 12 <= len(content):
+        size, kind = struct.unpack(">I4s", content[at : at + 8])
+        if kind == b"eXIf":
+            return _orientation(content[at + 8 : at + 8 + size])
+        at += 12 + size
+    return 1
+
+
+def _orientation(exif: bytes) -> int:
+    order = ">" if exif.startswith(b"MM") else "<"
+    try:
+        (at,) = struct.unpack_from(order + "I", exif, 4)
+        (count,) = struct.unpack_from(order + "H", exif, at)
+        entries = (struct.unpack_from(order + "HHIH", exif, at + 2 + 12 * number) for number in range(count))
+        return next((int(value) for tag, _, _, value in entries if tag == _ORIENTATION), 1)
+    except struct.error:  # a damaged note on a picture that may be whole
+        return 1
+
+
 def _decoded(content: bytes) -> Picture:
     import cv2
 
@@ -115,6 +148,8 @@ def _decoded(content: bytes) -> Picture:
         raise NotAPicture(f"the picture cannot be decoded: {error}") from error
     if picture is None:
         raise NotAPicture("the picture is damaged")
+    if with_alpha:
+        picture = _TURNED.get(_png_orientation(content), lambda pixels: pixels)(picture)
     if picture.dtype == np.uint16:
         picture = (picture >> 8).astype(np.uint8)
     if picture.ndim == 2:

@@ -36,7 +36,7 @@ class MarkedFace:
 def read_points(text: str, size: tuple[int, int]) -> MarkedFace:
     """`size` is the picture's width and height. Raises BadPoints."""
     try:
-        told = json.loads(text)
+        told = json.loads(text.removeprefix("\ufeff"))  # which some editors write before all text
     except (ValueError, RecursionError) as error:
         raise BadPoints(f"the points file is not JSON: {error}") from error
     if not isinstance(told, dict) or not isinstance(told.get("mouth"), dict):

@@ -73,5 +73,7 @@ async def test_a_portrait_is_looked_at_before_anybody_meets_it(api: Api) -> None
         status, problem = await api.ask("GET", f"/characters/{character_id}/sheet")
     assert (status, problem["code"], problem["retryable"]) == (503, "portrait_unavailable", True)
     assert (await api.ask("DELETE", f"/characters/{character_id}/consent"))[0] == 200
+    status, problem = await api.ask("POST", f"/characters/{character_id}/portrait", json=body)
+    assert (status, problem["code"]) == (409, "consent_ended"), "a face is not measured either"
     status, problem = await api.ask("GET", f"/characters/{character_id}/sheet")
     assert (status, problem["code"]) == (409, "consent_ended")

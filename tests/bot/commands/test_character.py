@@ -65,6 +65,7 @@ def test_whose_face_it_is_must_be_said(home, box, capsys) -> None:
 
 
 def test_what_is_no_picture_is_refused_in_words_and_leaves_nothing(home, tmp_path, capsys) -> None:
+    assert main(["db", "upgrade"]) == 0
     (tmp_path / "cat.gif").write_bytes(b"GIF89a" + bytes(50))
     assert bring(tmp_path / "cat.gif", "--likeness", "fictional") == 1
     assert "a GIF; save the picture as PNG or JPEG" in capsys.readouterr().err
@@ -80,9 +81,19 @@ def test_a_file_much_too_large_is_not_read(home, tmp_path, capsys) -> None:
 
 
 def test_bad_points_are_refused_in_words(home, box, tmp_path, capsys) -> None:
+    assert main(["db", "upgrade"]) == 0
     (tmp_path / "points.json").write_text('{"mouth": {"left": [1, 1]}}')
     assert bring(box, "--points", str(tmp_path / "points.json"), "--likeness", "fictional") == 1
     assert "mouth right must be two numbers" in capsys.readouterr().err
+    assert not (home / "characters").exists()
+
+
+def test_a_picture_is_not_even_opened_where_no_character_can_be_made(home, box, tmp_path, capsys) -> None:
+    words = ("--points", str(tmp_path / "points.json"), "--likeness", "fictional")
+    assert bring(box, *words) == 1 and "db upgrade" in capsys.readouterr().err
+    assert main(["db", "upgrade"]) == 0 and main(["character", "ensure-shipped"]) == 0
+    assert bring(box, *words, "--name", "IRIS") == 1 and "of another name" in capsys.readouterr().err
+    assert bring(box, *words, "--name", "") == 1 and "needs a name" in capsys.readouterr().err
     assert not (home / "characters").exists()
 
 
@@ -136,7 +147,12 @@ def test_a_new_face_takes_nothing_else_from_a_character(home, box, tmp_path, cap
 
 
 def test_a_preview_that_cannot_be_written_is_not_begun(home, tmp_path, capsys) -> None:
-    for place, words in ((tmp_path / "none" / "sheet.png", "none is no folder"), (tmp_path, f"{tmp_path} is a folder")):
+    places = {
+        tmp_path / "none" / "sheet.png": "none is no folder",
+        tmp_path: f"{tmp_path} is a folder",
+        Path("/dev/null"): "/dev/null is no plain file",
+    }
+    for place, words in places.items():
         assert main(["character", "preview", "iris", "--sheet", str(place)]) == 1
         assert words in capsys.readouterr().err
 

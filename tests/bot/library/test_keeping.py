@@ -139,6 +139,10 @@ async def test_what_we_ship_is_not_deleted(sqlite_store: Seeded, tmp_path: Path,
         await characters.set_portrait(session, one.id, workspace_id=one.workspace_id, **ours)
     with pytest.raises(ShippedCharacter):
         await deleted(sqlite_store, tmp_path, one)
+    assert "  " not in str(ShippedCharacter()) and "\n" not in str(ShippedCharacter()), "it is said in a line"
+    with pytest.raises(ShippedCharacter):  # with the next update the face would be gone, and its files nobody's
+        await given(sqlite_store, tmp_path, one, portrait(tmp_path, KEY))
+    assert names(tmp_path) == []
 
 
 def test_only_what_is_named_by_its_content_and_lies_among_characters_is_ours(tmp_path: Path) -> None:

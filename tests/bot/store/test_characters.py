@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,15 @@ import pytest
 
 from bot.domain.lifecycle import BotState
 from bot.store import bots, calendars, characters, knowledge, tables
-from bot.store.characters import BadCharacter, Character, CharacterInUse, NewCharacter, NewConsent, UnknownCharacter
+from bot.store.characters import (
+    BadCharacter,
+    Character,
+    CharacterExists,
+    CharacterInUse,
+    NewCharacter,
+    NewConsent,
+    UnknownCharacter,
+)
 from tests.bot.stores import NOW, Seeded
 
 LATER = NOW + timedelta(days=365)
@@ -131,3 +140,40 @@ async def test_a_picture_is_had_by_whatever_way_its_home_is_called(store: Seeded
     async with store.database.read() as session:
         had = {name: await characters.has_picture(session, name) for name in ("abc", "def.png", "ab", "def", "bc")}
     assert had == {"abc": True, "def.png": True, "ab": False, "def": False, "bc": False}
+
+
+async def test_of_two_made_at_once_with_one_name_one_is_refused(store: Seeded) -> None:
+    async def make(image: str) -> object:
+        try:
+            async with store.database.write() as session:
+                new = NewCharacter(name="Ben", image_path=image, likeness="fictional")
+                return await characters.create(session, workspace_id=store.workspace.id, new=new)
+        except CharacterExists as error:
+            return error
+
+    done = await asyncio.gather(*(make(f"/nowhere/{number}.png") for number in range(4)))
+    (made,) = [one for one in done if isinstance(one, Character)]
+    assert {error.fields["character_id"] for error in done if isinstance(error, CharacterExists)} == {made.id}
+    async with store.database.read() as session:
+        assert (await characters.get(session, made.id)).image_path == made.image_path, "nobody else's face"
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Ann O'Hara", "ann-o-hara"),
+        ("Jos\u00e9", "jos\u00e9"),
+        ("Jose\u0301", "jos\u00e9"),  # as some systems name files: not the one called Jose
+        ("\u0915\u093f", "\u0915\u093f"),  # a vowel of an Indic script is a mark, and another one another name
+        ("Ann \u2764\ufe0f", "ann"),
+        ("../../etc", "etc"),
+    ],
+)
+def test_a_name_is_found_again_and_no_other_for_it(name: str, slug: str) -> None:
+    assert characters.slug_of(name) == slug
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\0b", "Ann\u2028Ben", "x" * 201, "\U0001f600", " "])
+def test_what_is_no_line_with_a_letter_is_no_name(name: str) -> None:
+    with pytest.raises(BadCharacter, match="name"):
+        characters.check(NewCharacter(name=name, image_path="", likeness="fictional"))

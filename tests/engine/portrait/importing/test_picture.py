@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import resource
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -16,6 +18,7 @@ from engine.portrait.importing.environment import Found
 from engine.portrait.importing.errors import (
     AnimatedPicture,
     FaceCutOff,
+    FaceNotUpright,
     MouthOutsideFigure,
     NoFace,
     NotAPicture,
@@ -85,6 +88,18 @@ def test_a_photo_that_lies_on_its_side_is_turned_upright() -> None:
     assert turned.shape == (400, 200, 3) and turned[:30].mean() > 240 > 140 > turned[60:].mean()
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_png_is_turned_as_a_jpeg_is(orientation: int) -> None:
+    pixels = grey(200, 400)
+    pixels[:, :40], pixels[:40] = 250, 20
+    jpeg, png = with_exif(encoded(pixels, ".jpg"), orientation), encoded(pixels)
+    note = jpeg[12 : 12 + struct.unpack(">H", jpeg[4:6])[0] - 8]
+    turned = open_picture(png[:33] + png_chunk(b"eXIf", note) + png[33:]).bgr
+    like = open_picture(jpeg).bgr
+    assert turned.shape == like.shape and np.abs(turned.astype(int) - like).mean() < 1
+    assert open_picture(png[:33] + png_chunk(b"eXIf", note[:11]) + png[33:]).bgr.shape == pixels.shape, "damaged"
+
+
 def test_transparency_is_kept_and_its_absence_is_seen() -> None:
     pixels = grey(200, 200, 4)
     pixels[..., 3] = 255
@@ -106,6 +121,9 @@ class Sees:
     def __init__(self, *faces: tuple[float, float, float]) -> None:
         self._faces = [np.array([x, y, 0.0]) + size * MESH for x, y, size in faces]
 
+    def lies(self, landmark: int, x: float, y: float) -> None:
+        self._faces[0][landmark] = (x, y, 0.0)
+
     def analyse(self, picture: np.ndarray) -> Found:
         return Found(faces=tuple(self._faces), figure=np.zeros(picture.shape[:2], np.uint8))
 
@@ -116,6 +134,16 @@ FACES = {
     "two faces": (Sees((150, 200, 100), (450, 200, 90)), SeveralFaces),
     "a face cut off": (Sees((300, 20, 100)), FaceCutOff),
 }
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_head_that_lies_is_refused_before_anything_is_made_of_it(turns: int, tmp_path: Path) -> None:
+    analyser, (sine, cosine) = Sees((300, 200, 100)), ((0, 1), (1, 0), (0, -1), (-1, 0))[turns]
+    analyser.lies(10, 300 - 40 * sine, 200 - 40 * cosine)
+    analyser.lies(152, 300 + 40 * sine, 200 + 40 * cosine)
+    with pytest.raises(FaceNotUpright):
+        import_picture(encoded(grey(400, 600)), tmp_path / "made", analyser=analyser)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", FACES)
@@ -141,4 +169,20 @@ def test_a_figure_without_a_mouth_leaves_nothing_behind(seen: int, tmp_path: Pat
     ):
         with pytest.raises(MouthOutsideFigure):
             import_picture(encoded(picture), tmp_path / "made", analyser=Sees(), points=json.dumps(points))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def little_room() -> Iterator[None]:
+    """No file may have more than a kilobyte."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_why_a_portrait_cannot_be_kept_is_said_and_nothing_stays(tmp_path: Path, little_room: None) -> None:
+    points = MOUTH | {"outline": [[150, 40], [450, 40], [300, 350]]}
+    with pytest.raises(OSError, match="File too large"):
+        import_picture(encoded(grey(360, 600)), tmp_path / "made", analyser=Sees(), points=json.dumps(points))
     assert list(tmp_path.iterdir()) == []

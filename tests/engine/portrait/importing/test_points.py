@@ -57,6 +57,10 @@ def test_two_corners_are_enough() -> None:
     assert upper.min() < lower.max() < chin.max()
 
 
+def test_a_mark_that_editors_write_before_all_text_is_none_of_it() -> None:
+    assert read_points("\ufeff" + json.dumps({"mouth": MOUTH}), SIZE).features.mouth_px == 100
+
+
 def test_eyes_may_be_told_in_any_order() -> None:
     right = {"left": [330, 172], "right": [380, 172]}
     one, other = (read_points(json.dumps({"mouth": MOUTH, "eyes": eyes}), SIZE).features for eyes in
