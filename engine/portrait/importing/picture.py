@@ -148,8 +148,8 @@ def _decoded(content: bytes) -> Picture:
         raise NotAPicture(f"the picture cannot be decoded: {error}") from error
     if picture is None:
         raise NotAPicture("the picture is damaged")
-    if with_alpha:
-        picture = _TURNED.get(_png_orientation(content), lambda pixels: pixels)(picture)
+    if with_alpha and (turned := _TURNED.get(_png_orientation(content))) is not None:
+        picture = turned(picture)
     if picture.dtype == np.uint16:
         picture = (picture >> 8).astype(np.uint8)
     if picture.ndim == 2:
