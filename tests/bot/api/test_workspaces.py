@@ -68,7 +68,8 @@ OWN |= {"read_audit_trail": 200, "list_webhooks": 200, "create_webhook": 201}
 OWN |= {"list_calendars": 200, "list_calendar_events": 200, "list_keys": 200, "create_key": 201}
 # What the owner is told where the bot in its call cannot do it.
 TOLD = {"retime_bot": 409, "erase_bot_data": 409}
-TOLD |= dict.fromkeys(("delete_character", "renew_consent", "withdraw_consent"), 409)  # it is one we ship
+OURS_KEEP = ("delete_character", "make_portrait", "renew_consent", "withdraw_consent")  # it is one we ship
+TOLD |= dict.fromkeys(OURS_KEEP, 409)
 
 
 async def furnished(store: Seeded, home: Path) -> dict[str, str]:
@@ -78,7 +79,8 @@ async def furnished(store: Seeded, home: Path) -> dict[str, str]:
         said = {name: getattr(HELLO, name) for name in HELLO.__slots__} | {"text": SECRET, "speaker_name": SECRET}
         await transcripts.append(session, bot.id, attempt=1, segment=transcripts.Segment(**said))
         await turns.record(session, bot.id, attempt=1, epoch=1, record={"question": SECRET})
-        new = characters.NewCharacter(name=SECRET, image_path=str(SHIPPED / "portrait.png"), likeness="fictional")
+        its = {"image_path": str(SHIPPED / "portrait.png"), "record_path": str(SHIPPED / "record")}
+        new = characters.NewCharacter(name=SECRET, likeness="fictional", **its)
         await characters.ensure(session, workspace_id=bot.workspace_id, slug=store.character.slug, new=new)
         mine = {"workspace_id": bot.workspace_id, "endpoint_id": tables.new_id(), "now": NOW}
         hook = await webhook_endpoints.create(session, url=f"https://{SECRET}.example/", sealed_secret="-", **mine)

@@ -44,6 +44,8 @@ def test_a_sheet_without_room_is_refused_in_words_and_the_older_one_stays(tmp_pa
     assert [path.read_text() for path in tmp_path.iterdir()] == ["older"]
 
 
+@pytest.mark.slow
+@pytest.mark.parallel
 def test_as_a_process_it_answers_where_there_is_no_room() -> None:
     at = Path(__file__).parents[3] / "bot" / "library" / "iris"
     words = [str(at / "portrait.png"), str(at / "record"), "/dev/full"]
